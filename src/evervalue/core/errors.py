@@ -1,0 +1,67 @@
+"""The errors a user can meet. Each carries one paragraph: what is wrong, where, how much, and what to do next.
+
+The tree::
+
+    EvervalueError
+    ├── SettingsError            a setting is missing, unknown or impossible
+    ├── InputError               a file, a row or a cell cannot be taken as it is
+    │   ├── AmbiguousInput       two readings are possible and nothing in the column decides
+    │   └── MissingColumns       a column that is needed is not there
+    ├── TableError               a declared table cannot be built as it is declared
+    │   └── CycleError           tables read one another in a circle
+    ├── CheckFailed              a table landed with rows that break its own head
+    │   └── ReconciliationFailed rows or money that came in are not accounted for
+    ├── Busy                     another process holds the warehouse
+    ├── NothingPublished         there is no snapshot to read yet
+    └── StorageError             the disk is full, unwritable, or a stored file is damaged
+"""
+
+from __future__ import annotations
+
+
+class EvervalueError(Exception):
+    """Base of all errors that are told to the user as one paragraph, without a traceback."""
+
+
+class SettingsError(EvervalueError):
+    """A setting is missing, unknown or impossible."""
+
+
+class InputError(EvervalueError):
+    """A file, a row or a cell cannot be taken as it is."""
+
+
+class AmbiguousInput(InputError):
+    """Two readings are possible and nothing in the column decides; the message names the setting that does."""
+
+
+class MissingColumns(InputError):
+    """A column that is needed is not there; the message offers the nearest name."""
+
+
+class TableError(EvervalueError):
+    """A declared table cannot be built as it is declared."""
+
+
+class CycleError(TableError):
+    """Tables read one another in a circle; the message names it."""
+
+
+class CheckFailed(EvervalueError):
+    """A table landed with rows that break its own head; the message shows them."""
+
+
+class ReconciliationFailed(CheckFailed):
+    """Rows or money that came in are not accounted for."""
+
+
+class Busy(EvervalueError):
+    """Another process holds the warehouse."""
+
+
+class NothingPublished(EvervalueError):
+    """There is no snapshot to read yet."""
+
+
+class StorageError(EvervalueError):
+    """The disk is full, unwritable, or a stored file is damaged."""

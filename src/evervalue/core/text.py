@@ -1,0 +1,35 @@
+"""Small helpers for words in messages."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+def nearest(name: str, names: Iterable[str]) -> str | None:
+    """The name among `names` that is most like `name`, or None when none is near."""
+    folded = {_fold(n): n for n in names}
+    found = difflib.get_close_matches(_fold(name), list(folded), n=1, cutoff=0.5)
+    return folded[found[0]] if found else None
+
+
+def did_you_mean(name: str, names: Iterable[str]) -> str:
+    """' (did you mean ...?)' with the nearest name, or an empty string."""
+    near = nearest(name, names)
+    return f" (did you mean '{near}'?)" if near else ""
+
+
+def count(n: int, noun: str, plural: str | None = None) -> str:
+    """A number with its noun: '1 row', '2 rows', '12,345 rows'."""
+    return f"{n:,} {noun if n == 1 else (plural or noun + 's')}"
+
+
+def listing(items: Iterable[object], limit: int = 5) -> str:
+    """Items joined by commas, cut after `limit` with the number left out."""
+    all_items = [str(i) for i in items]
+    shown = ", ".join(all_items[:limit])
+    return shown if len(all_items) <= limit else f"{shown} and {len(all_items) - limit:,} more"
+
+
+def _fold(name: str) -> str:
+    return "".join(c for c in name.lower() if c.isalnum())

@@ -1,0 +1,50 @@
+"""A table's SQL for another engine, through sqlglot, whole: its constants written into it."""
+
+from __future__ import annotations
+
+import sqlglot
+from sqlglot import exp
+
+from evervalue.core.errors import SettingsError, TableError
+from evervalue.core.text import did_you_mean
+from evervalue.warehouse.money_sql import expanded
+from evervalue.warehouse.sql_model import SqlModel
+
+DIALECTS = ("duckdb", "spark", "redshift", "snowflake", "bigquery")
+
+
+def sql_for(model: SqlModel, dialect: str = "duckdb") -> str:
+    """The SELECT of a table, formatted, for one of `DIALECTS`.
+
+    Raises
+    ------
+    SettingsError
+        The dialect is not one of them.
+    TableError
+        The table is filled by code, or uses what the dialect does not have.
+    """
+    if dialect not in DIALECTS:
+        raise SettingsError(
+            f"No dialect is called '{dialect}'{did_you_mean(dialect, DIALECTS)}. There are: {', '.join(DIALECTS)}."
+        )
+    if not model.sql:
+        raise TableError(f"{model.name} has no SQL: it is filled by {model.head.filled_by}.")
+    tree = expanded(sqlglot.parse_one(model.sql, read="duckdb"), dialect)
+    tree = _with_constants(tree, model)
+    try:
+        return tree.sql(dialect, pretty=True, unsupported_level=sqlglot.ErrorLevel.RAISE)
+    except sqlglot.errors.UnsupportedError as error:
+        raise TableError(f"{model.name} uses what {dialect} does not have: {str(error).splitlines()[0]}") from None
+
+
+def _with_constants(tree: exp.Expression, model: SqlModel) -> exp.Expression:
+    constants = model.head.constants
+
+    def write(node: exp.Expression) -> exp.Expression:
+        if isinstance(node, exp.Parameter | exp.Placeholder) and node.name in constants:
+            # A constant may use those before it.
+            inner = sqlglot.parse_one(constants[node.name], read="duckdb").transform(write)
+            return exp.Subquery(this=inner)
+        return node
+
+    return tree.transform(write)

@@ -1,0 +1,82 @@
+"""Opens DuckDB with bounded memory. Nothing outside `warehouse` imports the engine itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+
+from evervalue.core.errors import Busy, StorageError
+from evervalue.core.settings import environment
+
+Connection = duckdb.DuckDBPyConnection
+Relation = duckdb.DuckDBPyRelation
+EngineError = duckdb.Error
+Interrupted = duckdb.InterruptException
+version: str = duckdb.__version__
+
+
+def connect(
+    path: Path | None = None,
+    *,
+    read_only: bool = False,
+    memory_limit: str | None = None,
+    threads: int | None = None,
+    temp_directory: Path | None = None,
+) -> Connection:
+    """An open connection, in UTC, with the engine's memory bounded and its spill in `temp_directory`.
+
+    Parameters
+    ----------
+    path
+        The database file; None opens one in memory.
+    memory_limit, threads, temp_directory
+        Fall back to the environment (`EVERVALUE_MEMORY_LIMIT` ...), then to the engine's defaults.
+
+    Raises
+    ------
+    Busy
+        Another process holds the file.
+    StorageError
+        The file cannot be opened, or is damaged.
+    """
+    env = environment()
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "autoinstall_known_extensions": "false",
+        "autoload_known_extensions": "false",
+    }
+    if limit := (memory_limit or env.memory_limit):
+        config["memory_limit"] = limit
+    if cores := (threads or env.threads):
+        config["threads"] = str(cores)
+    if spill := (temp_directory or env.temp_directory):
+        config["temp_directory"] = str(spill)
+    try:
+        con = duckdb.connect(str(path) if path else ":memory:", read_only=read_only, config=config)
+    except duckdb.IOException as error:
+        text = str(error)
+        if "lock" in text.lower():
+            raise Busy(
+                f"Another process is using {path}. Wait for it to end, or stop it; "
+                "two runs in one project do not run at the same time."
+            ) from None
+        raise StorageError(f"Cannot open {path}: {first_line(error)}") from None
+    except duckdb.Error as error:
+        raise StorageError(f"Cannot open {path}: {first_line(error)}") from None
+    con.execute("set timezone = 'UTC'")
+    return con
+
+
+def first_line(error: BaseException) -> str:
+    """The engine's own words, cut to what a user can use."""
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+
+
+def quoted(name: str) -> str:
+    """An identifier, quoted for the engine."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """A text literal, quoted for the engine."""
+    return "'" + text.replace("'", "''") + "'"

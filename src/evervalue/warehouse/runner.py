@@ -1,0 +1,88 @@
+"""Builds declared tables in the order in which they read one another, and checks each as it lands."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from evervalue.core.errors import EvervalueError, StorageError, TableError
+from evervalue.core.progress import Progress
+from evervalue.core.text import count
+from evervalue.warehouse.checks import check
+from evervalue.warehouse.duckdb import Connection, EngineError, first_line
+from evervalue.warehouse.money_sql import MACRO
+from evervalue.warehouse.sql_model import SqlModel, in_order
+
+
+@dataclass(frozen=True)
+class Built:
+    """A table that has landed."""
+
+    name: str
+    rows: int
+    seconds: float
+    sql: str
+
+
+def build(con: Connection, models: Sequence[SqlModel], *, given: Iterable[str] = (), progress: Progress) -> list[Built]:
+    """The tables, built and checked, in the order in which they were.
+
+    Parameters
+    ----------
+    con
+        An open connection; tables land in its current database.
+    models
+        Declared tables. Those without a SELECT must be there already: they are checked alone.
+    given
+        Further tables that are there and may be read.
+    progress
+        Told of each table.
+
+    Raises
+    ------
+    TableError, CheckFailed, StorageError
+        The first table that cannot be built or does not keep its head.
+    """
+    con.execute(MACRO)
+    ordered = in_order(models, given)
+    for schema in sorted({m.head.schema_name for m in ordered if m.sql}):
+        con.execute(f"create schema if not exists {schema}")
+    return [_built(con, model, progress) for model in ordered]
+
+
+def _built(con: Connection, model: SqlModel, progress: Progress) -> Built:
+    start = time.perf_counter()
+    try:
+        if model.sql:
+            order = f" order by {', '.join(model.head.order_by)}" if model.head.order_by else ""
+            body = f"select * from (\n{model.sql}\n){order}" if order else model.sql
+            con.execute(f"create table {model.name} as {body}", _constants(con, model))
+        rows = check(con, model.head)
+    except EngineError as error:
+        raise engine_failure(error, model.name) from error
+    seconds = time.perf_counter() - start
+    progress.step(model.name, detail=count(rows, "row"))
+    return Built(model.name, rows, seconds, model.sql)
+
+
+def _constants(con: Connection, model: SqlModel) -> dict[str, object]:
+    values: dict[str, object] = {}
+    for name, query in model.head.constants.items():
+        used = {k: v for k, v in values.items() if f"${k}" in query}
+        row = con.execute(query, used).fetchone()
+        values[name] = row[0] if row else None
+    return {k: v for k, v in values.items() if k in model.parameters}
+
+
+def engine_failure(error: EngineError, doing: str) -> EvervalueError:
+    """The error to show for what the engine refused while it was `doing` something."""
+    text = first_line(error)
+    if any(sign in str(error) for sign in ("No space left", "disk full", "Could not write", "could not write")):
+        return StorageError(f"The disk is full: {doing} could not be written. Free some space and run again; {text}")
+    if "Out of Memory" in type(error).__name__ + str(error) or "OutOfMemory" in type(error).__name__:
+        return StorageError(
+            f"{doing} needs more memory than the engine may use. Raise EVERVALUE_MEMORY_LIMIT, "
+            f"or give the spill more room (EVERVALUE_TEMP_DIRECTORY); {text}"
+        )
+    return TableError(f"{doing} could not be built: {text}")
