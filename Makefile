@@ -1,0 +1,60 @@
+# Everything starts here: `make demo` shows what Evervalue does, `make test` shows that it works.
+# Both set up what they need in .venv and ask the network for nothing once that is done.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PORT ?= 8710
+TESTS ?=
+BROWSER ?= yes
+
+export TZ := UTC
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check bench proof lock fmt lint chromium base dev clean
+
+help:  ## list what make can do
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+
+setup: dev  ## an environment in .venv with every extra
+
+base:
+	@$(PYTHON) tools/environment.py base --venv $(VENV)
+
+dev:
+	@$(PYTHON) tools/environment.py dev --venv $(VENV)
+
+chromium:
+	@if [ "$(BROWSER)" = yes ]; then tools/chromium.sh > /dev/null; fi
+
+demo: base  ## the example company, from its sales file to the dashboard
+	@$(BIN)/evervalue demo --port $(PORT)
+
+test: dev chromium  ## the tests, without the slow ones; TESTS="-k lrfm" narrows them
+	@if [ "$(BROWSER)" = yes ]; then \
+		EVERVALUE_CHROMIUM="$$(tools/chromium.sh)" $(BIN)/python -m pytest -m "not slow" $(TESTS); \
+	else \
+		$(BIN)/python -m pytest -m "not slow and not browser" $(TESTS); \
+	fi
+
+check:  ## what CI does: tests, slow tests, lint, types, imports, locks
+	@VENV=$(VENV) bash .ci/run
+
+lint: dev  ## formatting, lint, types, imports and locks, without tests
+	@VENV=$(VENV) bash .ci/lint
+
+bench: dev  ## compare with peers and write docs/benchmarks.md
+	@$(BIN)/python -m benchmarks
+
+proof: dev chromium  ## every test at full size; writes what it found to docs/proof.md
+	@EVERVALUE_CHROMIUM="$$(tools/chromium.sh)" $(BIN)/python tools/proof.py
+
+lock: dev  ## resolve the hashed locks in requirements/ from pyproject.toml
+	@$(BIN)/python tools/lock.py
+
+fmt: dev  ## format the code and mend what the linter can
+	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+clean:  ## remove caches, builds and kept wheels; the environment stays
+	rm -rf .wheels dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,102 @@
+"""What every test may ask for, and what the summary says about tests that could not run."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED = ROOT.parent / "shared" / "data"
+
+os.environ["TZ"] = "UTC"
+time.tzset()
+
+absent: Counter[str] = Counter()
+skipped_in_browser: list[str] = []
+
+
+@pytest.fixture(scope="session")
+def project_root() -> Path:
+    """The repository."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """Public data that lies in the repository; its README names sources and licences."""
+    return ROOT / "tests" / "data"
+
+
+@pytest.fixture(scope="session")
+def saas_sales() -> Path:
+    """The example company's sales file."""
+    return ROOT / "examples" / "saas" / "SaaS-Sales.csv"
+
+
+@pytest.fixture
+def shared_data() -> Callable[[str], Path]:
+    """A function from a data set's name to its folder beside the repository; skips where it is absent."""
+
+    def folder(name: str) -> Path:
+        if not (SHARED / name).is_dir():
+            absent[name] += 1
+            pytest.skip(f"data set '{name}' is not in ../shared/data")
+        return SHARED / name
+
+    return folder
+
+
+@pytest.fixture(scope="session")
+def full_proof() -> bool:
+    """Whether `make proof` runs: sizes that `make check` reduces are then used whole."""
+    return os.environ.get("EVERVALUE_PROOF") == "full"
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Path of the Chromium that `make test` found or installed; skips where there is none."""
+    path = os.environ.get("EVERVALUE_CHROMIUM", "/usr/bin/chromium")
+    if not os.access(path, os.X_OK):
+        pytest.skip("no Chromium; `make test` installs it or says how")
+    return path
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark a test by what it asks for, so that no one has to remember."""
+    for item in items:
+        fixtures = getattr(item, "fixturenames", ())
+        if "shared_data" in fixtures:
+            item.add_marker("shared")
+        if "chromium" in fixtures:
+            item.add_marker("browser")
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Note browser tests that were skipped."""
+    if report.skipped and "browser" in report.keywords:
+        skipped_in_browser.append(report.nodeid)
+
+
+def browser_tests_must_run() -> bool:
+    return bool(os.environ.get("EVERVALUE_NO_SKIPPED_BROWSER_TESTS"))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail a run of `make check` in which a browser test was skipped."""
+    if skipped_in_browser and browser_tests_must_run() and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say which data sets were absent and which browser tests did not run."""
+    if absent:
+        sets = ", ".join(f"{name} ({count} tests)" for name, count in sorted(absent.items()))
+        terminalreporter.write_line(f"Data sets absent from ../shared/data: {sets}")
+    if skipped_in_browser:
+        verdict = "FAILED, they must run here: " if browser_tests_must_run() else ""
+        terminalreporter.write_line(f"{verdict}{len(skipped_in_browser)} browser tests were skipped")
