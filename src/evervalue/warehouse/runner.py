@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -55,9 +56,10 @@ def _built(con: Connection, model: SqlModel, progress: Progress) -> Built:
     start = time.perf_counter()
     try:
         if model.sql:
-            order = f" order by {', '.join(model.head.order_by)}" if model.head.order_by else ""
-            body = f"select * from (\n{model.sql}\n){order}" if order else model.sql
-            con.execute(f"create table {model.name} as {body}", _constants(con, model))
+            select = _bound(con, model)
+            if model.head.order_by:
+                select = f"select * from (\n{select}\n) order by {', '.join(model.head.order_by)}"
+            con.execute(f"create table {model.name} as {select}")
         rows = check(con, model.head)
     except EngineError as error:
         raise engine_failure(error, model.name) from error
@@ -66,13 +68,19 @@ def _built(con: Connection, model: SqlModel, progress: Progress) -> Built:
     return Built(model.name, rows, seconds, model.sql)
 
 
-def _constants(con: Connection, model: SqlModel) -> dict[str, object]:
-    values: dict[str, object] = {}
+def _bound(con: Connection, model: SqlModel) -> str:
+    """The SELECT with its constants computed by the engine and kept there, exact, as variables."""
     for name, query in model.head.constants.items():
-        used = {k: v for k, v in values.items() if f"${k}" in query}
-        row = con.execute(query, used).fetchone()
-        values[name] = row[0] if row else None
-    return {k: v for k, v in values.items() if k in model.parameters}
+        con.execute(f"set variable {_variable(name)} = ({_with_variables(query)})")
+    return _with_variables(model.sql)
+
+
+def _with_variables(sql: str) -> str:
+    return re.sub(r"\$([a-z_][a-z0-9_]*)", lambda m: f"getvariable('{_variable(m[1])}')", sql)
+
+
+def _variable(name: str) -> str:
+    return f"evervalue_{name}"
 
 
 def engine_failure(error: EngineError, doing: str) -> EvervalueError:

@@ -80,6 +80,9 @@ def in_order(models: Iterable[SqlModel], given: Iterable[str] = ()) -> list[SqlM
     known = set(by_name) | set(given)
     graph: TopologicalSorter[str] = TopologicalSorter()
     for model in by_name.values():
+        unbound = sorted(model.parameters - set(model.head.constants)) if model.sql else []
+        if unbound:
+            raise TableError(f"{model.where} uses ${unbound[0]}, which its head does not declare under constants.")
         unknown = sorted(model.reads - known)
         if unknown:
             hint = did_you_mean(unknown[0], known)

@@ -1,0 +1,1 @@
+"""Orders, lines, customers and what they cost, cleaned of what cannot be: one SQL file a table."""

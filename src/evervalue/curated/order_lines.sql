@@ -1,0 +1,101 @@
+/* ---
+table: curated.order_lines
+grain: source, file_id, line
+says: "Every stored line of every order, return and credit note, in the reporting currency."
+order_by: customer_id, order_date, order_key, source, file_id, line
+checks:
+  "every line has a margin or a cost; map one, add a source of costs, or set allow_missing_cost under [lrfm]": "monetary is not null"
+  "a cost is in the reporting currency": "cost is null or cost_currency = currency"
+columns:
+  source: {type: text, says: name of the source}
+  file_id: {type: text, says: file the line came from}
+  line: {type: bigint, says: data row in the file}
+  order_key: {type: text, says: "key of the order, unique over all sources"}
+  order_id: {type: text, nullable: true, says: order number as the source writes it}
+  line_id: {type: text, nullable: true, says: line number as the source writes it}
+  customer_id: {type: text, says: stable customer key}
+  ordered_at: {type: timestamp, says: "instant of the order, UTC"}
+  order_date: {type: date, says: business day of the order in the project's time zone}
+  kind: {type: text, check: "in ('sale', 'return', 'cancellation', 'refund', 'credit_note', 'adjustment')", says: what the line is}
+  reverses_order_id: {type: text, nullable: true, says: "order that the line takes back, as the source gives it"}
+  product_id: {type: text, nullable: true, says: product key}
+  product_name: {type: text, nullable: true, says: product as shown}
+  category: {type: text, nullable: true, says: product category}
+  quantity: {type: "decimal(18,4)", nullable: true, unit: count, says: units of the product}
+  unit_price: {type: "decimal(28,10)", nullable: true, unit: currency, says: price of one unit in the line's own currency}
+  amount: {type: "decimal(18,4)", unit: currency, says: net revenue of the line}
+  discount: {type: "decimal(18,4)", nullable: true, says: discount as the source writes it}
+  cost: {type: "decimal(18,4)", nullable: true, unit: currency, says: cost of the line where one is known}
+  cost_currency: {type: text, nullable: true, says: currency of the cost}
+  margin: {type: "decimal(18,4)", nullable: true, unit: currency, says: "margin as given, else amount less cost"}
+  monetary: {type: "decimal(18,4)", nullable: true, unit: currency, says: "what the line adds to monetary value: margin or revenue, as set"}
+  currency: {type: text, says: reporting currency}
+  source_amount: {type: "decimal(18,4)", says: amount in the line's own currency}
+  source_currency: {type: text, says: currency of the line as it came}
+  channel: {type: text, nullable: true, says: channel of the sale}
+  region: {type: text, nullable: true, says: region of the sale}
+  country: {type: text, nullable: true, says: country of the sale}
+--- */
+with kept as (
+    select l.*, s.currency as reporting_currency, s.monetary_basis, s.allow_missing_cost
+    from mapped.order_lines as l
+    cross join run.settings as s
+    where not exists (
+        select 1 from curated.refused_lines as r
+        where r.source = l.source and r.file_id = l.file_id and r.line = l.line
+    )
+),
+converted as (
+    select
+        k.*,
+        case when k.currency = k.reporting_currency then k.amount
+            else cast(cast(k.amount as decimal(18,4)) * cast(r.rate as decimal(18,10)) as decimal(18,4)) end as net,
+        case when k.currency = k.reporting_currency then k.margin
+            else cast(cast(k.margin as decimal(18,4)) * cast(r.rate as decimal(18,10)) as decimal(18,4)) end as given_margin,
+        coalesce(
+            case when k.currency = k.reporting_currency then k.cost
+                else cast(cast(k.cost as decimal(18,4)) * cast(r.rate as decimal(18,10)) as decimal(18,4)) end,
+            cast(cast(k.quantity as decimal(18,4)) * cast(c.unit_cost as decimal(20,10)) as decimal(18,4))
+        ) as line_cost,
+        case when k.cost is not null then k.reporting_currency else c.currency end as line_cost_currency
+    from kept as k
+    left join curated.rates as r
+        on r.from_currency = k.currency and k.order_date >= r.rate_date and k.order_date < r.valid_until
+    left join curated.costs as c
+        on c.product_id = k.product_id and k.order_date >= c.valid_from
+        and (c.valid_until is null or k.order_date < c.valid_until)
+)
+select
+    source,
+    file_id,
+    line,
+    case when order_id is not null then source || '/' || order_id
+        else source || '#' || file_id || ':' || line end as order_key,
+    order_id,
+    line_id,
+    customer_id,
+    ordered_at,
+    order_date,
+    kind,
+    reverses_order_id,
+    product_id,
+    product_name,
+    category,
+    quantity,
+    unit_price,
+    net as amount,
+    discount,
+    line_cost as cost,
+    line_cost_currency as cost_currency,
+    coalesce(given_margin, net - line_cost)::decimal(18,4) as margin,
+    case monetary_basis
+        when 'revenue' then net
+        else coalesce(given_margin, net - line_cost, case when allow_missing_cost then net end)
+    end::decimal(18,4) as monetary,
+    reporting_currency as currency,
+    amount as source_amount,
+    currency as source_currency,
+    channel,
+    region,
+    country
+from converted

@@ -1,0 +1,78 @@
+/* ---
+table: curated.refused_lines
+grain: source, file_id, line
+says: Lines that were read but are not stored, with the reason.
+columns:
+  source: {type: text, says: name of the source}
+  file_id: {type: text, says: file the line came from}
+  line: {type: bigint, says: data row in the file}
+  verdict: {type: text, check: "in ('duplicate', 'quarantined')", says: what became of the line}
+  reason: {type: text, says: short code of the reason}
+  says: {type: text, says: the reason in words}
+--- */
+with keyed as (
+    select l.*, s.duplicates
+    from mapped.order_lines as l
+    join run.source_settings as s using (source)
+),
+repeated_ids as (
+    select source, line_id from keyed where line_id is not null group by source, line_id having count(*) > 1
+),
+by_line_id as (
+    select
+        k.source, k.file_id, k.line, k.line_id,
+        row_number() over same as place,
+        dense_rank() over content as version
+    from keyed as k
+    join repeated_ids using (source, line_id)
+    window
+        same as (partition by k.source, k.line_id order by k.file_id, k.line),
+        content as (
+            partition by k.source, k.line_id
+            order by k.order_id, k.ordered_at, k.customer_id, k.product_id, k.quantity, k.amount, k.margin, k.cost,
+                k.discount, k.currency, k.kind
+        )
+),
+conflicting_ids as (
+    select source, line_id from by_line_id group by source, line_id having max(version) > 1
+),
+by_content as (
+    select
+        source, file_id, line,
+        row_number() over (
+            partition by source, order_id, ordered_at, customer_id, product_id, product_name, quantity, unit_price,
+                amount, margin, cost, discount, currency, kind, channel, region, country
+            order by file_id, line
+        ) as place
+    from keyed
+    where duplicates = 'drop' and line_id is null
+),
+shared_orders as (
+    select source, order_id, count(distinct customer_id) as customers
+    from mapped.order_lines
+    where order_id is not null
+    group by source, order_id
+    having min(customer_id) <> max(customer_id)
+),
+verdicts as (
+    select b.source, b.file_id, b.line, 1 as severity, 'quarantined' as verdict, 'conflicting_line' as reason,
+        'line id ' || b.line_id || ' stands for lines that differ' as says
+    from by_line_id as b
+    join conflicting_ids using (source, line_id)
+    union all
+    select source, file_id, line, 3, 'duplicate', 'same_line_id', 'line id ' || line_id || ' was read before, with the same content'
+    from by_line_id
+    where place > 1
+    union all
+    select source, file_id, line, 3, 'duplicate', 'same_content', 'an identical line was read before'
+    from by_content
+    where place > 1
+    union all
+    select l.source, l.file_id, l.line, 2, 'quarantined', 'order_of_several_customers',
+        'order ' || l.order_id || ' belongs to ' || o.customers || ' customers'
+    from mapped.order_lines as l
+    join shared_orders as o using (source, order_id)
+)
+select source, file_id, line, arg_min(verdict, severity) as verdict, arg_min(reason, severity) as reason, arg_min(says, severity) as says
+from verdicts
+group by source, file_id, line

@@ -1,0 +1,1 @@
+"""Findings over scored customers: one SQL file a table."""

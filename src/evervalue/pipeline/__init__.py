@@ -1,0 +1,1 @@
+"""Composes the stages into a run: sources to published snapshot."""
