@@ -1,0 +1,1 @@
+"""HTTP routes over the published snapshot: one success shape, one error shape."""

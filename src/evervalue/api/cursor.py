@@ -1,0 +1,53 @@
+"""Keyset cursors: where a page of a sorted list begins, without counting the rows before it.
+
+A cursor names the sort order, the last row's sort value and key, and the row's position (for display). It is opaque to
+clients, checked when it comes back, and its value only ever becomes a bound parameter.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from evervalue.api.errors import BadRequest
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """The row next to which a page lies."""
+
+    sort: str
+    value: str | None
+    key: str
+    position: int
+    """Number of the row in the sorted list, from 1."""
+
+    def encode(self) -> str:
+        """The cursor as text that fits in a URL."""
+        text = json.dumps([self.sort, self.value, self.key, self.position], ensure_ascii=False, separators=(",", ":"))
+        return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def decode(text: str, sort: str) -> Cursor:
+    """The cursor that a client gave back, for the sort order it asks for.
+
+    Raises
+    ------
+    BadRequest
+        It is not one of ours, or belongs to another sort order.
+    """
+    try:
+        found: Any = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        of_sort, value, key, position = found
+        cursor = Cursor(of_sort, value, key, position)
+    except (binascii.Error, ValueError, TypeError) as error:
+        raise BadRequest("The cursor is not one that this server gave. Start again from the first page.") from error
+    good = isinstance(value, str | None) and isinstance(key, str) and isinstance(position, int) and position > 0
+    if not good or isinstance(position, bool):
+        raise BadRequest("The cursor is not one that this server gave. Start again from the first page.")
+    if of_sort != sort:
+        raise BadRequest(f"The cursor belongs to the sort order '{of_sort}', not '{sort}'. Start from the first page.")
+    return cursor

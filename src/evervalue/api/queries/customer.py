@@ -1,0 +1,78 @@
+"""One customer: value, scores, why and what next, orders, months, attributes."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from evervalue.api.queries.customers import COLUMNS, TABLE
+from evervalue.api.queries.gems import COLUMNS as GEM_COLUMNS
+from evervalue.api.queries.gems import TABLE as GEM_TABLE
+from evervalue.api.snapshots import Statement
+
+Part = Literal["customer", "orders", "months", "attributes", "what_if"]
+
+
+def customer(customer_id: str) -> Statement:
+    """The customer's row of the list."""
+    return _of(f"select {', '.join(COLUMNS)}\nfrom {TABLE}", customer_id)
+
+
+def gem(customer_id: str) -> Statement:
+    """The customer's row among the hidden gems; nothing where it is none."""
+    return _of(f"select {', '.join(GEM_COLUMNS)}\nfrom {GEM_TABLE}", customer_id)
+
+
+def orders(customer_id: str, limit: int | None = None) -> Statement:
+    """The customer's orders, newest first."""
+    columns = "order_id, order_date, kind, lines, revenue, margin, region, channel, currency"
+    found = _of(f"select {columns}\nfrom curated.orders", customer_id, "\norder by order_date desc, order_key")
+    return Statement(f"{found.sql}\nlimit {limit}", found.parameters) if limit else found
+
+
+def months(customer_id: str) -> Statement:
+    """Revenue, margin and orders by month, from the first month of all customers to the last, zeros included."""
+    sql = """with mine as (
+  select date_trunc('month', order_date)::date as month, sum(revenue) as revenue, sum(margin) as margin, count(*) as orders
+  from curated.orders
+  where customer_id = $customer_id
+  group by 1
+)
+select m.month, coalesce(mine.revenue, 0) as revenue, coalesce(mine.margin, 0) as margin, coalesce(mine.orders, 0) as orders
+from insight.revenue_by_month as m
+left join mine on mine.month = m.month
+order by m.month"""
+    return Statement(sql, {"customer_id": customer_id})
+
+
+def attributes(customer_id: str) -> Statement:
+    """What is known about the customer, with what it was before."""
+    columns = "attribute, value, first_seen, last_seen, is_latest"
+    order = "\norder by attribute, is_latest desc, last_seen desc, value"
+    return _of(f"select {columns}\nfrom curated.customer_attributes", customer_id, order)
+
+
+def what_if(customer_id: str) -> Statement:
+    """What a number of further orders would do to the score, one row a number; for hidden gems."""
+    return _of("select *\nfrom insight.what_if", customer_id, "\norder by orders_added")
+
+
+def peers(customer_id: str) -> Statement:
+    """How many scored customers do better than this one, in each of the four measures."""
+    sql = """with me as (
+  select length_days, recency_days, frequency, monetary from insight.customer_list where customer_id = $customer_id
+)
+select count(*) as customers,
+  count(*) filter (c.length_days > me.length_days) as longer,
+  count(*) filter (c.recency_days < me.recency_days) as more_recent,
+  count(*) filter (c.frequency > me.frequency) as more_frequent,
+  count(*) filter (c.monetary > me.monetary) as more_profitable
+from insight.customer_list as c, me
+where c.lrfm_score is not null"""
+    return Statement(sql, {"customer_id": customer_id})
+
+
+def _of(select: str, customer_id: str, order: str = "") -> Statement:
+    return Statement(f"{select}\nwhere customer_id = $customer_id{order}", {"customer_id": customer_id})
+
+
+PARTS = {"customer": customer, "orders": orders, "months": months, "attributes": attributes, "what_if": what_if}

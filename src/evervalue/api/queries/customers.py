@@ -1,0 +1,117 @@
+"""The list of customers: who they are, what they are worth, and how they score."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+from evervalue.api.queries.base import Condition, ListQuery, SortKey, chosen, joined, search
+
+TABLE = "insight.customer_list"
+COLUMNS = (
+    "customer",
+    "customer_id",
+    "customer_value",
+    "is_gem",
+    "profit_rank",
+    "length_days",
+    "recency_days",
+    "frequency",
+    "monetary",
+    "revenue",
+    "margin",
+    "l_score",
+    "r_score",
+    "f_score",
+    "m_score",
+    "lrfm_score",
+    "region",
+    "first_order_date",
+    "last_order_date",
+    "attributes",
+)
+SORTS = {
+    "customer": SortKey("lower(customer)", "varchar"),
+    "monetary": SortKey("profit_rank", "bigint", flipped=True),
+    "revenue": SortKey("revenue", "decimal(38,4)"),
+    "margin": SortKey("margin", "decimal(38,4)"),
+    "lrfm_score": SortKey("lrfm_score", "integer"),
+    "l_score": SortKey("l_score", "integer"),
+    "r_score": SortKey("r_score", "integer"),
+    "f_score": SortKey("f_score", "integer"),
+    "m_score": SortKey("m_score", "integer"),
+    "length_days": SortKey("length_days", "integer"),
+    "recency_days": SortKey("recency_days", "integer"),
+    "frequency": SortKey("frequency", "bigint"),
+    "region": SortKey("region", "varchar"),
+    "first_order_date": SortKey("first_order_date", "date"),
+    "last_order_date": SortKey("last_order_date", "date"),
+}
+DEFAULT_SORT = "-monetary"
+
+Tier = Literal["high", "mid", "low", "unscored"]
+TIER_NAMES: dict[str, str] = {"high": "High-Value", "mid": "Mid-Value", "low": "Low-Value"}
+
+
+def _given(values: Any) -> Any:
+    """The values without the empty ones, which a plain HTML form sends for 'all'."""
+    return tuple(v for v in values if v != "") if isinstance(values, list | tuple) else values
+
+
+def _false_if_empty(value: Any) -> Any:
+    return False if value == "" else value
+
+
+Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
+Tiers = Annotated[tuple[Tier, ...], BeforeValidator(_given), Field(max_length=4)]
+Words = Annotated[tuple[Text, ...], BeforeValidator(_given), Field(max_length=50)]
+Switch = Annotated[bool, BeforeValidator(_false_if_empty)]
+
+
+class CustomerFilters(BaseModel):
+    """Which customers are asked for. Empty values mean 'all', so that a plain HTML form can send them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    q: Text = ""
+    """Part of a name or of a key, in any case."""
+
+    tier: Tiers = ()
+    region: Words = ()
+    gems: Switch = False
+    """True: hidden gems only."""
+
+    def conditions(self) -> tuple[Condition, ...]:
+        """The filters that are set, in SQL and in words."""
+        found: list[Condition] = []
+        if self.tier:
+            found.append(_tier(self.tier))
+        if self.gems:
+            found.append(Condition("is_gem", {}, "hidden gems"))
+        if self.region:
+            found.append(chosen("region", "region", self.region, f"in {joined(list(self.region))}"))
+        if self.q:
+            found.append(search(self.q, "customer", "customer_id"))
+        return tuple(found)
+
+    def query(self) -> ListQuery:
+        """The list that these filters leave."""
+        return ListQuery(TABLE, "customer_id", COLUMNS, SORTS, self.conditions())
+
+    def says(self, total: int, shown: str | None = None) -> str:
+        """The filters in words: '43 Mid-Value customers in EMEA'."""
+        number = shown or f"{total:,}"
+        tiers = [TIER_NAMES.get(t, "unscored") for t in self.tier]
+        noun = "hidden gem" if self.gems else "customer"
+        words = [number, *([joined(tiers)] if tiers else []), noun if total == 1 else noun + "s"]
+        words += [c.says for c in self.conditions() if c.says.startswith(("in ", "matching "))]
+        return " ".join(words)
+
+
+def _tier(tiers: tuple[str, ...]) -> Condition:
+    names = tuple(TIER_NAMES[t] for t in tiers if t in TIER_NAMES)
+    unscored = "customer_value is null" if "unscored" in tiers else ""
+    inside = chosen("customer_value", "tier", names, "") if names else None
+    sql = " or ".join(part for part in (inside.sql if inside else "", unscored) if part)
+    return Condition(f"({sql})", inside.parameters if inside else {}, joined([TIER_NAMES.get(t, t) for t in tiers]))

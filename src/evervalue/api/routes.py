@@ -1,0 +1,133 @@
+"""The routes under /v1. Each builds a query object, runs it on the current snapshot and answers in one shape."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from evervalue.api.answers import (
+    Format,
+    csv_answer,
+    csv_stream,
+    etag,
+    json_answer,
+    meta,
+    table_answer,
+    unchanged,
+)
+from evervalue.api.errors import NotFound
+from evervalue.api.queries import customer as one
+from evervalue.api.queries import customers, gems, overview, run, segments
+from evervalue.api.queries.base import ListQuery
+from evervalue.api.requests import CustomersRequest, GemsRequest, ListRequest
+from evervalue.api.snapshots import Reading, SnapshotReader
+
+router = APIRouter(prefix="/v1")
+
+
+def reader_of(request: Request) -> SnapshotReader:
+    """The reader of the application."""
+    reader: SnapshotReader = request.app.state.reader
+    return reader
+
+
+@router.get("/headline")
+def headline(request: Request, format: Format = "json") -> Response:
+    """The whole customer base in one row: customers, tiers, hidden gems, money."""
+    with reader_of(request).lease() as reading:
+        return table_answer(request, reading, "headline", overview.headline(), format, one=True)
+
+
+@router.get("/revenue")
+def revenue(request: Request, format: Format = "json") -> Response:
+    """Revenue, margin, orders and customers by month, empty months as zeros."""
+    with reader_of(request).lease() as reading:
+        return table_answer(request, reading, "revenue", overview.revenue(), format)
+
+
+@router.get("/segments")
+def segment_parts(request: Request, part: segments.Part = "tiers", format: Format = "json") -> Response:
+    """What the tiers are made of: `part` is tiers, concentration, lorenz or scores."""
+    with reader_of(request).lease() as reading:
+        return table_answer(request, reading, f"segments-{part}", segments.PARTS[part](), format)
+
+
+@router.get("/gems")
+def gem_list(request: Request, asked: Annotated[GemsRequest, Query()]) -> Response:
+    """Hidden gems with reason, recommended action and the smallest step to High-Value."""
+    with reader_of(request).lease() as reading:
+        return _list(request, reading, "gems", asked.query(), asked, gems.DEFAULT_SORT, asked.says)
+
+
+@router.get("/customers")
+def customer_list(request: Request, asked: Annotated[CustomersRequest, Query()]) -> Response:
+    """Customers with value, LRFM scores and tier."""
+    with reader_of(request).lease() as reading:
+        return _list(request, reading, "customers", asked.query(), asked, customers.DEFAULT_SORT, asked.says)
+
+
+@router.get("/customers/{customer_id:path}")
+def customer(
+    request: Request, customer_id: str, part: one.Part = "customer", format: Format = "json"
+) -> Response:
+    """One customer, with gem reason and orders; `part` gives orders, months, attributes or what_if alone."""
+    with reader_of(request).lease() as reading:
+        tag = etag(reading, request)
+        if (same := unchanged(request, tag)) is not None:
+            return same
+        statement = one.customer(customer_id)
+        found = reading.row(statement)
+        if found is None:
+            raise NotFound(f"There is no customer with the key '{customer_id[:200]}' in run {reading.run_id}.")
+        if part != "customer":
+            return table_answer(request, reading, part, one.PARTS[part](customer_id), format)
+        if format == "csv":
+            return csv_answer("customer", reading, reading.result(statement), tag)
+        whole = {
+            **found,
+            "gem": reading.row(one.gem(customer_id)),
+            "what_if": reading.rows(one.what_if(customer_id)),
+            "attributes_history": reading.rows(one.attributes(customer_id)),
+            "orders": reading.rows(one.orders(customer_id, 50)),
+        }
+        return json_answer(whole, meta(reading, statement, reading.seconds), tag)
+
+
+@router.get("/runs/current")
+def current_run(request: Request, part: run.Part = "run", format: Format = "json") -> Response:
+    """The published run: its settings; `part` gives sources (reconciliation), tables (with SQL) or columns."""
+    with reader_of(request).lease() as reading:
+        return table_answer(request, reading, f"run-{part}", run.PARTS[part](), format, one=part == "run")
+
+
+def _list(
+    request: Request,
+    reading: Reading,
+    name: str,
+    query: ListQuery,
+    asked: ListRequest,
+    default_sort: str,
+    says: object,
+) -> Response:
+    tag = etag(reading, request)
+    if (same := unchanged(request, tag)) is not None:
+        return same
+    page = asked.page(default_sort)
+    if asked.format == "csv":
+        return csv_stream(name, reader_of(request), query.everything(page.sort), tag)
+    found = query.page(reading, page)
+    total = query.total(reading)
+    about = meta(
+        reading,
+        found.statement,
+        found.seconds,
+        total=total,
+        says=says(total) if callable(says) else "",
+        sort=page.sort,
+        next_cursor=found.next,
+        previous_cursor=found.previous,
+    )
+    return json_answer(found.rows, about, tag)

@@ -1,0 +1,33 @@
+"""What a server may be told. Every setting has a default that is safe on a workstation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+@dataclass(frozen=True)
+class ServerSettings:
+    """How one server process reads and answers."""
+
+    allowed_hosts: tuple[str, ...] = ()
+    """Names under which the server may be asked for, besides the loopback ones; '*' allows any."""
+
+    query_timeout_seconds: float = 5.0
+    """A query that runs longer is stopped, and the reader is told."""
+
+    export_timeout_seconds: float = 120.0
+    """The same for a whole export, which may be a million rows."""
+
+    memory_limit: str = "192MB"
+    """What the engine may hold in memory in this process."""
+
+    threads: int = 2
+    """Engine threads of this process."""
+
+    cached_results: int = 512
+    """How many small results are kept for each snapshot."""
+
+    stale_after_days: int = 7
+    """A snapshot that was published longer ago is shown with a warning."""
