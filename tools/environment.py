@@ -28,32 +28,34 @@ OLDEST_PYTHON = (3, 11)
 
 
 def fingerprint(name: str) -> str:
-    """What the environment `name` should have been made of: locks, project file, interpreter."""
-    parts = hashlib.sha256(f"{sys.version_info[:3]} {sys.platform} {ROOT}".encode())
+    """What the environment `name` should have been made of: its locks and the project file."""
+    parts = hashlib.sha256()
     for path in [*(ROOT / "requirements" / f"{lock}.txt" for lock in LOCKS[name]), ROOT / "pyproject.toml"]:
         parts.update(path.read_bytes())
     return parts.hexdigest()
 
 
-def is_current(name: str, venv: Path) -> bool:
-    """Whether the environment already holds `name`, or more, at today's locks."""
-    if (venv / "installing").exists() or not runs(venv):
+def is_usable(venv: Path) -> bool:
+    """Whether the environment starts, was not cut short, and still lies where it was made."""
+    place = venv / "evervalue-place"
+    if (venv / "installing").exists() or (place.exists() and place.read_text() != str(venv)):
         return False
-    stamps = {kind: venv / f"evervalue-{kind}" for kind in INCLUDED_IN[name]}
-    return any(path.exists() and path.read_text() == fingerprint(kind) for kind, path in stamps.items())
-
-
-def runs(venv: Path) -> bool:
-    """Whether the environment's interpreter starts."""
     python = venv / "bin" / "python"
     return python.exists() and subprocess.run([python, "-c", ""], check=False).returncode == 0
 
 
+def is_current(name: str, venv: Path) -> bool:
+    """Whether the environment already holds `name`, or more, at today's locks."""
+    stamps = {kind: venv / f"evervalue-{kind}" for kind in INCLUDED_IN[name]}
+    fits = any(path.exists() and path.read_text() == fingerprint(kind) for kind, path in stamps.items())
+    return fits and is_usable(venv)
+
+
 def create(venv: Path) -> None:
-    """Make the empty environment, anew where an earlier install was cut short or its Python has gone."""
+    """Make the empty environment, anew where the one that is there can be of no use."""
     unfinished = venv / "installing"
-    if venv.exists() and (unfinished.exists() or not runs(venv)):
-        print(f"{venv.name}: an earlier install did not finish; starting it again.", flush=True)
+    if venv.exists() and not is_usable(venv):
+        print(f"{venv.name}: unfinished, moved, or its Python has gone; making it anew.", flush=True)
         shutil.rmtree(venv)
     if not venv.exists():
         print(f"{venv.name}: new environment of Python {sys.version.split()[0]}.", flush=True)
@@ -73,7 +75,14 @@ def pip(venv: Path, *arguments: str | Path, quiet: bool = False) -> bool:
     """Whether pip, called with these arguments, succeeded."""
     command = [venv / "bin" / "python", "-m", "pip", "--disable-pip-version-check", "--no-input", *arguments]
     output = subprocess.DEVNULL if quiet else None
-    return subprocess.run(command, check=False, stdout=output, stderr=output).returncode == 0
+    # In a session of its own, so that ctrl-C ends it here, without pip's traceback.
+    process = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
+    try:
+        return process.wait() == 0
+    except KeyboardInterrupt:
+        process.terminate()
+        process.wait()
+        raise
 
 
 def install(name: str, venv: Path) -> None:
@@ -94,19 +103,10 @@ def install(name: str, venv: Path) -> None:
     print(f"{venv.name}: installing.", flush=True)
     unfinished = venv / "installing"
     unfinished.touch()
-    project: list[str | Path] = [
-        "install",
-        "-q",
-        "--no-deps",
-        "--no-build-isolation",
-        "--no-index",
-        "-e",
-        ROOT,
-    ]
-    if not (pip(venv, "install", "-q", *kept) and pip(venv, *project)):
-        sys.exit(
-            "Error: the install did not finish; pip's reason is above. Call make again to start it anew."
-        )
+    project: list[str | Path] = ["--no-index", "--no-deps", "--no-build-isolation", "-e", ROOT]
+    if not (pip(venv, "install", "-q", *kept) and pip(venv, "install", "-q", *project)):
+        sys.exit("Error: the install did not finish; pip's reason is above. Call make again.")
+    (venv / "evervalue-place").write_text(str(venv))
     (venv / f"evervalue-{name}").write_text(fingerprint(name))
     unfinished.unlink()
 
