@@ -1,0 +1,159 @@
+"""Runs the SQL of a plan: mapped rows, refused rows, customer attributes, and the money counted a second time."""
+
+from __future__ import annotations
+
+from evervalue.core.errors import InputError, ReconciliationFailed
+from evervalue.sources import raw_zone
+from evervalue.sources.evidence import shown
+from evervalue.sources.mapping import Plan
+from evervalue.sources.read_text import READ_FAULTS
+from evervalue.warehouse.duckdb import Connection, literal, quoted
+
+UNREADABLE = ("bad_date", "bad_number", "absurd_date")
+
+
+def clear(con: Connection, source: str) -> None:
+    """Take out what was mapped from a source, and the rows that could not be mapped."""
+    for table in ("order_lines", "customer_attributes", "customers", "costs", "rates", "source_totals"):
+        con.execute(f"delete from mapped.{table} where source = ?", [source])
+    con.execute(
+        f"delete from raw.quarantine where source = ? and reason not in ({raw_zone.in_list(READ_FAULTS)})", [source]
+    )
+
+
+def apply(con: Connection, plan: Plan, *, run_id: str) -> None:
+    """Fill the mapped tables and the quarantine of one source from its raw table.
+
+    Raises
+    ------
+    InputError
+        None of the cells in a column can be read: the wrong column was mapped.
+    ReconciliationFailed
+        Rows or money are not accounted for.
+    """
+    clear(con, plan.source)
+    _quarantine(con, plan, run_id)
+    _refuse_unreadable(con, plan)
+    names = ", ".join(quoted(n) for n in plan.mapped)
+    values = ", ".join(f"{sql}" for sql in plan.mapped.values())
+    con.execute(
+        f"insert into mapped.{plan.settings.provides} (source, file_id, line, {names}) "
+        f"{plan.judged()} select {literal(plan.source)}, _file_id, _line, {values} from judged where _why = 0"
+    )
+    if plan.settings.attributes:
+        _attributes(con, plan)
+    _totals(con, plan)
+    _accounted_for(con, plan)
+
+
+def _quarantine(con: Connection, plan: Plan, run_id: str) -> None:
+    if not plan.refusals:
+        return
+    fields = ", ".join(f"{literal(n)}: {quoted(n)}" for n in plan.all_columns)
+    places = list(enumerate(plan.refusals, 1))
+
+    def by_place(value: str) -> str:
+        return f"case _why {value} end"
+
+    column = by_place(" ".join(f"when {i} then {literal(r.column) if r.column else 'null'}" for i, r in places))
+    cell = by_place(" ".join(f"when {i} then left({r.cell}::varchar, 200)" for i, r in places))
+    reason = by_place(" ".join(f"when {i} then {literal(r.reason)}" for i, r in places))
+    says = by_place(" ".join(f"when {i} then {literal(r.says)}" for i, r in places))
+    con.execute(
+        f"insert into raw.quarantine (source, file_id, path, line, column_name, cell, reason, says, row_json, run_id) "
+        f"{plan.judged(f', to_json({{{fields}}})::varchar as _row')} "
+        f"select {literal(plan.source)}, j._file_id, f.path, j._line, {column}, {cell}, {reason}, {says}, j._row, {literal(run_id)} "
+        f"from judged as j join raw.files as f on f.source = {literal(plan.source)} and f.file_id = j._file_id and f.status = 'loaded' "
+        "where j._why > 0"
+    )
+
+
+def _refuse_unreadable(con: Connection, plan: Plan) -> None:
+    """A column of which nothing can be read was mapped by mistake; quarantine is not the place to find out."""
+    rows = con.execute(
+        f"select column_name, count(*), min(cell), max(cell) from raw.quarantine where source = ? "
+        f"and reason in ({raw_zone.in_list(UNREADABLE)}) group by column_name order by 1",
+        [plan.source],
+    ).fetchall()
+    for column, n, least, greatest in rows:
+        total = con.execute(f"select count(*) from {plan.table}").fetchone()
+        if total and n == total[0] and n > 1:
+            field = next((f for f, c in plan.settings.columns.items() if c == column), column)
+            kind = "a date" if any(r.column == column and r.reason == "bad_date" for r in plan.refusals) else "a number"
+            setting = "date_format" if kind == "a date" else "decimal"
+            raise InputError(
+                f"sources.{plan.source}: not one of the {n:,} cells in column '{column}' ({field}) can be read as {kind}, for "
+                f"example {shown([least, greatest])}. Map another column to {field}, or set {setting} under [sources.{plan.source}]."
+            )
+
+
+def _attributes(con: Connection, plan: Plan) -> None:
+    source, dated = plan.source, "order_date" in plan.mapped
+    first, last = ("min(order_date)", "max(order_date)") if dated else ("null", "null")
+    day = f", {plan.mapped['order_date']} as order_date" if dated else ""
+    for attribute, column in plan.settings.attributes.items():
+        name = next(c for c in plan.all_columns if c.lower() == column.lower())
+        value = f", nullif(trim({quoted(name)}::varchar), '') as _value"
+        con.execute(
+            f"insert into mapped.customer_attributes "
+            f"{plan.judged(value)}, "
+            f"said as (select {plan.mapped['customer_id']} as customer_id, _value{day} from judged where _why = 0 and _value is not null) "
+            f"select {literal(source)}, customer_id, {literal(attribute)}, _value, {first}, {last}, count(*) from said group by customer_id, _value"
+        )
+
+
+def _totals(con: Connection, plan: Plan) -> None:
+    """Rows and money a file brought, counted from the raw cells, beside what was mapped and what was refused."""
+    source = literal(plan.source)
+    amount = plan.totals.get("amount", "null")
+    margin = plan.totals.get("margin", "null")
+    lines = plan.settings.provides == "order_lines"
+    sums = "sum(amount)::decimal(38,4) as amount, sum(margin)::decimal(38,4) as margin" if lines else "null as amount, null as margin"
+    con.execute(
+        f"""
+        insert into mapped.source_totals
+        with files as (select file_id, rows_read from raw.files where source = {source} and status = 'loaded'),
+        came as (
+            select _file_id as file_id, _line as line, ({amount})::decimal(38,4) as amount, ({margin})::decimal(38,4) as margin
+            from {plan.table}
+        ),
+        brought as (select file_id, sum(amount) as amount, sum(margin) as margin from came group by file_id),
+        refused_rows as (select distinct file_id, line from raw.quarantine where source = {source}),
+        refused as (select file_id, count(*) as n from refused_rows group by file_id),
+        refused_money as (
+            select file_id, sum(amount) as amount, sum(margin) as margin from came semi join refused_rows using (file_id, line)
+            group by file_id
+        ),
+        mapped_rows as (
+            select file_id, count(*) as n, {sums} from mapped.{plan.settings.provides} where source = {source} group by file_id
+        )
+        select {source}, f.file_id, {literal(plan.settings.provides)}, f.rows_read, coalesce(m.n, 0), coalesce(r.n, 0),
+            b.amount, m.amount, q.amount, b.margin, m.margin, q.margin
+        from files as f
+        left join brought as b using (file_id)
+        left join mapped_rows as m using (file_id)
+        left join refused as r using (file_id)
+        left join refused_money as q using (file_id)
+        """
+    )
+
+
+def _accounted_for(con: Connection, plan: Plan) -> None:
+    bad = con.execute(
+        """
+        select f.path, t.rows_read, t.rows_mapped, t.rows_quarantined, t.amount_read, t.amount_mapped, t.amount_quarantined
+        from mapped.source_totals as t join raw.files as f on f.source = t.source and f.file_id = t.file_id and f.status = 'loaded'
+        where t.source = ? and (t.rows_read <> t.rows_mapped + t.rows_quarantined
+            or coalesce(t.amount_read, 0) <> coalesce(t.amount_mapped, 0) + coalesce(t.amount_quarantined, 0)
+            or coalesce(t.margin_read, 0) <> coalesce(t.margin_mapped, 0) + coalesce(t.margin_quarantined, 0))
+        order by f.path limit 1
+        """,
+        [plan.source],
+    ).fetchone()
+    if bad:
+        path, read, mapped, refused, *money = bad
+        raise ReconciliationFailed(
+            f"sources.{plan.source}: {path} does not add up: {read:,} rows read, {mapped:,} mapped and {refused:,} in quarantine; "
+            f"amounts {' = '.join(str(m) for m in money[:1])} read, {money[1]} mapped, {money[2]} in quarantine. Nothing was stored; "
+            "this is a fault of the program, please report it with the file's first lines."
+        )

@@ -1,0 +1,67 @@
+"""What the cells of a column look like: their shapes, counted over the whole source in one grouped scan.
+
+A shape is the cell with every digit turned into 9. A column of millions of numbers has a handful of shapes, so that
+what follows from them (which mark is the decimal one, which part of a date is the month) is decided in Python.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from evervalue.warehouse.duckdb import Connection
+
+MOST_SHAPES = 5_000
+PLAIN_INTEGER, PLAIN_DECIMAL = "9", "9.99"
+"""Shapes under which the commonest forms are gathered: digits, and digits with one or two after a point."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Cells of one shape: how many, and the first of them in the order of code points."""
+
+    shape: str
+    cells: int
+    example: str
+
+
+@dataclass(frozen=True)
+class Cells:
+    """The text cells of one column: an expression over the raw table, and where it applies."""
+
+    column: str
+    """Column as found."""
+    sql: str
+    """The trimmed cell, null where it is missing."""
+    table: str
+    where: str = "true"
+
+
+def number_shapes(con: Connection, cells: Cells) -> list[Shape]:
+    """Shapes of a column of numbers; plain ones are gathered under two."""
+    return _shapes(
+        con,
+        cells,
+        f"case when regexp_full_match(c, '[0-9]+') then '{PLAIN_INTEGER}' "
+        f"when regexp_full_match(c, '-?[0-9]+[.][0-9]{{1,2}}') then '{PLAIN_DECIMAL}' "
+        "else translate(c, '0123456789', '9999999999') end",
+    )
+
+
+def date_shapes(con: Connection, cells: Cells) -> list[Shape]:
+    """Shapes of a column of dates."""
+    return _shapes(con, cells, "translate(c, '0123456789', '9999999999')")
+
+
+def _shapes(con: Connection, cells: Cells, shape: str) -> list[Shape]:
+    rows = con.execute(
+        f"select {shape} as shape, count(*) as n, min(c) as example "
+        f"from (select {cells.sql} as c from {cells.table} where {cells.where}) where c is not null "
+        f"group by shape order by n desc, shape limit {MOST_SHAPES}"
+    ).fetchall()
+    return [Shape(str(s), int(n), str(e)) for s, n, e in rows]
+
+
+def shown(cells: list[str], limit: int = 3) -> str:
+    """Up to three cells, quoted, for a message."""
+    distinct = list(dict.fromkeys(cells))
+    return ", ".join(f"'{c[:60]}'" for c in distinct[:limit])

@@ -1,0 +1,153 @@
+"""The tables of the raw zone: what was read, from where, in which run; and the rows that could not be taken."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.resources import files
+
+from evervalue.core.errors import InputError
+from evervalue.warehouse.duckdb import Connection, literal, quoted
+from evervalue.warehouse.head import Head, split
+
+OWN_COLUMNS = ("_file_id", "_line", "_run_id")
+
+TABLES = (
+    "raw_files", "raw_columns", "raw_mappings", "raw_quarantine",
+    "mapped_order_lines", "mapped_customer_attributes", "mapped_customers", "mapped_costs", "mapped_rates",
+    "mapped_source_totals",
+)  # fmt: skip
+"""The declared tables of both zones, by the names of their SQL files."""
+
+
+@dataclass(frozen=True)
+class FileRow:
+    """A row of raw.files."""
+
+    file_id: str
+    path: str
+    sha256: str
+    reader: str
+    rows_read: int
+    status: str
+
+
+@dataclass(frozen=True)
+class StoredColumn:
+    """A column of a source's raw table, and the type each file brought it in."""
+
+    name: str
+    type: str
+    """Type in the raw table."""
+    typed_in: dict[str, str]
+    """file_id: stored type; `text` where the file held text."""
+
+
+def heads() -> list[Head]:
+    """The heads of the tables that sources fill."""
+    folder = files("evervalue.sources")
+    return [split(folder.joinpath(f"{name}.sql").read_text(encoding="utf-8"), f"sources/{name}.sql")[0] for name in TABLES]
+
+
+def ensure(con: Connection) -> None:
+    """Create the tables of the raw and mapped zones, as their heads declare them, where they are not there yet."""
+    con.execute("create schema if not exists raw")
+    con.execute("create schema if not exists mapped")
+    for head in heads():
+        columns = ", ".join(
+            f"{quoted(name)} {column.type}{'' if column.nullable else ' not null'}" for name, column in head.columns.items()
+        )
+        con.execute(f"create table if not exists {head.table} ({columns})")
+
+
+def table(source: str) -> str:
+    """The raw table of a source, quoted."""
+    return f"raw.{quoted(source)}"
+
+
+def files_of(con: Connection, source: str) -> list[FileRow]:
+    """What raw.files says of a source, ordered by path."""
+    rows = con.execute(
+        "select file_id, path, sha256, reader, rows_read, status from raw.files where source = ? order by path, sha256",
+        [source],
+    ).fetchall()
+    return [FileRow(*row) for row in rows]
+
+
+def prepare(con: Connection, source: str, columns: Iterable[tuple[str, str]], shown: str) -> None:
+    """Make the raw table of a source able to hold `columns` (name, type); a type that differs becomes text."""
+    columns = list(columns)
+    taken = [name for name, _ in columns if name.lower() in OWN_COLUMNS]
+    if taken:
+        raise InputError(f"{shown} has a column '{taken[0]}', a name that the raw zone uses itself. Rename the column.")
+    existing = column_types(con, source)
+    if not existing:
+        body = ", ".join(f"{quoted(n)} {t}" for n, t in columns)
+        con.execute(
+            f"create table {table(source)} (_file_id text not null, _line bigint not null, _run_id text not null, {body})"
+        )
+        return
+    by_folded = {name.lower(): (name, type) for name, type in existing.items()}
+    for name, type in columns:
+        known = by_folded.get(name.lower())
+        if known is None:
+            con.execute(f"alter table {table(source)} add column {quoted(name)} {type}")
+        elif known[1] != type and known[1] != "VARCHAR":
+            con.execute(f"alter table {table(source)} alter column {quoted(known[0])} set data type varchar")
+
+
+def column_types(con: Connection, source: str) -> dict[str, str]:
+    """The found columns of a source's raw table and their types; empty where there is none."""
+    rows = con.execute(
+        "select column_name, data_type from information_schema.columns "
+        "where table_catalog = current_database() and table_schema = 'raw' and table_name = ? order by ordinal_position",
+        [source],
+    ).fetchall()
+    return {name: type for name, type in rows if name not in OWN_COLUMNS}
+
+
+def stored_columns(con: Connection, source: str) -> dict[str, StoredColumn]:
+    """The columns of a source's raw table, with the type each loaded file brought."""
+    types = column_types(con, source)
+    typed: dict[str, dict[str, str]] = {name.lower(): {} for name in types}
+    for file_id, name, type in con.execute(
+        "select file_id, column_name, stored_type from raw.columns where source = ?", [source]
+    ).fetchall():
+        typed[name.lower()][file_id] = type
+    return {name: StoredColumn(name, type, typed[name.lower()]) for name, type in types.items()}
+
+
+def note_columns(con: Connection, source: str, file_id: str, columns: Iterable[tuple[str, str]]) -> None:
+    """Keep the names and stored types of a file's columns."""
+    con.executemany(
+        "insert into raw.columns values (?, ?, ?, ?, ?)",
+        [[source, file_id, position, name, type] for position, (name, type) in enumerate(columns)],
+    )
+
+
+def forget(con: Connection, source: str, file_id: str) -> None:
+    """Take a file's rows out of the raw zone; its line in raw.files is left to the caller."""
+    if column_types(con, source):
+        con.execute(f"delete from {table(source)} where _file_id = ?", [file_id])
+    con.execute("delete from raw.columns where source = ? and file_id = ?", [source, file_id])
+    con.execute("delete from raw.quarantine where source = ? and file_id = ?", [source, file_id])
+
+
+def refuse(
+    con: Connection, source: str, file_id: str, path: str, run_id: str, rows: list[tuple[int, str, str, str, list[str]]]
+) -> None:
+    """Put records that could not be read into quarantine: (line, reason, says, cell, fields)."""
+    if rows:
+        con.executemany(
+            "insert into raw.quarantine values (?, ?, ?, ?, null, ?, ?, ?, ?, ?)",
+            [
+                [source, file_id, path, line, cell, reason, says, json.dumps(fields, ensure_ascii=False), run_id]
+                for line, reason, says, cell, fields in rows
+            ],
+        )
+
+
+def in_list(values: Iterable[str]) -> str:
+    """Text literals, joined for an IN list."""
+    return ", ".join(literal(v) for v in values)

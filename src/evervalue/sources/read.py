@@ -1,0 +1,17 @@
+"""Sends a file to the reader of its format."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from evervalue.sources.files import FoundFile
+from evervalue.sources.read_text import ReadResult, read_delimited
+from evervalue.sources.settings import FilesSource
+from evervalue.warehouse.duckdb import Connection
+
+
+def read_file(
+    con: Connection, file: FoundFile, source: str, settings: FilesSource, *, run_id: str, temp: Path
+) -> ReadResult:
+    """Load a file into the raw table of its source."""
+    return read_delimited(con, file, source, settings, run_id=run_id, temp=temp)
