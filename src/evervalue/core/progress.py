@@ -9,7 +9,11 @@ class Progress(Protocol):
     """Listens to steps and warnings of a run."""
 
     def step(self, says: str, *, detail: str = "") -> None:
-        """A step begins (or has something to report)."""
+        """A step is done (or has something to report)."""
+        ...
+
+    def doing(self, says: str) -> None:
+        """What is being worked on just now, for those who watch."""
         ...
 
     def warn(self, says: str) -> None:
@@ -24,6 +28,9 @@ class Silent:
         self.warnings: list[str] = []
 
     def step(self, says: str, *, detail: str = "") -> None:
+        """Ignored."""
+
+    def doing(self, says: str) -> None:
         """Ignored."""
 
     def warn(self, says: str) -> None:

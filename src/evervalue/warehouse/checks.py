@@ -71,7 +71,9 @@ def _grain_faults(con: Connection, head: Head) -> list[str]:
     twice = f"select {keys} from {head.table} group by {keys} having count(*) > 1"
     (n,) = con.execute(f"select count(*) from ({twice})").fetchone() or (0,)
     named = ", ".join(head.grain)
-    return [f"{count(n, 'value')} of {named} stand more than once: {_examples(con, head, twice)}."] if n else []
+    return (
+        [f"{count(n, 'value')} of {named} stand more than once: {_examples(con, head, twice)}."] if n else []
+    )
 
 
 def _relation_faults(con: Connection, head: Head) -> list[str]:
@@ -80,10 +82,15 @@ def _relation_faults(con: Connection, head: Head) -> list[str]:
         if column.references:
             table, _, key = column.references.rpartition(".")
             ident = quoted(name)
-            orphans = f"select * from {head.table} where {ident} is not null and {ident} not in (select {quoted(key)} from {table})"
+            orphans = (
+                f"select t.* from {head.table} as t "
+                f"anti join {table} as other on other.{quoted(key)} = t.{ident} where t.{ident} is not null"
+            )
             (n,) = con.execute(f"select count(*) from ({orphans})").fetchone() or (0,)
             if n:
-                faults.append(f"{count(n, 'row')} where {name} is not in {column.references}: {_examples(con, head, orphans)}.")
+                faults.append(
+                    f"{count(n, 'row')} where {name} is not in {column.references}: {_examples(con, head, orphans)}."
+                )
     return faults
 
 

@@ -40,10 +40,10 @@ def sql_for(model: SqlModel, dialect: str = "duckdb") -> str:
         return f"{notes}\n{tree.sql(dialect, pretty=True, unsupported_level=sqlglot.ErrorLevel.IGNORE)}"
 
 
-def _with_constants(tree: exp.Expression, model: SqlModel) -> exp.Expression:
+def _with_constants(tree: exp.Expr, model: SqlModel) -> exp.Expr:
     constants = model.head.constants
 
-    def write(node: exp.Expression) -> exp.Expression:
+    def write(node: exp.Expr) -> exp.Expr:
         if isinstance(node, exp.Parameter | exp.Placeholder) and node.name in constants:
             # A constant may use those before it.
             inner = sqlglot.parse_one(constants[node.name], read="duckdb").transform(write)

@@ -55,7 +55,11 @@ class Head(BaseModel):
     @field_validator("grain", "order_by", mode="before")
     @classmethod
     def _names(cls, value: Any) -> Any:
-        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+        return (
+            tuple(part.strip() for part in value.split(",") if part.strip())
+            if isinstance(value, str)
+            else value
+        )
 
     @model_validator(mode="after")
     def _known_columns(self) -> Head:

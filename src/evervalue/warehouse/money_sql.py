@@ -26,10 +26,10 @@ _ELSEWHERE = (
 )
 
 
-def expanded(tree: exp.Expression, dialect: str) -> exp.Expression:
+def expanded(tree: exp.Expr, dialect: str) -> exp.Expr:
     """The tree with each `money_divide` written out for another engine."""
 
-    def expand(node: exp.Expression) -> exp.Expression:
+    def expand(node: exp.Expr) -> exp.Expr:
         if isinstance(node, exp.Anonymous) and node.name.lower() == "money_divide":
             amount, n = (a.sql("duckdb") for a in node.expressions)
             return parse_one(f"({_ELSEWHERE.format(amount=amount, n=n)})", read="duckdb")

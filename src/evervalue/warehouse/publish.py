@@ -44,7 +44,9 @@ class Snapshot:
         """
         found = sha256(self.path)
         if found != self.manifest["sha256"]:
-            raise StorageError(f"{self.path} is damaged: its checksum is not the one of its manifest. Run again.")
+            raise StorageError(
+                f"{self.path} is damaged: its checksum is not the one of its manifest. Run again."
+            )
 
 
 class Publisher:
@@ -106,7 +108,11 @@ class Publisher:
 
     def runs(self) -> list[Snapshot]:
         """The kept runs, oldest first."""
-        return [self.get(p.parent.name) for p in sorted(self.runs_dir.glob("*/manifest.json")) if p.parent.suffix == ""]
+        return [
+            self.get(p.parent.name)
+            for p in sorted(self.runs_dir.glob("*/manifest.json"))
+            if p.parent.suffix == ""
+        ]
 
     def current_id(self) -> str | None:
         """The run that readers are pointed to; None before the first."""
@@ -139,7 +145,7 @@ class Publisher:
 
     def _point(self, run_id: str) -> None:
         _write(self.pointer.with_suffix(".new"), run_id + "\n")
-        os.replace(self.pointer.with_suffix(".new"), self.pointer)
+        self.pointer.with_suffix(".new").replace(self.pointer)
         _sync(self.data_dir)
 
     def _prune(self) -> None:

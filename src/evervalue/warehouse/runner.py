@@ -26,7 +26,9 @@ class Built:
     sql: str
 
 
-def build(con: Connection, models: Sequence[SqlModel], *, given: Iterable[str] = (), progress: Progress) -> list[Built]:
+def build(
+    con: Connection, models: Sequence[SqlModel], *, given: Iterable[str] = (), progress: Progress
+) -> list[Built]:
     """The tables, built and checked, in the order in which they were.
 
     Parameters
@@ -49,11 +51,14 @@ def build(con: Connection, models: Sequence[SqlModel], *, given: Iterable[str] =
     ordered = in_order(models, given)
     for schema in sorted({m.head.schema_name for m in ordered if m.sql}):
         con.execute(f"create schema if not exists {schema}")
-    return [_built(con, model, progress) for model in ordered]
+    built = [_built(con, model, progress) for model in ordered]
+    progress.step("Tables built and checked", detail=count(len(built), "table"))
+    return built
 
 
 def _built(con: Connection, model: SqlModel, progress: Progress) -> Built:
     start = time.perf_counter()
+    progress.doing(model.name)
     try:
         if model.sql:
             select = _bound(con, model)
@@ -64,7 +69,6 @@ def _built(con: Connection, model: SqlModel, progress: Progress) -> Built:
     except EngineError as error:
         raise engine_failure(error, model.name) from error
     seconds = time.perf_counter() - start
-    progress.step(model.name, detail=count(rows, "row"))
     return Built(model.name, rows, seconds, model.sql)
 
 
@@ -86,8 +90,12 @@ def _variable(name: str) -> str:
 def engine_failure(error: EngineError, doing: str) -> EvervalueError:
     """The error to show for what the engine refused while it was `doing` something."""
     text = first_line(error)
-    if any(sign in str(error) for sign in ("No space left", "disk full", "Could not write", "could not write")):
-        return StorageError(f"The disk is full: {doing} could not be written. Free some space and run again; {text}")
+    if any(
+        sign in str(error) for sign in ("No space left", "disk full", "Could not write", "could not write")
+    ):
+        return StorageError(
+            f"The disk is full: {doing} could not be written. Free some space and run again; {text}"
+        )
     if "Out of Memory" in type(error).__name__ + str(error) or "OutOfMemory" in type(error).__name__:
         return StorageError(
             f"{doing} needs more memory than the engine may use. Raise EVERVALUE_MEMORY_LIMIT, "

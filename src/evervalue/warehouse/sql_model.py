@@ -82,7 +82,9 @@ def in_order(models: Iterable[SqlModel], given: Iterable[str] = ()) -> list[SqlM
     for model in by_name.values():
         unbound = sorted(model.parameters - set(model.head.constants)) if model.sql else []
         if unbound:
-            raise TableError(f"{model.where} uses ${unbound[0]}, which its head does not declare under constants.")
+            raise TableError(
+                f"{model.where} uses ${unbound[0]}, which its head does not declare under constants."
+            )
         unknown = sorted(model.reads - known)
         if unknown:
             hint = did_you_mean(unknown[0], known)
@@ -92,7 +94,9 @@ def in_order(models: Iterable[SqlModel], given: Iterable[str] = ()) -> list[SqlM
         graph.prepare()
     except GraphCycle as error:
         circle = " reads ".join(reversed(error.args[1]))
-        raise CycleError(f"Tables read one another in a circle: {circle}. Break it in one of their files.") from None
+        raise CycleError(
+            f"Tables read one another in a circle: {circle}. Break it in one of their files."
+        ) from None
     ordered: list[SqlModel] = []
     while graph.is_active():
         ready = sorted(graph.get_ready())
@@ -121,7 +125,7 @@ def upstream(models: Iterable[SqlModel], target: str) -> set[str]:
     return found
 
 
-def _parsed(text: str, where: str) -> exp.Expression:
+def _parsed(text: str, where: str) -> exp.Expr:
     try:
         return sqlglot.parse_one(text, read="duckdb")
     except sqlglot.errors.ParseError as error:
@@ -132,5 +136,5 @@ def _tables(text: str, where: str) -> set[str]:
     return {f"{t.db}.{t.name}" for t in _parsed(text, where).find_all(exp.Table) if t.db}
 
 
-def _placeholders(tree: exp.Expression) -> set[str]:
+def _placeholders(tree: exp.Expr) -> set[str]:
     return {p.name for p in tree.find_all(exp.Parameter, exp.Placeholder) if p.name}

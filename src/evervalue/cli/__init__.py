@@ -1,0 +1,39 @@
+"""The command line: parses, calls, prints."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from evervalue.core.errors import EvervalueError
+
+app = typer.Typer(
+    name="evervalue",
+    help="Who is worth what, how sure we are, and whom to act on next.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def main() -> None:
+    """Runs a command; what a user can mend is told in one paragraph, with exit code 1."""
+    from evervalue.cli import file_commands, project_commands, table_commands  # noqa: F401 - they register themselves
+
+    try:
+        app()
+    except EvervalueError as error:
+        _say(f"Error: {error}")
+        sys.exit(1)
+    except KeyboardInterrupt:
+        _say("Stopped. Nothing was published; what was published before is untouched.")
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(1)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)

@@ -1,0 +1,159 @@
+"""Commands over a project: demo, init, run, serve, publish, sources, quarantine, doctor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from evervalue.cli import app
+
+if TYPE_CHECKING:
+    from evervalue.pipeline.settings import Project
+
+Folder = Annotated[Path, typer.Option("--project", "-p", help="Folder with evervalue.toml.")]
+AsOf = Annotated[
+    str | None,
+    typer.Option(help="Cutoff YYYY-MM-DD. [default: the setting, else the day after the newest order]"),
+]
+Host = Annotated[str, typer.Option(help="Address to listen on.")]
+Port = Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")]
+Workers = Annotated[int, typer.Option(help="Server processes.")]
+
+EXAMPLE = Path("examples") / "saas"
+
+
+@app.command()
+def demo(
+    port: Port = 8765,
+    no_serve: Annotated[bool, typer.Option("--no-serve", help="Print the story and stop.")] = False,
+    example: Annotated[
+        Path | None, typer.Option(help="Folder of the example. [default: examples/saas]")
+    ] = None,
+) -> None:
+    """The whole job on the example: a company's sales file in, its hidden gems out, and the dashboard."""
+    from evervalue.core.errors import SettingsError
+    from evervalue.pipeline.settings import FILE
+
+    source_tree = Path(__file__).parents[3] / EXAMPLE
+    folder = example or next((f for f in (EXAMPLE, source_tree) if (f / FILE).exists()), None)
+    if folder is None:
+        raise SettingsError(
+            "The example is not here: it comes with the source repository, not with the package. Run this in a clone, "
+            "or begin with your own file: evervalue gems FILE, or evervalue init DIR --from FILE."
+        )
+    _run(folder, as_of=None, full_refresh=False)
+    if not no_serve:
+        _serve(folder, "127.0.0.1", port, 1)
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(help="Folder to make or to use.")],
+    source: Annotated[Path, typer.Option("--from", help="A sales file to begin with.")],
+    force: Annotated[
+        bool, typer.Option("--force", help="Overwrite an evervalue.toml that is there.")
+    ] = False,
+) -> None:
+    """Write a commented evervalue.toml for a sales file: columns guessed, each guess explained."""
+    from evervalue.cli import show
+    from evervalue.pipeline.start import start_project
+
+    written = start_project(folder, source, force=force)
+    for line in written.explained:
+        show.say("  " + line)
+    show.say(
+        f"\nWrote {written.file}. Read it, settle what it leaves open, then: evervalue run --project {folder}"
+    )
+
+
+@app.command()
+def run(
+    project: Folder = Path(),
+    as_of: AsOf = None,
+    full_refresh: Annotated[bool, typer.Option("--full-refresh", help="Read every file again.")] = False,
+) -> None:
+    """Take the sources through every table to a published snapshot, and tell the story."""
+    _run(project, as_of=as_of, full_refresh=full_refresh)
+
+
+@app.command()
+def serve(
+    project: Folder = Path(), host: Host = "127.0.0.1", port: Port = 8765, workers: Workers = 1
+) -> None:
+    """Serve the dashboard and the API over the published snapshot."""
+    _serve(project, host, port, workers)
+
+
+@app.command()
+def publish(
+    project: Folder = Path(),
+    rollback: Annotated[
+        bool, typer.Option("--rollback", help="Point readers back to the run before.")
+    ] = False,
+    to: Annotated[str | None, typer.Option(help="Point readers to this run.")] = None,
+) -> None:
+    """List the kept runs, or point readers to another one."""
+    from evervalue.cli import show
+    from evervalue.pipeline.settings import read_project
+    from evervalue.warehouse.publish import Publisher
+
+    publisher = Publisher(read_project(project).data_dir)
+    if rollback or to:
+        snapshot = publisher.rollback(to)
+        show.say(f"Readers now see run {snapshot.run_id}, with orders before {snapshot.manifest['as_of']}.")
+        return
+    now = publisher.current().run_id
+    show.grid(
+        ["run", "as of", "bytes", "settings", ""],
+        [
+            [
+                s.run_id,
+                s.manifest["as_of"],
+                s.manifest["bytes"],
+                s.manifest["settings_sha256"][:12],
+                "current" if s.run_id == now else "",
+            ]
+            for s in publisher.runs()
+        ],
+    )
+
+
+def _project(folder: Path) -> Project:
+    from evervalue.pipeline.settings import read_project
+
+    return read_project(folder)
+
+
+def _run(folder: Path, *, as_of: str | None, full_refresh: bool) -> None:
+    from evervalue.cli import show
+    from evervalue.cli.file_commands import day
+    from evervalue.cli.tell import tell_reconciliation, tell_story
+    from evervalue.core.clock import SystemClock
+    from evervalue.pipeline.run import run as run_project
+    from evervalue.pipeline.story import headline
+
+    project = _project(folder)
+    show.heading(f"{project.settings.project.name}: sources to published snapshot")
+    steps = show.Steps()
+    result = run_project(
+        project, clock=SystemClock(), progress=steps, as_of=day(as_of, "--as-of"), full_refresh=full_refresh
+    )
+    con = result.snapshot.open()
+    try:
+        tell_reconciliation(con)
+        tell_story(con, headline(con))
+    finally:
+        con.close()
+
+
+def _serve(folder: Path, host: str, port: int, workers: int) -> None:
+    from evervalue.cli import show
+    from evervalue.dashboard.serve import serve as serve_project
+
+    def ready(address: str) -> None:
+        show.heading(f"Dashboard: {address}")
+        show.say("  Hidden gems: " + address + "gems    Ctrl-C stops it.")
+
+    serve_project(_project(folder).data_dir, host=host, port=port, workers=workers, ready=ready)

@@ -1,0 +1,60 @@
+"""Tells the story of published tables: who the gems are, why, what to do, and what became of every row."""
+
+from __future__ import annotations
+
+from evervalue.cli import show
+from evervalue.core.text import count
+from evervalue.pipeline.story import Headline
+from evervalue.warehouse.duckdb import Connection
+
+
+def tell_story(con: Connection, head: Headline) -> None:
+    """The whole story: headline, the best customers, the gems."""
+    show.heading(
+        f"{head.as_of}: {count(head.orders, 'order')} before it, {head.monetary:,.2f} {head.currency} {head.worth}"
+    )
+    for sentence in head.sentences():
+        show.say("  " + sentence)
+    for warning in head.warnings():
+        show.warn(warning)
+    show.heading(f"The top 10 by {head.worth} (◆ = hidden gem)")
+    rows = con.execute(
+        "select profit_rank, customer || case when is_gem then ' ◆' else '' end, monetary, customer_value, "
+        "l_score, r_score, f_score, m_score, lrfm_score "
+        "from insight.top_customers where profit_rank <= 10 order by profit_rank"
+    ).fetchall()
+    show.grid(["#", "customer", head.worth, "value", "L", "R", "F", "M", "score"], rows)
+    tell_gems(con)
+
+
+def tell_gems(con: Connection, *, limit: int = 0) -> None:
+    """Every gem with what holds it back and what to do."""
+    rows = con.execute(
+        "select customer, monetary, low_scores, action_title, orders_to_high, step_worth, step_says "
+        "from insight.hidden_gems order by profit_rank" + (f" limit {limit}" if limit else "")
+    ).fetchall()
+    if not rows:
+        show.say("\nNo customer is a hidden gem under these settings.")
+        return
+    show.heading("Hidden gems: what holds them back, what to do, and the smallest step to High-Value")
+    show.grid(["customer", "worth", "low scores", "action", "orders", "step worth", "the step"], rows)
+    show.heading("What to do")
+    for title, says, n, worth in con.execute(
+        "select action_title, action_says, customers, monetary from insight.action_summary order by monetary desc"
+    ).fetchall():
+        show.say(f"  {title} ({count(n, 'customer')}, {worth:,.2f}): {says}")
+
+
+def tell_reconciliation(con: Connection) -> None:
+    """Where every row and every amount of every source went."""
+    show.heading("Every row accounted for")
+    rows = con.execute(
+        "select source, rows_read, rows_stored, rows_duplicate, rows_quarantined, "
+        "amount_read, amount_stored, amount_duplicate, amount_quarantined, amount_unexplained "
+        "from curated.reconciliation order by source"
+    ).fetchall()
+    show.grid(
+        ["source", "read", "stored", "duplicate", "quarantined"]
+        + ["amount read", "stored", "duplicate", "quarantined", "unexplained"],
+        rows,
+    )

@@ -1,0 +1,90 @@
+"""The story of a run in plain facts: what the command line prints and the overview page opens with."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from evervalue.core.text import count
+from evervalue.warehouse.duckdb import Connection
+
+
+@dataclass(frozen=True)
+class Headline:
+    """One row of `insight.headline` with what it must be read with."""
+
+    customers: int
+    scored_customers: int
+    high_value: int
+    mid_value: int
+    low_value: int
+    top10_mid: int
+    top20_mid: int
+    gems: int
+    gems_monetary: Decimal
+    monetary: Decimal
+    revenue: Decimal
+    orders: int
+    tie_dependent: int
+    as_of: dt.date
+    later_orders: int
+    currency: str
+    monetary_basis: str
+    bins: int
+    ties: str
+
+    @property
+    def worth(self) -> str:
+        """What monetary value is called here: profit or revenue."""
+        return "profit" if self.monetary_basis == "margin" else "revenue"
+
+    def sentences(self) -> list[str]:
+        """The findings, one a line, in the order in which they matter."""
+        top = min(10, self.scored_customers)
+        share = "half" if self.top10_mid * 2 == top else f"{self.top10_mid} of {top}"
+        gems = count(self.gems, "hidden gem")
+        told = [
+            f"{count(self.scored_customers, 'customer')}: {self.high_value:,} High-Value, "
+            f"{self.mid_value:,} Mid-Value, {self.low_value:,} Low-Value.",
+            f"{share.capitalize()} of the top {top} {self.worth} performers are Mid-Value"
+            + (f" ({self.top20_mid} of the top 20)." if self.scored_customers >= 20 else "."),
+            f"{gems} bring {self.gems_monetary:,.2f} of {self.monetary:,.2f} {self.currency} {self.worth}.",
+        ]
+        unscored = self.customers - self.scored_customers
+        if unscored:
+            told.append(f"{count(unscored, 'customer')} without a sale are listed unscored.")
+        return told
+
+    def warnings(self) -> list[str]:
+        """What a reader of the scores should know."""
+        told = []
+        if self.scored_customers == 0:
+            told.append("No customer has a sale before the cutoff, so nobody is scored.")
+        elif self.scored_customers < self.bins:
+            told.append(
+                f"There are fewer customers ({self.scored_customers}) than score bins ({self.bins}): "
+                "the rule still scores them, but the scores say little."
+            )
+        if self.ties == "first":
+            told.append(
+                f"{count(self.tie_dependent, 'tier')} hang on the order of names among equal values; "
+                'ties = "share" gives equal values the same score.'
+            )
+        if self.later_orders:
+            told.append(
+                f"{count(self.later_orders, 'order')} on or after the cutoff {self.as_of} are left out."
+            )
+        return told
+
+
+def headline(con: Connection) -> Headline:
+    """The headline of the tables in the connection."""
+    cursor = con.execute(
+        "select h.*, c.as_of, c.later_orders, s.currency, s.monetary_basis, s.bins, s.ties "
+        "from insight.headline as h cross join customers.cutoff as c cross join run.settings as s"
+    )
+    names = [d[0] for d in cursor.description or []]
+    row: dict[str, Any] = dict(zip(names, cursor.fetchone() or (), strict=True))
+    return Headline(**{k: v for k, v in row.items() if k in Headline.__dataclass_fields__})

@@ -1,0 +1,94 @@
+"""All declared tables of the package, and those that the pipeline fills itself."""
+
+from __future__ import annotations
+
+import datetime as dt
+from functools import cache
+from typing import Any
+
+from evervalue.pipeline.settings import Settings
+from evervalue.warehouse.duckdb import Connection
+from evervalue.warehouse.sql_model import SqlModel, models_in, upstream
+
+PACKAGES = tuple(f"evervalue.{stage}" for stage in ("sources", "pipeline", "curated", "customers", "insight"))
+
+
+@cache
+def all_models() -> tuple[SqlModel, ...]:
+    """Every declared table, sorted by name."""
+    return tuple(models_in(*PACKAGES))
+
+
+def models_for(*targets: str) -> list[SqlModel]:
+    """The tables that the named ones are built from, with themselves; all tables where none is named."""
+    models = all_models()
+    if not targets:
+        return list(models)
+    wanted = set().union(*(upstream(models, target) for target in targets))
+    return [m for m in models if m.name in wanted]
+
+
+def column_list(table: str) -> str:
+    """The columns of a declared table as SQL declares them."""
+    (model,) = [m for m in all_models() if m.name == table]
+    return ", ".join(f'"{name}" {column.type}' for name, column in model.head.columns.items())
+
+
+def fill_run_tables(con: Connection, settings: Settings, *, run_id: str, as_of: dt.date | None) -> None:
+    """Writes the settings of a run as tables, in the current database."""
+    project, lrfm, gems = settings.project, settings.lrfm, settings.gems
+    con.execute("create schema if not exists run")
+    _insert(
+        con,
+        "run.settings",
+        [
+            [
+                run_id,
+                project.name,
+                as_of or project.as_of,
+                project.currency,
+                project.time_zone,
+                lrfm.monetary,
+                lrfm.allow_missing_cost,
+                lrfm.bins,
+                lrfm.ties,
+                lrfm.high,
+                lrfm.mid,
+                gems.rule,
+                gems.min_m_score or lrfm.bins,
+                gems.top_n,
+                gems.top_share,
+                gems.what_if_max_orders,
+            ]
+        ],
+    )
+    _insert(
+        con,
+        "run.source_settings",
+        [[n, s.provides, s.duplicates] for n, s in sorted(settings.sources.items())],
+    )
+    _insert(con, "run.tables", [])
+    _insert(con, "run.columns", [])
+    anyone = (1, lrfm.bins)
+    _insert(
+        con,
+        "run.action_rules",
+        [
+            [
+                place,
+                rule.action,
+                rule.title,
+                rule.says,
+                *(rule.l or anyone),
+                *(rule.r or anyone),
+                *(rule.f or anyone),
+            ]
+            for place, rule in enumerate(settings.rules, 1)
+        ],
+    )
+
+
+def _insert(con: Connection, table: str, rows: list[list[Any]]) -> None:
+    con.execute(f"create or replace table {table} ({column_list(table)})")
+    for row in rows:
+        con.execute(f"insert into {table} values ({', '.join('?' * len(row))})", row)
