@@ -17,10 +17,8 @@ SCORES = (
     "customer, length_days, recency_days, frequency, monetary, "
     "l_score, r_score, f_score, m_score, lrfm_score, customer_value"
 )
-GEMS = (
-    "customer, monetary, length_days, recency_days, frequency, "
-    "l_score, r_score, f_score, m_score, lrfm_score, customer_value, profit_rank, low_scores, reason, action, action_title, "
-    "orders_to_high, score_after, step_says, step_worth"
+GEMS = SCORES + (
+    ", profit_rank, low_scores, reason, action, action_title, orders_to_high, score_after, step_says, step_worth"
 )
 
 File = Annotated[

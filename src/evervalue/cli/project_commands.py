@@ -12,7 +12,7 @@ from evervalue.cli import app
 if TYPE_CHECKING:
     from evervalue.pipeline.settings import Project
 
-Folder = Annotated[Path, typer.Option("--project", "-p", help="Folder with evervalue.toml.")]
+Folder = Annotated[Path, typer.Argument(help="Folder with evervalue.toml.", show_default="here")]
 AsOf = Annotated[
     str | None,
     typer.Option(help="Cutoff YYYY-MM-DD. [default: the setting, else the day after the newest order]"),
@@ -63,9 +63,7 @@ def init(
     written = start_project(folder, source, force=force)
     for line in written.explained:
         show.say("  " + line)
-    show.say(
-        f"\nWrote {written.file}. Read it, settle what it leaves open, then: evervalue run --project {folder}"
-    )
+    show.say(f"\nWrote {written.file}. Read it, settle what it leaves open, then: evervalue run {folder}")
 
 
 @app.command()

@@ -53,8 +53,5 @@ def tell_reconciliation(con: Connection) -> None:
         "amount_read, amount_stored, amount_duplicate, amount_quarantined, amount_unexplained "
         "from curated.reconciliation order by source"
     ).fetchall()
-    show.grid(
-        ["source", "read", "stored", "duplicate", "quarantined"]
-        + ["amount read", "stored", "duplicate", "quarantined", "unexplained"],
-        rows,
-    )
+    names = "source|read|stored|duplicate|quarantined|amount read|stored|duplicate|quarantined|unexplained"
+    show.grid(names.split("|"), rows)

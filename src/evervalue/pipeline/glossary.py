@@ -5,16 +5,17 @@ from __future__ import annotations
 from evervalue.pipeline.tables import all_models
 from evervalue.warehouse.sql_model import SqlModel
 
+INTRODUCTION = """# Glossary
+
+Written by `evervalue glossary` from the heads of the tables; change a head, not this page.
+
+`money_divide(amount, n)`, which some tables use, shares an amount by a whole number: four places, half away from zero.
+"""
+
 
 def glossary() -> str:
     """All tables with their columns, as Markdown."""
-    parts = [
-        (
-            "# Glossary\n\nWritten by `evervalue glossary` from the heads of the tables; change a head, not this page.\n\n"
-            "`money_divide(amount, n)`, which some tables use, shares an amount by a whole number: four places, half away "
-            "from zero.\n"
-        )
-    ]
+    parts = [INTRODUCTION]
     parts += [_table(model) for model in all_models()]
     return "\n".join(parts)
 

@@ -44,10 +44,10 @@ class Headline:
         """The findings, one a line, in the order in which they matter."""
         top = min(10, self.scored_customers)
         share = "half" if self.top10_mid * 2 == top else f"{self.top10_mid} of {top}"
+        tiers = f"{self.high_value:,} High-Value, {self.mid_value:,} Mid-Value, {self.low_value:,} Low-Value"
         gems = count(self.gems, "hidden gem")
         told = [
-            f"{count(self.scored_customers, 'customer')}: {self.high_value:,} High-Value, "
-            f"{self.mid_value:,} Mid-Value, {self.low_value:,} Low-Value.",
+            f"{count(self.scored_customers, 'customer')}: {tiers}.",
             f"{share.capitalize()} of the top {top} {self.worth} performers are Mid-Value"
             + (f" ({self.top20_mid} of the top 20)." if self.scored_customers >= 20 else "."),
             f"{gems} bring {self.gems_monetary:,.2f} of {self.monetary:,.2f} {self.currency} {self.worth}.",
