@@ -9,12 +9,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared" / "data"
 
 os.environ["TZ"] = "UTC"
 time.tzset()
+
+# A loaded machine is slow, not wrong; `make proof` looks further.
+settings.register_profile("check", deadline=None)
+settings.register_profile("full", deadline=None, max_examples=1000)
+settings.load_profile(os.environ.get("EVERVALUE_PROOF", "check"))
 
 absent: Counter[str] = Counter()
 skipped_in_browser: list[str] = []
