@@ -4,7 +4,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-PORT ?= 8710
+PORT ?=
+ARGS ?=
 TESTS ?=
 BROWSER ?= yes
 
@@ -28,8 +29,8 @@ dev:
 chromium:
 	@if [ "$(BROWSER)" = yes ]; then tools/chromium.sh > /dev/null; fi
 
-demo: base  ## the example company, from its sales file to the dashboard
-	@$(BIN)/evervalue demo --port $(PORT)
+demo: base  ## the example company, from its sales file to the dashboard; PORT=8000 moves it
+	@$(BIN)/evervalue demo $(if $(PORT),--port $(PORT)) $(ARGS)
 
 test: dev chromium  ## the tests, without the slow ones; TESTS="-k lrfm" narrows them
 	@if [ "$(BROWSER)" = yes ]; then \
