@@ -15,9 +15,9 @@ UNREADABLE = ("bad_date", "bad_number", "absurd_date")
 def clear(con: Connection, source: str) -> None:
     """Take out what was mapped from a source, and the rows that could not be mapped."""
     for table in ("order_lines", "customer_attributes", "customers", "costs", "rates", "source_totals"):
-        con.execute(f"delete from mapped.{table} where source = ?", [source])
-    con.execute(
-        f"delete from raw.quarantine where source = ? and reason not in ({raw_zone.in_list(READ_FAULTS)})", [source]
+        raw_zone.run(con, f"delete from mapped.{table} where source = ?", [source])
+    raw_zone.run(
+        con, f"delete from raw.quarantine where source = ? and reason not in ({raw_zone.in_list(READ_FAULTS)})", [source]
     )
 
 
@@ -38,7 +38,7 @@ def apply(con: Connection, plan: Plan, *, run_id: str) -> None:
     values = ", ".join(f"{sql}" for sql in plan.mapped.values())
     con.execute(
         f"insert into mapped.{plan.settings.provides} (source, file_id, line, {names}) "
-        f"{plan.judged()} select {literal(plan.source)}, _file_id, _line, {values} from judged where _why = 0"
+        f"{plan.taken()} select {literal(plan.source)}, _file_id, _line, {values} from taken"
     )
     if plan.settings.attributes:
         _attributes(con, plan)
@@ -70,7 +70,8 @@ def _quarantine(con: Connection, plan: Plan, run_id: str) -> None:
 
 def _refuse_unreadable(con: Connection, plan: Plan) -> None:
     """A column of which nothing can be read was mapped by mistake; quarantine is not the place to find out."""
-    rows = con.execute(
+    rows = raw_zone.run(
+        con,
         f"select column_name, count(*), min(cell), max(cell) from raw.quarantine where source = ? "
         f"and reason in ({raw_zone.in_list(UNREADABLE)}) group by column_name order by 1",
         [plan.source],
@@ -96,8 +97,8 @@ def _attributes(con: Connection, plan: Plan) -> None:
         value = f", nullif(trim({quoted(name)}::varchar), '') as _value"
         con.execute(
             f"insert into mapped.customer_attributes "
-            f"{plan.judged(value)}, "
-            f"said as (select {plan.mapped['customer_id']} as customer_id, _value{day} from judged where _why = 0 and _value is not null) "
+            f"{plan.taken(value)}, "
+            f"said as (select {plan.mapped['customer_id']} as customer_id, _value{day} from taken where _value is not null) "
             f"select {literal(source)}, customer_id, {literal(attribute)}, _value, {first}, {last}, count(*) from said group by customer_id, _value"
         )
 
@@ -105,24 +106,23 @@ def _attributes(con: Connection, plan: Plan) -> None:
 def _totals(con: Connection, plan: Plan) -> None:
     """Rows and money a file brought, counted from the raw cells, beside what was mapped and what was refused."""
     source = literal(plan.source)
-    amount = plan.totals.get("amount", "null")
-    margin = plan.totals.get("margin", "null")
+    amount = plan.totals.get("amount", "null::decimal(38,4)")
+    margin = plan.totals.get("margin", "null::decimal(38,4)")
     lines = plan.settings.provides == "order_lines"
-    sums = "sum(amount)::decimal(38,4) as amount, sum(margin)::decimal(38,4) as margin" if lines else "null as amount, null as margin"
+    sums = "sum(amount) as amount, sum(margin) as margin" if lines else "null as amount, null as margin"
     con.execute(
         f"""
         insert into mapped.source_totals
         with files as (select file_id, rows_read from raw.files where source = {source} and status = 'loaded'),
-        came as (
-            select _file_id as file_id, _line as line, ({amount})::decimal(38,4) as amount, ({margin})::decimal(38,4) as margin
-            from {plan.table}
+        brought as (
+            select _file_id as file_id, sum({amount}) as amount, sum({margin}) as margin from {plan.table} group by _file_id
         ),
-        brought as (select file_id, sum(amount) as amount, sum(margin) as margin from came group by file_id),
         refused_rows as (select distinct file_id, line from raw.quarantine where source = {source}),
         refused as (select file_id, count(*) as n from refused_rows group by file_id),
         refused_money as (
-            select file_id, sum(amount) as amount, sum(margin) as margin from came semi join refused_rows using (file_id, line)
-            group by file_id
+            select _file_id as file_id, sum({amount}) as amount, sum({margin}) as margin
+            from {plan.table} semi join refused_rows on refused_rows.file_id = _file_id and refused_rows.line = _line
+            group by _file_id
         ),
         mapped_rows as (
             select file_id, count(*) as n, {sums} from mapped.{plan.settings.provides} where source = {source} group by file_id
@@ -139,7 +139,8 @@ def _totals(con: Connection, plan: Plan) -> None:
 
 
 def _accounted_for(con: Connection, plan: Plan) -> None:
-    bad = con.execute(
+    bad = raw_zone.run(
+        con,
         """
         select f.path, t.rows_read, t.rows_mapped, t.rows_quarantined, t.amount_read, t.amount_mapped, t.amount_quarantined
         from mapped.source_totals as t join raw.files as f on f.source = t.source and f.file_id = t.file_id and f.status = 'loaded'

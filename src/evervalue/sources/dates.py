@@ -48,7 +48,7 @@ class DateReading:
         if self.formats:
             listed = ", ".join(literal(f) for f in self.formats)
             text = _tidied(cell) if self.tidy else cell
-            tries.append(f"try_strptime({text}, [{listed}])")
+            tries.append(f"try_strptime({text}, {listed if len(self.formats) == 1 else f'[{listed}]'})")
         if self.iso:
             plain = f"regexp_full_match({cell}, '[0-9]{{4}}-[0-9]{{1,2}}-[0-9]{{1,2}}([T ][0-9]{{1,2}}:[0-9]{{2}}(:[0-9]{{2}}([.][0-9]+)?)?)?')"
             tries.append(f"case when {plain} then try_cast({cell} as timestamp) end")
@@ -195,7 +195,7 @@ def _order(
         return given, f"'{cells.column}' is read {given}, as set"
     short = any(year == "%y" for _, _, year, _ in numeric)
     orders = list(_ORDERS) if short else ["day first", "month first"]
-    day = f"translate(regexp_extract({cells.sql}, '^[0-9]{{1,2}}[/.-][0-9]{{1,2}}[/.-][0-9]{{2,4}}'), '.-', '//')"
+    day = f"translate(regexp_extract(c, '^[0-9]{{1,2}}[/.-][0-9]{{1,2}}[/.-][0-9]{{2,4}}'), '.-', '//')"
     tries = {}
     for order in orders:
         formats = ", ".join(
@@ -208,7 +208,8 @@ def _order(
     counts = ", ".join(f"count({n}), min(d) filter ({n} is null)" for n in names)
     same = " and ".join(f"t0 is not distinct from {n}" for n in names[1:])
     row = con.execute(
-        f"with days as (select distinct {day} as d from {cells.table} where {cells.where}), "
+        f"with cells as (select distinct {cells.sql} as c from {cells.table} where {cells.where}), "
+        f"days as (select distinct {day} as d from cells), "
         f"parsed as (select d, {parsed} from days where d is not null and d <> '') "
         f"select count(*), bool_and({same}), min(d), max(d), {counts} from parsed where {any_one}"
     ).fetchone()
@@ -234,7 +235,7 @@ def _order(
 
 def _three(con: Connection, cells: Cells, day: str, least: str, greatest: str) -> list[str]:
     rows = con.execute(
-        f"select distinct {cells.sql} as c from {cells.table} where {cells.where} and {day} <> '' order by c limit 3"
+        f"select distinct c from (select {cells.sql} as c from {cells.table} where {cells.where}) where {day} <> '' order by c limit 3"
     ).fetchall()
     return [str(r[0]) for r in rows] or [least, greatest]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from evervalue.warehouse.duckdb import Connection
+from evervalue.warehouse.duckdb import Connection, quoted
 
 MOST_SHAPES = 5_000
 PLAIN_INTEGER, PLAIN_DECIMAL = "9", "9.99"
@@ -54,11 +54,41 @@ def date_shapes(con: Connection, cells: Cells) -> list[Shape]:
 
 def _shapes(con: Connection, cells: Cells, shape: str) -> list[Shape]:
     rows = con.execute(
-        f"select {shape} as shape, count(*) as n, min(c) as example "
-        f"from (select {cells.sql} as c from {cells.table} where {cells.where}) where c is not null "
+        f"with cells as (select {cells.sql} as c, count(*) as n from {cells.table} where {cells.where} group by c) "
+        f"select {shape} as shape, sum(n)::bigint as n, min(c) as example from cells where c is not null "
         f"group by shape order by n desc, shape limit {MOST_SHAPES}"
     ).fetchall()
     return [Shape(str(s), int(n), str(e)) for s, n, e in rows]
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What the text cells of a column have to be freed of before they are used."""
+
+    spaced: bool
+    """Some begin or end with a space."""
+    has_missing: bool
+    """Some are one of the words that stand for nothing."""
+    point_zero: bool
+    """Every cell is a whole number with '.0' behind it."""
+
+
+def survey(con: Connection, table: str, columns: list[str], missing: str) -> dict[str, Survey]:
+    """One scan over the text columns of a raw table; `missing` lists the words for nothing as SQL literals."""
+    if not columns:
+        return {}
+    parts = []
+    for name in columns:
+        c = quoted(name)
+        words = f"bool_or(trim({c}) in ({missing}))" if missing else "false"
+        parts.append(
+            f"bool_or({c} <> trim({c})), {words}, "
+            f"bool_and(case when ends_with({c}, '.0') then try_cast(left({c}, -2) as bigint) is not null "
+            f"else trim({c}) = '' end) and bool_or(ends_with({c}, '.0'))"
+        )
+    row = con.execute(f"select {', '.join(parts)} from {table}").fetchone()
+    assert row is not None
+    return {name: Survey(*(bool(v) for v in row[3 * i : 3 * i + 3])) for i, name in enumerate(columns)}
 
 
 def shown(cells: list[str], limit: int = 3) -> str:

@@ -106,8 +106,8 @@ class _Source:
             "settings": self.settings.model_dump(exclude=READER_SETTINGS | {"path"}, mode="json"),
             "currency": self.currency, "time_zone": self.time_zone, "version": MAPPING_VERSION,
         })  # fmt: skip
-        known = self.con.execute(
-            "select settings_hash, report from raw.mappings where source = ?", [self.name]
+        known = raw_zone.run(
+            self.con, "select settings_hash, report from raw.mappings where source = ?", [self.name]
         ).fetchone()
         if changed or self.full_refresh or known is None or known[0] != mapping:
             self.progress.step(f"Mapping {self.name}", detail=self.settings.provides)
@@ -163,11 +163,11 @@ class _Source:
         """The line of raw.files that a file's new content takes the place of."""
         key = [self.name, row.path, row.sha256]
         if row.status == "loaded" and row.sha256 != file.sha256:
-            self.con.execute("update raw.files set status = 'replaced' where source = ? and path = ? and sha256 = ?", key)
+            raw_zone.run(self.con, "update raw.files set status = 'replaced' where source = ? and path = ? and sha256 = ?", key)
         else:
-            self.con.execute("delete from raw.files where source = ? and path = ? and sha256 = ?", key)
-        self.con.execute(
-            "delete from raw.files where source = ? and path = ? and sha256 = ?", [self.name, file.shown, file.sha256]
+            raw_zone.run(self.con, "delete from raw.files where source = ? and path = ? and sha256 = ?", key)
+        raw_zone.run(
+            self.con, "delete from raw.files where source = ? and path = ? and sha256 = ?", [self.name, file.shown, file.sha256]
         )
 
     def _note_copy(self, file: FoundFile, original: str) -> None:
@@ -188,8 +188,8 @@ class _Source:
 
     def _register(self, file: FoundFile, encoding: str | None, delimiter: str | None, rows: int, status: str) -> None:
         format = file.format + (f".{file.compression}" if file.compression else "")
-        self.con.execute(
-            "insert into raw.files values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        raw_zone.run(
+            self.con, "insert into raw.files values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [self.name, file.file_id, file.shown, file.sha256, file.bytes, format, encoding, delimiter, self.reader, rows,
              self.run_id, status],
         )  # fmt: skip
@@ -199,18 +199,18 @@ class _Source:
         apply.apply(self.con, plans, run_id=self.run_id)
         self.report.remapped = True
         self.report.notes, self.report.warnings = plans.notes, plans.warnings
-        self.con.execute("delete from raw.mappings where source = ?", [self.name])
-        self.con.execute("insert into raw.mappings values (?, ?, ?, ?)", [self.name, mapping, self.report.kept(), self.run_id])
+        raw_zone.run(self.con, "delete from raw.mappings where source = ?", [self.name])
+        raw_zone.run(self.con, "insert into raw.mappings values (?, ?, ?, ?)", [self.name, mapping, self.report.kept(), self.run_id])
 
     def _count(self) -> None:
-        totals = self.con.execute(
-            "select sum(rows_read), sum(rows_mapped) from mapped.source_totals where source = ?", [self.name]
+        totals = raw_zone.run(
+            self.con, "select sum(rows_read), sum(rows_mapped) from mapped.source_totals where source = ?", [self.name]
         ).fetchone()
         self.report.rows_read, self.report.rows_mapped = (int(n or 0) for n in totals or (0, 0))
         self.report.quarantined = {
             reason: int(n)
-            for reason, n in self.con.execute(
-                "select reason, count(*) from raw.quarantine where source = ? group by reason order by reason", [self.name]
+            for reason, n in raw_zone.run(
+                self.con, "select reason, count(*) from raw.quarantine where source = ? group by reason order by reason", [self.name]
             ).fetchall()
         }
 
@@ -220,7 +220,7 @@ def _drop_others(con: Connection, sources: Mapping[str, FilesSource]) -> list[st
     gone = sorted(known - set(sources))
     for name in gone:
         apply.clear(con, name)
-        con.execute("delete from raw.mappings where source = ?", [name])
+        raw_zone.run(con, "delete from raw.mappings where source = ?", [name])
     return gone
 
 

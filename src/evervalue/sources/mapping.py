@@ -9,7 +9,7 @@ from evervalue.core.errors import AmbiguousInput, InputError, MissingColumns
 from evervalue.core.text import did_you_mean, listing
 from evervalue.sources import raw_zone
 from evervalue.sources.dates import EARLIEST, LATEST, DateReading, read_dates
-from evervalue.sources.evidence import Cells
+from evervalue.sources.evidence import Cells, Survey, survey
 from evervalue.sources.fields import LINE_KINDS, Field, fields_of
 from evervalue.sources.numbers import CURRENCY_MARKS, NOT_FINITE, NumberReading, read_numbers
 from evervalue.sources.settings import FilesSource, KindRule
@@ -51,6 +51,14 @@ class Plan:
     """How doubts were settled."""
     warnings: list[str] = field(default_factory=list)
 
+    def taken(self, extra: str = "") -> str:
+        """SQL of the parsed rows that are not in quarantine, as the CTE `taken`; to be used after they are."""
+        columns = ", ".join(f"{sql} as {name}" for name, sql in self.parsed.items())
+        return (
+            f"with taken as (select _file_id, _line, {columns}{extra} from {self.table} anti join (select file_id, line "
+            f"from raw.quarantine where source = {literal(self.source)}) as q on q.file_id = _file_id and q.line = _line)"
+        )
+
     def judged(self, extra: str = "") -> str:
         """SQL of the parsed rows with `_why`: 0, or the place of the first refusal that fits."""
         columns = ", ".join(f"{sql} as {name}" for name, sql in self.parsed.items())
@@ -84,12 +92,16 @@ class _Planner:
         self.project_zone = time_zone
         self.zone = settings.time_zone or time_zone
         self.columns = raw_zone.stored_columns(con, source)
+        self.surveys: dict[str, Survey] = {}
         self.numbers: dict[str, NumberReading] = {}
         self.out = Plan(source, settings, raw_zone.table(source), list(self.columns))
         self.known = fields_of(settings.provides)
 
     def plan(self) -> Plan:
         check_columns(self.source, self.settings, {name: set(c.typed_in) for name, c in self.columns.items()}, {})
+        used = {self._column(c) for c in (*self.settings.columns.values(), *(r.column for r in self.settings.kinds.values()))}
+        texts = sorted(c for c in used if self.columns[c].type == "VARCHAR")
+        self.surveys = survey(self.con, self.out.table, texts, raw_zone.in_list(self.settings.missing))
         for name, known in self.known.items():
             if name not in self.settings.columns:
                 continue
@@ -115,8 +127,11 @@ class _Planner:
             return f"case when {name} = trunc({name}) and abs({name}) < 1e15 then {name}::bigint::varchar else {name}::varchar end"
         if stored != "VARCHAR":
             return f"{name}::varchar"
-        tokens = raw_zone.in_list(["", *self.settings.missing])
-        return f"case when trim({name}) not in ({tokens}) then trim({name}) end"
+        looked = self.surveys[column]
+        text = f"trim({name})" if looked.spaced else name
+        if looked.has_missing:
+            return f"case when {text} not in ({raw_zone.in_list(['', *self.settings.missing])}) then {text} end"
+        return f"nullif({text}, '')"
 
     def _typed_files(self, found: str) -> list[str]:
         """Files in which a column of the raw table's text was written by a machine (typed cells)."""
@@ -130,7 +145,7 @@ class _Planner:
     def _text(self, known: Field) -> None:
         found = self.settings.columns[known.name]
         cell = self._cell(found)
-        if known.reading == "id" and self._all_end_in_point_zero(found):
+        if known.reading == "id" and (looked := self.surveys.get(self._column(found))) and looked.point_zero:
             self.out.notes.append(f"'{found}': the '.0' behind every {known.name} was taken off")
             cell = f"regexp_replace({cell}, '[.]0$', '')"
         self.out.parsed[f"c_{known.name}"] = cell
@@ -150,15 +165,6 @@ class _Planner:
         self.out.mapped[known.name] = value
         if known.needed and known.name != "customer_id":
             self._refuse(f"c_{known.name} is null", known, f"missing_{known.name}", "is empty")
-
-    def _all_end_in_point_zero(self, found: str) -> bool:
-        if self.columns[self._column(found)].type != "VARCHAR":
-            return False
-        row = self.con.execute(
-            f"select count(c), count(*) filter (regexp_full_match(c, '[0-9]+[.]0')) "
-            f"from (select {self._cell(found)} as c from {self.out.table})"
-        ).fetchone()
-        return row is not None and row[0] > 0 and row[0] == row[1]
 
     def _number(self, known: Field) -> None:
         found = self.settings.columns[known.name]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from evervalue.core.errors import AmbiguousInput
-from evervalue.sources.evidence import PLAIN_DECIMAL, PLAIN_INTEGER, Cells, Shape, number_shapes, shown
+from evervalue.sources.evidence import MOST_SHAPES, PLAIN_DECIMAL, PLAIN_INTEGER, Cells, Shape, number_shapes, shown
 from evervalue.warehouse.duckdb import Connection, literal
 
 Mark = Literal[".", ","]
@@ -24,6 +24,7 @@ SPACES = r"\s\x{00a0}\x{202f}\x{2009}\x{2007}"
 SIGNS = "|".join(re.escape(m) for m in sorted(CURRENCY_MARKS, key=len, reverse=True))
 PY_DECORATION = re.compile(f"(?:{SIGNS})|(?<![A-Za-z])[A-Z]{{3}}(?![A-Za-z])")
 SQL_SIGNS = "|".join(re.sub(r"([$.])", r"[\1]", m) for m in sorted(CURRENCY_MARKS, key=len, reverse=True))
+STRICT = re.compile(r"[-+]?(9+[.]?9*|[.]9+)([eE][-+]?9+)?")
 NOT_FINITE = ("nan", "inf", "infinity")
 
 
@@ -34,6 +35,8 @@ class NumberReading:
     decimal: Mark = "."
     plain: bool = True
     """Every cell that is a number is written as machines do: no grouping, no sign but a leading one."""
+    certain: bool = False
+    """Every cell was seen to be such a number, so that none needs to be tested again."""
     percent: bool = False
     """Some cells carry a percent sign."""
     says: str = ""
@@ -45,6 +48,8 @@ class NumberReading:
 
     def normal(self, cell: str) -> str:
         """SQL: the cell as a plain number's text (digits, point, leading sign), null where it is no number."""
+        if self.certain:
+            return cell
         strict = f"regexp_full_match({cell}, '[-+]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][-+]?[0-9]+)?')"
         if self.plain and self.decimal == ".":
             return f"case when {strict} then {cell} end"
@@ -115,6 +120,7 @@ def settle_numbers(
     """The reading that the shapes of a column settle; see `read_numbers`."""
     votes = _Votes()
     plain, has_percent, finer = True, False, 0
+    certain = len(shapes) < MOST_SHAPES
     currencies: Counter[str] = Counter()
     for shape in shapes:
         if shape.shape in (PLAIN_INTEGER, PLAIN_DECIMAL):
@@ -122,6 +128,7 @@ def settle_numbers(
                 votes.point.append(shape.example)
             continue
         core, marks, is_percent = _core(shape.shape, percent)
+        certain = certain and STRICT.fullmatch(shape.shape) is not None
         for mark in marks:
             currencies[mark] += shape.cells
         if core is None:
@@ -134,7 +141,8 @@ def settle_numbers(
     mark, says = _decide(votes, column, field_name, source, decimal)
     if votes.repeated_point:
         plain = False
-    return NumberReading(mark, plain and mark == ".", has_percent, says, frozenset(currencies), finer)
+    plain = plain and mark == "."
+    return NumberReading(mark, plain, plain and certain and not has_percent, has_percent, says, frozenset(currencies), finer)
 
 
 def _core(shape: str, percent: bool) -> tuple[str | None, list[str], bool]:

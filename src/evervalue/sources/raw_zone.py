@@ -61,6 +61,30 @@ def ensure(con: Connection) -> None:
         con.execute(f"create table if not exists {head.table} ({columns})")
 
 
+def run(con: Connection, sql: str, values: Iterable[str | int | None] = ()) -> Connection:
+    """Execute `sql` with each `?` replaced by a literal.
+
+    Not with the client's own binding: it imports pandas, where that is installed, to look at the first value it binds.
+    """
+    parts = sql.split("?")
+    bound = [parts[0]]
+    for value, part in zip(values, parts[1:], strict=True):
+        bound += [sql_value(value), part]
+    return con.execute("".join(bound))
+
+
+def sql_value(value: str | int | None) -> str:
+    """A value as a SQL literal."""
+    return "null" if value is None else literal(value) if isinstance(value, str) else str(value)
+
+
+def insert(con: Connection, table: str, rows: Iterable[Iterable[str | int | None]]) -> None:
+    """Insert a few rows of plain values."""
+    listed = ["(" + ", ".join(sql_value(v) for v in row) + ")" for row in rows]
+    for start in range(0, len(listed), 500):
+        con.execute(f"insert into {table} values {', '.join(listed[start : start + 500])}")
+
+
 def table(source: str) -> str:
     """The raw table of a source, quoted."""
     return f"raw.{quoted(source)}"
@@ -68,7 +92,8 @@ def table(source: str) -> str:
 
 def files_of(con: Connection, source: str) -> list[FileRow]:
     """What raw.files says of a source, ordered by path."""
-    rows = con.execute(
+    rows = run(
+        con,
         "select file_id, path, sha256, reader, rows_read, status from raw.files where source = ? order by path, sha256",
         [source],
     ).fetchall()
@@ -99,7 +124,8 @@ def prepare(con: Connection, source: str, columns: Iterable[tuple[str, str]], sh
 
 def column_types(con: Connection, source: str) -> dict[str, str]:
     """The found columns of a source's raw table and their types; empty where there is none."""
-    rows = con.execute(
+    rows = run(
+        con,
         "select column_name, data_type from information_schema.columns "
         "where table_catalog = current_database() and table_schema = 'raw' and table_name = ? order by ordinal_position",
         [source],
@@ -111,8 +137,8 @@ def stored_columns(con: Connection, source: str) -> dict[str, StoredColumn]:
     """The columns of a source's raw table, with the type each loaded file brought."""
     types = column_types(con, source)
     typed: dict[str, dict[str, str]] = {name.lower(): {} for name in types}
-    for file_id, name, type in con.execute(
-        "select file_id, column_name, stored_type from raw.columns where source = ?", [source]
+    for file_id, name, type in run(
+        con, "select file_id, column_name, stored_type from raw.columns where source = ?", [source]
     ).fetchall():
         typed[name.lower()][file_id] = type
     return {name: StoredColumn(name, type, typed[name.lower()]) for name, type in types.items()}
@@ -120,32 +146,29 @@ def stored_columns(con: Connection, source: str) -> dict[str, StoredColumn]:
 
 def note_columns(con: Connection, source: str, file_id: str, columns: Iterable[tuple[str, str]]) -> None:
     """Keep the names and stored types of a file's columns."""
-    con.executemany(
-        "insert into raw.columns values (?, ?, ?, ?, ?)",
-        [[source, file_id, position, name, type] for position, (name, type) in enumerate(columns)],
-    )
+    insert(con, "raw.columns", ([source, file_id, place, name, type] for place, (name, type) in enumerate(columns)))
 
 
 def forget(con: Connection, source: str, file_id: str) -> None:
     """Take a file's rows out of the raw zone; its line in raw.files is left to the caller."""
     if column_types(con, source):
-        con.execute(f"delete from {table(source)} where _file_id = ?", [file_id])
-    con.execute("delete from raw.columns where source = ? and file_id = ?", [source, file_id])
-    con.execute("delete from raw.quarantine where source = ? and file_id = ?", [source, file_id])
+        run(con, f"delete from {table(source)} where _file_id = ?", [file_id])
+    run(con, "delete from raw.columns where source = ? and file_id = ?", [source, file_id])
+    run(con, "delete from raw.quarantine where source = ? and file_id = ?", [source, file_id])
 
 
 def refuse(
     con: Connection, source: str, file_id: str, path: str, run_id: str, rows: list[tuple[int, str, str, str, list[str]]]
 ) -> None:
     """Put records that could not be read into quarantine: (line, reason, says, cell, fields)."""
-    if rows:
-        con.executemany(
-            "insert into raw.quarantine values (?, ?, ?, ?, null, ?, ?, ?, ?, ?)",
-            [
-                [source, file_id, path, line, cell, reason, says, json.dumps(fields, ensure_ascii=False), run_id]
-                for line, reason, says, cell, fields in rows
-            ],
-        )
+    insert(
+        con,
+        "raw.quarantine",
+        (
+            [source, file_id, path, line, None, cell, reason, says, json.dumps(fields, ensure_ascii=False), run_id]
+            for line, reason, says, cell, fields in rows
+        ),
+    )
 
 
 def in_list(values: Iterable[str]) -> str:

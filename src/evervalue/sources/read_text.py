@@ -149,7 +149,7 @@ def _read_fast(
     inserted = int(done[0]) if done else 0
     if inserted == facts.rows:
         return inserted
-    con.execute(f"delete from {raw_zone.table(source)} where _file_id = ?", [file.file_id])
+    raw_zone.run(con, f"delete from {raw_zone.table(source)} where _file_id = ?", [file.file_id])
     return None
 
 
