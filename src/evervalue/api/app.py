@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
 
 import evervalue
 from evervalue.api.errors import HANDLED, handle
-from evervalue.api.middleware import KnownHosts, SecurityHeaders
+from evervalue.api.middleware import Incidents, KnownHosts, SecurityHeaders
 from evervalue.api.routes import router
 from evervalue.api.settings import ServerSettings
 from evervalue.api.snapshots import SnapshotReader
 from evervalue.core.errors import EvervalueError
 
+ErrorAnswer = Callable[[Request, Exception], Response]
 
-def create_app(data_dir: Path, settings: ServerSettings | None = None) -> FastAPI:
+
+def create_app(
+    data_dir: Path, settings: ServerSettings | None = None, *, answer: ErrorAnswer = handle
+) -> FastAPI:
     """The application for one data directory; it serves whatever is published there, now and later.
 
     Parameters
@@ -28,6 +34,8 @@ def create_app(data_dir: Path, settings: ServerSettings | None = None) -> FastAP
         The project's data directory, which `evervalue run` publishes into.
     settings
         What differs from the defaults.
+    answer
+        Turns an error into a response; the JSON problem unless pages have a better one.
     """
     chosen = settings or ServerSettings()
     reader = SnapshotReader(data_dir, chosen)
@@ -52,7 +60,8 @@ def create_app(data_dir: Path, settings: ServerSettings | None = None) -> FastAP
     app.state.settings = chosen
     app.include_router(router)
     for kind in HANDLED:
-        app.add_exception_handler(kind, handle)
+        app.add_exception_handler(kind, answer)
+    app.add_middleware(Incidents, answer=answer)
     app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=5)
     app.add_middleware(KnownHosts, allowed=chosen.allowed_hosts)
     app.add_middleware(SecurityHeaders)

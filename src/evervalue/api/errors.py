@@ -100,7 +100,7 @@ def handle(request: Request, error: Exception) -> Response:
     return respond(request, problem_of(error, request))
 
 
-HANDLED: tuple[type[Exception], ...] = (EvervalueError, RequestValidationError, HTTPException, Exception)
+HANDLED: tuple[type[Exception], ...] = (EvervalueError, RequestValidationError, HTTPException)
 
 
 def _fault(error: dict[str, Any]) -> dict[str, str]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from evervalue.api.errors import Problem, respond
@@ -49,6 +51,33 @@ class SecurityHeaders:
             await send(message)
 
         await self.app(scope, receive, completed)
+
+
+class Incidents:
+    """Answers what nobody expected in the usual shape and with the usual headers, instead of a bare 500."""
+
+    def __init__(self, app: ASGIApp, answer: Callable[[Request, Exception], Response]) -> None:
+        self.app = app
+        self.answer = answer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes the request on and answers for it where it fails."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        begun = False
+
+        async def watched(message: Message) -> None:
+            nonlocal begun
+            begun = begun or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self.app(scope, receive, watched)
+        except Exception as error:
+            if begun:  # half an answer is out: only closing the connection tells the client that it is not whole
+                raise
+            await self.answer(Request(scope), error)(scope, receive, send)
 
 
 class KnownHosts:

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -74,9 +75,9 @@ class RunSettings:
     high_value_at: int
     mid_value_at: int
     gem_rule: str
-    gem_top_n: int | None
-    gem_top_share: float | None
-    gem_min_m_score: int | None
+    gem_top_n: int
+    gem_top_share: Decimal
+    gem_min_m_score: int
     what_if_max_orders: int
 
 
@@ -115,8 +116,9 @@ class OpenSnapshot:
 
     def _run_settings(self) -> RunSettings:
         names = list(RunSettings.__dataclass_fields__)
-        # bound on purpose: the engine's client loads its parameter types on first use, better now than in a request
-        sql = f"select {', '.join(names)} from run.settings where $ready"
+        columns = ["(select as_of from customers.cutoff)" if n == "as_of" else n for n in names]
+        # bound on purpose: the engine's client loads its parameter types on first use, better now than later
+        sql = f"select {', '.join(columns)} from run.settings where $ready"
         row = self.connection.execute(sql, {"ready": True}).fetchone()
         if row is None:
             raise EvervalueError(f"Snapshot {self.snapshot.run_id} has no settings. Run again.")

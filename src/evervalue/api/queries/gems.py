@@ -78,7 +78,8 @@ class GemFilters(BaseModel):
 def action_summary() -> Statement:
     """One row an action: how many gems it is recommended for, and what they earn."""
     sql = (
-        "select action, action_title, customers, monetary, mean_l_score, mean_r_score, mean_f_score\n"
+        "select action, action_title, action_says, customers, monetary, step_worth,"
+        " mean_l_score, mean_r_score, mean_f_score\n"
         "from insight.action_summary\norder by customers desc, action"
     )
     return Statement(sql, {})

@@ -1,0 +1,75 @@
+"""The whole web application: the pages on top of the routes under /v1."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from evervalue.api.app import create_app as create_api
+from evervalue.api.errors import problem_of, respond
+from evervalue.api.settings import ServerSettings
+from evervalue.core.clock import Clock, SystemClock
+from evervalue.dashboard import assets
+from evervalue.dashboard.pages import customers, gems, overview, profile, segments, tables
+from evervalue.dashboard.view import THEMES, render
+
+YEAR_SECONDS = 365 * 24 * 3600
+
+
+def create_app(data_dir: Path, settings: ServerSettings | None = None, *, clock: Clock | None = None) -> FastAPI:
+    """What `evervalue serve` runs for one data directory.
+
+    Parameters
+    ----------
+    data_dir
+        The project's data directory, which `evervalue run` publishes into.
+    settings
+        What differs from the defaults.
+    clock
+        Tells how old the snapshot is; the machine's own unless a test gives another.
+    """
+    app = create_api(data_dir, settings, answer=handle)
+    app.state.clock = clock or SystemClock()
+    app.router.routes.extend(
+        [
+            Route("/", overview.page),
+            Route("/gems", gems.page),
+            Route("/segments", segments.page),
+            Route("/customers", customers.page),
+            Route("/customers/{customer_id:path}", profile.page),
+            Route("/tables", tables.index),
+            Route("/tables/{name}", tables.page),
+            Route("/theme", theme),
+            Route("/static/{digest}/{name:path}", assets.serve),
+        ]
+    )
+    return app
+
+
+def theme(request: Request) -> Response:
+    """Keeps the chosen theme in a cookie and goes back; for readers without script."""
+    wanted = request.query_params.get("to", "")
+    if wanted not in THEMES:
+        wanted = "light" if request.cookies.get("theme") == "dark" else "dark"
+    back = request.query_params.get("back", "/")
+    parts = urlsplit(back)
+    local = back.startswith("/") and not back.startswith(("//", "/\\")) and not parts.netloc and not parts.scheme
+    response = RedirectResponse(back if local else "/", status_code=303)
+    response.set_cookie("theme", wanted, max_age=YEAR_SECONDS, samesite="lax")
+    return response
+
+
+def handle(request: Request, error: Exception) -> Response:
+    """Any error: a designed page for a reader, the one error shape for a program."""
+    problem = problem_of(error, request)
+    if request.url.path.startswith(("/v1", "/static")):
+        return respond(request, problem)
+    if request.headers.get("hx-request") == "true":
+        headers = {**problem.headers, "HX-Reswap": "innerHTML", "HX-Push-Url": "false"}
+        return render(request, "error_part.html", None, page="", status=problem.status, headers=headers, problem=problem)
+    return render(request, "error.html", None, page="", status=problem.status, headers=problem.headers, problem=problem)

@@ -1,0 +1,43 @@
+"""Overview: what our customer base is worth."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from evervalue.api.queries import gems, overview, segments
+from evervalue.api.queries import run as of_run
+from evervalue.dashboard import words
+from evervalue.dashboard.charts.months import months
+from evervalue.dashboard.charts.top_customers import top_customers
+from evervalue.dashboard.view import formats_of, reader_of, render
+
+TOP = 10
+
+
+def page(request: Request) -> Response:
+    """The page at /."""
+    with reader_of(request).lease() as reading:
+        formats = formats_of(request, reading)
+        headline = reading.rows(overview.headline())[0]
+        tiers = reading.rows(segments.tiers())
+        by_month = reading.rows(overview.revenue())
+        best = reading.rows(gems.top_customers(TOP))
+        has_margin = any(m["margin"] for m in by_month)
+        return render(
+            request,
+            "overview.html",
+            reading,
+            page="overview",
+            headline=headline,
+            tiers=tiers,
+            months=by_month,
+            has_margin=has_margin,
+            best=best,
+            sources=reading.rows(of_run.sources()),
+            best_title=words.gem_headline(headline, reading.run, TOP),
+            tiers_title=words.tier_finding(tiers, reading.run, formats),
+            months_title=words.money_by_month(by_month, formats),
+            months_chart=months(by_month, formats, margin=has_margin),
+            best_chart=top_customers(best, formats),
+        )

@@ -1,0 +1,68 @@
+"""Customer profile: who is this, what holds them back, and what would change it."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from evervalue.api.errors import NotFound
+from evervalue.api.queries import customer as one
+from evervalue.api.snapshots import Row
+from evervalue.dashboard import words
+from evervalue.dashboard.charts.months import months
+from evervalue.dashboard.view import formats_of, reader_of, render
+
+ORDERS = 20
+
+
+def page(request: Request) -> Response:
+    """The page at /customers/<key>."""
+    return profile(request, str(request.path_params["customer_id"]))
+
+
+def profile(request: Request, customer_id: str) -> Response:
+    """The page of one customer.
+
+    Raises
+    ------
+    NotFound
+        No customer has the key.
+    """
+    with reader_of(request).lease() as reading:
+        formats = formats_of(request, reading)
+        customer = reading.row(one.customer(customer_id))
+        if customer is None:
+            raise NotFound(f"No customer in run {reading.run_id} has the key “{customer_id[:200]}”.")
+        scored = customer["lrfm_score"] is not None
+        peers = reading.row(one.peers(customer_id)) if scored else None
+        by_month = reading.rows(one.months(customer_id))
+        has_margin = any(m["margin"] for m in by_month)
+        orders = reading.rows(one.orders(customer_id, ORDERS + 1))
+        known = reading.rows(one.attributes(customer_id))
+        return render(
+            request,
+            "profile.html",
+            reading,
+            page="customers",
+            customer=customer,
+            scored=scored,
+            held=words.what_holds_back(customer, peers, reading.run, formats) if peers else [],
+            gem=reading.row(one.gem(customer_id)) if customer["is_gem"] else None,
+            steps=reading.rows(one.what_if(customer_id)) if customer["is_gem"] else [],
+            months=[m for m in by_month if m["orders"]],
+            months_chart=months(by_month, formats, margin=has_margin),
+            has_margin=has_margin,
+            orders=orders[:ORDERS],
+            more_orders=len(orders) > ORDERS,
+            attributes=latest_first(known),
+        )
+
+
+def latest_first(known: list[Row]) -> list[Row]:
+    """One row an attribute: the latest value, and the earlier ones with the time in which they were seen."""
+    found: dict[str, Row] = {}
+    for row in known:
+        kept = found.setdefault(row["attribute"], {"attribute": row["attribute"], "latest": row, "earlier": []})
+        if kept["latest"] is not row:
+            kept["earlier"].append(row)
+    return list(found.values())

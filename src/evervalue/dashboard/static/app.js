@@ -1,0 +1,192 @@
+// Everything the pages do beyond HTML: draw charts from data, switch the theme, send filter forms, keep the focus.
+// No state is kept here: it is in the address (what is shown) and in one cookie (the theme).
+"use strict";
+
+(() => {
+  const root = document.documentElement;
+  const locale = root.dataset.locale || "en-US";
+  const currency = root.dataset.currency || "USD";
+  const still = matchMedia("(prefers-reduced-motion: reduce)");
+  const charts = new Map();
+
+  // ---- numbers on axes, by name ----
+  const compact = new Intl.NumberFormat(locale, { style: "currency", currency, notation: "compact", maximumFractionDigits: 1 });
+  const plain = new Intl.NumberFormat(locale, { maximumFractionDigits: 1 });
+  const percent = new Intl.NumberFormat(locale, { style: "percent", maximumFractionDigits: 0 });
+  const formatters = {
+    short_money: (value) => compact.format(value),
+    number: (value) => plain.format(value),
+    whole: (value) => (Number.isInteger(value) ? plain.format(value) : ""),
+    percent: (value) => percent.format(value),
+    tip: (given) => {
+      const point = Array.isArray(given) ? given[0] : given;
+      const lines = (point && point.data && point.data.tip) || [];
+      if (!lines.length) return "";
+      const box = document.createElement("div");
+      box.className = "tip";
+      lines.forEach((line, i) => {
+        const part = document.createElement(i ? "span" : "b");
+        part.textContent = line;
+        box.append(part);
+      });
+      return box;
+    },
+  };
+
+  // '@high' is the theme's colour of that name, 'fmt:percent' a formatter; only these two are ever replaced
+  function resolved(value, colours, key) {
+    if (Array.isArray(value)) return value.map((each) => resolved(each, colours, key));
+    if (value && typeof value === "object") {
+      return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, k === "data" && typeof v[0] === "string" ? v : resolved(v, colours, k)]));
+    }
+    if (typeof value !== "string" || key === "tip" || key === "href") return value;
+    if (value.startsWith("@") && /colou?r/i.test(key || "")) return colours.getPropertyValue("--" + value.slice(1)).trim() || value;
+    if (value.startsWith("fmt:")) return formatters[value.slice(4)] || value;
+    return value;
+  }
+
+  function draw(box) {
+    const source = document.getElementById(box.dataset.chart);
+    if (!source || !window.echarts) return;
+    const colours = getComputedStyle(root);
+    const option = resolved(JSON.parse(source.textContent), colours, "");
+    option.animation = !still.matches && !charts.has(box);
+    Object.assign(option.tooltip, {
+      backgroundColor: colours.getPropertyValue("--card").trim(),
+      borderColor: colours.getPropertyValue("--border").trim(),
+      borderWidth: 1,
+      padding: [6, 10],
+      extraCssText: "box-shadow:none;border-radius:8px",
+    });
+    if (box.clientWidth < 420) narrow(option);
+    let chart = charts.get(box);
+    if (!chart) {
+      chart = window.echarts.init(box, null, { renderer: "svg" });
+      chart.on("click", (event) => {
+        if (event.data && event.data.href) location.assign(event.data.href);
+      });
+      charts.set(box, chart);
+      sizes.observe(box);
+    }
+    chart.setOption(option, true);
+  }
+
+  function narrow(option) {
+    const names = option.yAxis && option.yAxis.axisLabel;
+    if (names && names.width) names.width = 104;
+    if (option.grid && option.grid.right > 60) option.grid.right = 58;
+    if (option.xAxis && option.xAxis.type === "value") option.xAxis.splitNumber = 2;
+  }
+
+  const sizes = new ResizeObserver((entries) => {
+    for (const entry of entries) {
+      const chart = charts.get(entry.target);
+      if (chart && entry.contentRect.width > 0) chart.resize();
+    }
+  });
+
+  function drawAll() {
+    for (const [box, chart] of charts) {
+      if (!box.isConnected) {
+        sizes.unobserve(box);
+        chart.dispose();
+        charts.delete(box);
+      }
+    }
+    document.querySelectorAll("[data-chart]").forEach(draw);
+  }
+
+  // ---- theme ----
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const shown = () => root.dataset.theme || (dark.matches ? "dark" : "light");
+  dark.addEventListener("change", drawAll);
+  document.addEventListener("submit", (event) => {
+    if (!event.target.matches("form.theme")) return;
+    event.preventDefault();
+    const next = shown() === "dark" ? "light" : "dark";
+    root.dataset.theme = next;
+    document.querySelector('meta[name="color-scheme"]').content = next;
+    document.cookie = `theme=${next}; path=/; max-age=31536000; samesite=lax`;
+    drawAll();
+  });
+
+  // ---- filters: a change sends the form, typing does after a rest ----
+  let rest = 0;
+  const send = (form) => {
+    clearTimeout(rest);
+    form.requestSubmit();
+  };
+  document.addEventListener("input", (event) => {
+    const form = event.target.form;
+    if (!form || !("live" in form.dataset) || event.target.type !== "search") return;
+    clearTimeout(rest);
+    rest = setTimeout(() => send(form), 160);
+  });
+  document.addEventListener("change", (event) => {
+    const form = event.target.form;
+    if (form && "live" in form.dataset && event.target.type !== "search") send(form);
+  });
+
+  // ---- the menu on a phone, and the way out of the column chooser ----
+  document.addEventListener("click", (event) => {
+    const menu = event.target.closest("[data-menu]");
+    if (menu) {
+      const open = document.getElementById("nav").classList.toggle("open");
+      menu.setAttribute("aria-expanded", String(open));
+    }
+    if (event.target.closest("[data-reload]")) location.reload();
+    document.querySelectorAll("details.chooser[open]").forEach((box) => {
+      if (!box.contains(event.target)) box.open = false;
+    });
+    const link = event.target.closest("main a[id]");
+    if (link) remember(link.id);
+  });
+  document.addEventListener("keydown", (event) => {
+    const box = event.key === "Escape" && document.querySelector("details.chooser[open]");
+    if (!box) return;
+    box.open = false;
+    box.querySelector("summary").focus();
+  });
+
+  // ---- focus: back from a customer, the reader is where they were ----
+  const place = () => "focus:" + location.pathname + location.search;
+  function remember(id) {
+    try {
+      sessionStorage.setItem(place(), id);
+    } catch {
+      // without storage, focus starts at the top
+    }
+  }
+  function comeBack() {
+    const [entry] = performance.getEntriesByType("navigation");
+    if (!entry || !["back_forward", "reload"].includes(entry.type)) return;
+    try {
+      const link = document.getElementById(sessionStorage.getItem(place()) || "");
+      if (link) link.focus();
+    } catch {
+      // as above
+    }
+  }
+
+  // ---- htmx ----
+  document.addEventListener("htmx:after:swap", () => {
+    drawAll();
+    if (document.activeElement === document.body) {
+      const head = document.querySelector("#grid thead a, #grid a");
+      if (head) head.focus({ preventScroll: true });
+    }
+  });
+  document.addEventListener("htmx:error", () => {
+    document.getElementById("offline").hidden = false;
+  });
+  document.addEventListener("htmx:after:request", () => {
+    document.getElementById("offline").hidden = true;
+  });
+  addEventListener("pageshow", (event) => {
+    if (event.persisted) location.reload();
+  });
+
+  drawAll();
+  comeBack();
+  root.dataset.ready = "true";
+})();

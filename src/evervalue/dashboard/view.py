@@ -1,0 +1,139 @@
+"""Renders pages: one place that knows what every template is given, and which headers every page carries."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+import evervalue
+from evervalue.api.settings import ServerSettings
+from evervalue.api.snapshots import Reading, SnapshotReader
+from evervalue.core.clock import Clock
+from evervalue.dashboard import words
+from evervalue.dashboard.assets import bundle
+from evervalue.dashboard.formats import Formats, locale_of
+from evervalue.dashboard.links import customer_url, url
+
+HEADERS = {"Cache-Control": "no-store", "Vary": "HX-Request, HX-Target, Accept-Language, Cookie"}
+THEMES = ("light", "dark")
+
+
+@dataclass(frozen=True)
+class Place:
+    """One entry of the navigation."""
+
+    key: str
+    name: str
+    href: str
+
+
+NAVIGATION: tuple[tuple[str, tuple[Place, ...]], ...] = (
+    (
+        "Value",
+        (
+            Place("overview", "Overview", "/"),
+            Place("gems", "Hidden gems", "/gems"),
+            Place("segments", "Segments", "/segments"),
+            Place("customers", "Customers", "/customers"),
+        ),
+    ),
+    ("Trust", (Place("tables", "How it is computed", "/tables"),)),
+)
+
+
+def reader_of(request: Request) -> SnapshotReader:
+    """The reader of the application."""
+    reader: SnapshotReader = request.app.state.reader
+    return reader
+
+
+def formats_of(request: Request, reading: Reading | None) -> Formats:
+    """The reader's notation."""
+    currency = reading.run.currency if reading else "USD"
+    return Formats(locale_of(request.headers.get("accept-language", "")), currency)
+
+
+def theme_of(request: Request) -> str:
+    """The theme that was chosen; empty follows the system."""
+    chosen = request.cookies.get("theme", "")
+    return chosen if chosen in THEMES else ""
+
+
+def is_fragment(request: Request, target: str) -> bool:
+    """Whether htmx asks for that part of the page alone ('div#grid')."""
+    asked = request.headers.get("hx-request") == "true"
+    return asked and request.headers.get("hx-target") == target
+
+
+def render(
+    request: Request,
+    template: str,
+    reading: Reading | None,
+    *,
+    page: str,
+    status: int = 200,
+    headers: dict[str, str] | None = None,
+    **context: Any,
+) -> Response:
+    """The template, filled, with the headers of a page."""
+    text = _environment().get_template(template).render(
+        page=page,
+        navigation=NAVIGATION,
+        request=request,
+        reading=reading,
+        run=reading.run if reading else None,
+        value_word=words.value_word(reading.run) if reading else "",
+        f=formats_of(request, reading),
+        theme=theme_of(request),
+        stale_days=_stale_days(request, reading),
+        here=request.url.path + (f"?{request.url.query}" if request.url.query else ""),
+        **context,
+    )  # fmt: skip
+    return HTMLResponse(text, status_code=status, headers={**HEADERS, **(headers or {})})
+
+
+def _stale_days(request: Request, reading: Reading | None) -> int:
+    """How many days ago the snapshot was published, where that is longer than it should be; else 0."""
+    settings: ServerSettings = request.app.state.settings
+    clock: Clock = request.app.state.clock
+    published = reading.published_at if reading else None
+    if published is None:
+        return 0
+    age = clock.now() - published
+    return age.days if age > timedelta(days=settings.stale_after_days) else 0
+
+
+def _options(option: object) -> Markup:
+    """A chart's options inside a data block, where no text can end the block."""
+    text = json.dumps(option, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return Markup(text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"))
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    environment.filters["options"] = _options
+    environment.globals.update(
+        asset=bundle().url,
+        customer_url=customer_url,
+        url=url,
+        tier_class=words.TIER_CLASS,
+        version=evervalue.__version__,
+    )
+    return environment
