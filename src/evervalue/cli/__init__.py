@@ -8,6 +8,9 @@ import typer
 
 from evervalue.core.errors import EvervalueError
 
+INTERRUPTED = 130
+"""Exit code after ctrl-C, as shells have it."""
+
 app = typer.Typer(
     name="evervalue",
     help="Who is worth what, how sure we are, and whom to act on next.",
@@ -27,12 +30,20 @@ def main() -> None:
     except EvervalueError as error:
         _say(f"Error: {error}")
         sys.exit(1)
-    except KeyboardInterrupt:
-        _say("Stopped. Nothing was published; what was published before is untouched.")
-        sys.exit(130)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(1)
+    except KeyboardInterrupt:
+        _stopped()
+    except SystemExit as done:
+        if done.code == INTERRUPTED:
+            _stopped()
+        raise
+
+
+def _stopped() -> None:
+    _say("Stopped. Nothing was published; what was published before is untouched.")
+    sys.exit(INTERRUPTED)
 
 
 def _say(text: str) -> None:

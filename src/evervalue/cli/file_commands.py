@@ -147,7 +147,7 @@ def gems(
             return
         for sentence in headline.sentences():
             show.say(sentence)
-        tell_gems(con, limit=limit)
+        tell_gems(con, limit=limit, more="--limit 0 shows all, -o gems.csv writes them")
 
 
 @contextmanager

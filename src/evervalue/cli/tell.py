@@ -24,11 +24,11 @@ def tell_story(con: Connection, head: Headline) -> None:
         "from insight.top_customers where profit_rank <= 10 order by profit_rank"
     ).fetchall()
     show.grid(["#", "customer", head.worth, "value", "L", "R", "F", "M", "score"], rows)
-    tell_gems(con)
+    tell_gems(con, limit=20, more="the dashboard lists them")
 
 
-def tell_gems(con: Connection, *, limit: int = 0) -> None:
-    """Every gem with what holds it back and what to do."""
+def tell_gems(con: Connection, *, limit: int, more: str) -> None:
+    """The first gems (0: all) with what holds each back and what to do; `more` says where the others are."""
     rows = con.execute(
         "select customer, monetary, low_scores, action_title, orders_to_high, step_worth, step_says "
         "from insight.hidden_gems order by profit_rank" + (f" limit {limit}" if limit else "")
@@ -38,6 +38,9 @@ def tell_gems(con: Connection, *, limit: int = 0) -> None:
         return
     show.heading("Hidden gems: what holds them back, what to do, and the smallest step to High-Value")
     show.grid(["customer", "worth", "low scores", "action", "orders", "step worth", "the step"], rows)
+    (gems,) = con.execute("select count(*) from insight.hidden_gems").fetchone() or (0,)
+    if gems > len(rows):
+        show.say(f"{gems - len(rows):,} more: {more}.")
     show.heading("What to do")
     for title, says, n, worth in con.execute(
         "select action_title, action_says, customers, monetary from insight.action_summary order by monetary desc"

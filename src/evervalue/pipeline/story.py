@@ -43,12 +43,11 @@ class Headline:
     def sentences(self) -> list[str]:
         """The findings, one a line, in the order in which they matter."""
         top = min(10, self.scored_customers)
-        share = "half" if self.top10_mid * 2 == top else f"{self.top10_mid} of {top}"
         tiers = f"{self.high_value:,} High-Value, {self.mid_value:,} Mid-Value, {self.low_value:,} Low-Value"
         gems = count(self.gems, "hidden gem")
         told = [
             f"{count(self.scored_customers, 'customer')}: {tiers}.",
-            f"{share.capitalize()} of the top {top} {self.worth} performers are Mid-Value"
+            f"{_share(self.top10_mid, top)} of the top {top} {self.worth} performers are Mid-Value"
             + (f" ({self.top20_mid} of the top 20)." if self.scored_customers >= 20 else "."),
             f"{gems} bring {self.gems_monetary:,.2f} of {self.monetary:,.2f} {self.currency} {self.worth}.",
         ]
@@ -77,6 +76,10 @@ class Headline:
                 f"{count(self.later_orders, 'order')} on or after the cutoff {self.as_of} are left out."
             )
         return told
+
+
+def _share(part: int, whole: int) -> str:
+    return "Half" if part * 2 == whole else "None" if part == 0 else "All" if part == whole else str(part)
 
 
 def headline(con: Connection) -> Headline:

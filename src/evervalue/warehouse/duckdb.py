@@ -64,6 +64,7 @@ def connect(
     except duckdb.Error as error:
         raise StorageError(f"Cannot open {path}: {first_line(error)}") from None
     con.execute("set timezone = 'UTC'")
+    con.execute("set enable_progress_bar = false")
     return con
 
 

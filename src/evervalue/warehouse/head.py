@@ -48,7 +48,7 @@ class Head(BaseModel):
     checks: dict[str, str] = Field(default_factory=dict)
     """Sentence: predicate that must hold of every row."""
     order_by: tuple[str, ...] = ()
-    """How the rows are laid out on disk, for those who read a few of them."""
+    """How the rows are laid out on disk, for those who read a few of them. Default: by grain."""
     filled_by: str | None = None
     """The part of the code that fills a table which has no SELECT."""
 

@@ -62,8 +62,8 @@ def _built(con: Connection, model: SqlModel, progress: Progress) -> Built:
     try:
         if model.sql:
             select = _bound(con, model)
-            if model.head.order_by:
-                select = f"select * from (\n{select}\n) order by {', '.join(model.head.order_by)}"
+            if order := model.head.order_by or model.head.grain:
+                select = f"select * from (\n{select}\n) order by {', '.join(order)}"
             con.execute(f"create table {model.name} as {select}")
         rows = check(con, model.head)
     except EngineError as error:
@@ -90,15 +90,11 @@ def _variable(name: str) -> str:
 def engine_failure(error: EngineError, doing: str) -> EvervalueError:
     """The error to show for what the engine refused while it was `doing` something."""
     text = first_line(error)
-    if any(
-        sign in str(error) for sign in ("No space left", "disk full", "Could not write", "could not write")
-    ):
-        return StorageError(
-            f"The disk is full: {doing} could not be written. Free some space and run again; {text}"
-        )
-    if "Out of Memory" in type(error).__name__ + str(error) or "OutOfMemory" in type(error).__name__:
+    if any(sign in text.lower() for sign in ("no space left", "disk full", "could not write", "file too large")):
+        return StorageError(f"{doing} could not be written; free some space and run again. The system said: {text}")
+    if "out of memory" in text.lower():
         return StorageError(
             f"{doing} needs more memory than the engine may use. Raise EVERVALUE_MEMORY_LIMIT, "
-            f"or give the spill more room (EVERVALUE_TEMP_DIRECTORY); {text}"
+            f"or give the spill more room (EVERVALUE_TEMP_DIRECTORY). The engine said: {text}"
         )
     return TableError(f"{doing} could not be built: {text}")
