@@ -101,8 +101,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say which data sets were absent and which browser tests did not run."""
     if absent:
-        sets = ", ".join(f"{name} ({count} tests)" for name, count in sorted(absent.items()))
-        terminalreporter.write_line(f"Data sets absent from ../shared/data: {sets}")
+        sets = ", ".join(f"{name} {count}" for name, count in sorted(absent.items()))
+        terminalreporter.write_line(f"Absent from ../shared/data, with the tests skipped for it: {sets}")
     if skipped_in_browser:
         verdict = "FAILED, they must run here: " if browser_tests_must_run() else ""
         terminalreporter.write_line(f"{verdict}{len(skipped_in_browser)} browser tests were skipped")
