@@ -15,7 +15,7 @@ from evervalue.sources.numbers import CURRENCY_MARKS, NOT_FINITE, NumberReading,
 from evervalue.sources.settings import FilesSource, KindRule
 from evervalue.warehouse.duckdb import Connection, literal, quoted
 
-WIDE_MONEY = "decimal(38,4)"
+MONEY, WIDE_MONEY = "decimal(18,4)", "decimal(38,4)"
 TEMPORAL = ("DATE", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS", "TIMESTAMP WITH TIME ZONE")
 NUMERIC = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "DECIMAL")
 
@@ -148,6 +148,8 @@ class _Planner:
         if known.reading == "id" and (looked := self.surveys.get(self._column(found))) and looked.point_zero:
             self.out.notes.append(f"'{found}': the '.0' behind every {known.name} was taken off")
             cell = f"regexp_replace({cell}, '[.]0$', '')"
+        if self.columns[self._column(found)].type in ("DOUBLE", "FLOAT"):
+            cell = f"nullif({cell}, 'nan')"
         self.out.parsed[f"c_{known.name}"] = cell
         value = f"c_{known.name}"
         if known.reading == "currency":
@@ -196,6 +198,10 @@ class _Planner:
             sign = "<= 0" if known.name == "rate" else "< 0"
             self._refuse(f"{v} {sign}", known, f"bad_{known.name}", f"is {sign}")
         self.out.mapped[known.name] = v
+
+    def _wide(self, name: str, found: str) -> str:
+        """SQL over the raw table: the cell as wide money; the narrow cast first, for the wide one is slow."""
+        return f"coalesce({self._number_sql(name, found, MONEY)}, {self._number_sql(name, found, WIDE_MONEY)})"
 
     def _number_sql(self, name: str, found: str, type: str) -> str:
         """SQL over the raw table: the cell as a decimal of `type`."""
@@ -321,7 +327,7 @@ class _Planner:
         out.mapped["kind"] = self._kind(amount)
         out.totals["amount"] = self._wide_amount()
         if "margin" in have:
-            out.totals["margin"] = self._number_sql("margin", have["margin"], WIDE_MONEY)
+            out.totals["margin"] = self._wide("margin", have["margin"])
         if "line_id" not in have and self.settings.duplicates == "keep":
             self._warn_of_duplicates()
 
@@ -336,7 +342,7 @@ class _Planner:
     def _wide_amount(self) -> str:
         """The amount once more, from the raw cells alone."""
         have = self.settings.columns
-        parts = [self._number_sql("amount", have["amount"], WIDE_MONEY)] if "amount" in have else []
+        parts = [self._wide("amount", have["amount"])] if "amount" in have else []
         if {"quantity", "unit_price"} <= set(have):
             quantity = self._number_sql("quantity", have["quantity"], "decimal(18,4)")
             price = self._number_sql("unit_price", have["unit_price"], "decimal(28,10)")

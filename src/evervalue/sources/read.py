@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from evervalue.sources.files import FoundFile
+from evervalue.sources.read_cells import read_json_lines, read_workbook
+from evervalue.sources.read_parquet import read_parquet
 from evervalue.sources.read_text import ReadResult, read_delimited
 from evervalue.sources.settings import FilesSource
 from evervalue.warehouse.duckdb import Connection
@@ -14,4 +16,10 @@ def read_file(
     con: Connection, file: FoundFile, source: str, settings: FilesSource, *, run_id: str, temp: Path
 ) -> ReadResult:
     """Load a file into the raw table of its source."""
+    if file.format == "parquet":
+        return read_parquet(con, file, source, run_id=run_id)
+    if file.format == "jsonl":
+        return read_json_lines(con, file, source, settings, run_id=run_id, temp=temp)
+    if file.format == "xlsx":
+        return read_workbook(con, file, source, settings, run_id=run_id, temp=temp)
     return read_delimited(con, file, source, settings, run_id=run_id, temp=temp)
