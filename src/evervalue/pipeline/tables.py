@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 from evervalue.pipeline.settings import Settings
-from evervalue.warehouse.duckdb import Connection
+from evervalue.warehouse.duckdb import Connection, insert
 from evervalue.warehouse.sql_model import SqlModel, models_in, upstream
 
 PACKAGES = tuple(f"evervalue.{stage}" for stage in ("sources", "pipeline", "curated", "customers", "insight"))
@@ -38,7 +38,7 @@ def fill_run_tables(con: Connection, settings: Settings, *, run_id: str, as_of: 
     """Writes the settings of a run as tables, in the current database."""
     project, lrfm, gems = settings.project, settings.lrfm, settings.gems
     con.execute("create schema if not exists run")
-    _insert(
+    _create(
         con,
         "run.settings",
         [
@@ -62,15 +62,15 @@ def fill_run_tables(con: Connection, settings: Settings, *, run_id: str, as_of: 
             ]
         ],
     )
-    _insert(
+    _create(
         con,
         "run.source_settings",
         [[n, s.provides, s.duplicates] for n, s in sorted(settings.sources.items())],
     )
-    _insert(con, "run.tables", [])
-    _insert(con, "run.columns", [])
+    _create(con, "run.tables", [])
+    _create(con, "run.columns", [])
     anyone = (1, lrfm.bins)
-    _insert(
+    _create(
         con,
         "run.action_rules",
         [
@@ -88,7 +88,6 @@ def fill_run_tables(con: Connection, settings: Settings, *, run_id: str, as_of: 
     )
 
 
-def _insert(con: Connection, table: str, rows: list[list[Any]]) -> None:
+def _create(con: Connection, table: str, rows: list[list[Any]]) -> None:
     con.execute(f"create or replace table {table} ({column_list(table)})")
-    for row in rows:
-        con.execute(f"insert into {table} values ({', '.join('?' * len(row))})", row)
+    insert(con, table, rows)

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from evervalue.core.errors import TableError
 
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 OPEN, CLOSE = "/* ---", "--- */"
 
 
@@ -88,7 +89,7 @@ def split(text: str, where: str) -> tuple[Head, str]:
     if start != 0 or end < 0:
         raise TableError(f"{where} does not begin with a head ('{OPEN}' ... '{CLOSE}').")
     try:
-        head = Head.model_validate(yaml.safe_load(text[len(OPEN) : end]))
+        head = Head.model_validate(yaml.load(text[len(OPEN) : end], LOADER))
     except (yaml.YAMLError, ValidationError) as error:
         raise TableError(f"The head of {where} cannot be read: {error}") from None
     body = text[end + len(CLOSE) :].strip().rstrip(";").strip()

@@ -90,8 +90,12 @@ def _variable(name: str) -> str:
 def engine_failure(error: EngineError, doing: str) -> EvervalueError:
     """The error to show for what the engine refused while it was `doing` something."""
     text = first_line(error)
-    if any(sign in text.lower() for sign in ("no space left", "disk full", "could not write", "file too large")):
-        return StorageError(f"{doing} could not be written; free some space and run again. The system said: {text}")
+    if any(
+        sign in text.lower() for sign in ("no space left", "disk full", "could not write", "file too large")
+    ):
+        return StorageError(
+            f"{doing} could not be written; free some space and run again. The system said: {text}"
+        )
     if "out of memory" in text.lower():
         return StorageError(
             f"{doing} needs more memory than the engine may use. Raise EVERVALUE_MEMORY_LIMIT, "
