@@ -42,6 +42,10 @@ class Formats:
             return NOTHING
         return format_decimal(value, format="#,##0" + ("." + "0" * digits if digits else ""), locale=self.locale)
 
+    def about(self, value: Number) -> str:
+        """A factor with one decimal where it has one: 3, 2.7."""
+        return format_decimal(value, format="#,##0.#", locale=self.locale)
+
     def short_number(self, value: Number | None) -> str:
         """A count that fits on a tile: 99, 12.3K, 1M."""
         if value is None:

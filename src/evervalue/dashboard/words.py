@@ -126,7 +126,7 @@ def high_against_mid(tiers: Sequence[Mapping[str, Any]], formats: Formats) -> st
     if high is None or mid is None:
         return "High-Value against Mid-Value"
     if high["mean_recency_days"] and mid["mean_recency_days"] > high["mean_recency_days"]:
-        times = formats.number(mid["mean_recency_days"] / high["mean_recency_days"], 1)
+        times = formats.about(mid["mean_recency_days"] / high["mean_recency_days"])
         return f"Mid-Value customers have been quiet {times} times as long as High-Value ones"
     return "High-Value against Mid-Value"
 

@@ -9,6 +9,7 @@ from evervalue.api.queries.gems import COLUMNS as GEM_COLUMNS
 from evervalue.api.queries.gems import TABLE as GEM_TABLE
 from evervalue.api.snapshots import Statement
 
+BEFORE_CUTOFF = "order_date < (select as_of from customers.cutoff)"
 Part = Literal["customer", "orders", "months", "attributes", "what_if"]
 
 
@@ -23,21 +24,25 @@ def gem(customer_id: str) -> Statement:
 
 
 def orders(customer_id: str, limit: int | None = None) -> Statement:
-    """The customer's orders, newest first."""
-    columns = "order_id, order_date, kind, lines, revenue, margin, region, channel, currency"
-    found = _of(f"select {columns}\nfrom curated.orders", customer_id, "\norder by order_date desc, order_key")
+    """The customer's orders before the cutoff, newest first."""
+    columns = "order_id, order_date, kind, line_count, revenue, margin, region, channel, currency"
+    rest = f"\n  and {BEFORE_CUTOFF}\norder by order_date desc, order_key"
+    found = _of(f"select {columns}\nfrom curated.orders", customer_id, rest)
     return Statement(f"{found.sql}\nlimit {limit}", found.parameters) if limit else found
 
 
 def months(customer_id: str) -> Statement:
     """Revenue, margin and orders by month, from the first month of all customers to the last, zeros included."""
-    sql = """with mine as (
-  select date_trunc('month', order_date)::date as month, sum(revenue) as revenue, sum(margin) as margin, count(*) as orders
+    sql = f"""with mine as (
+  select date_trunc('month', order_date)::date as month,
+    sum(revenue) as revenue, sum(margin) as margin, count(*) as orders
   from curated.orders
   where customer_id = $customer_id
+    and {BEFORE_CUTOFF}
   group by 1
 )
-select m.month, coalesce(mine.revenue, 0) as revenue, coalesce(mine.margin, 0) as margin, coalesce(mine.orders, 0) as orders
+select m.month, coalesce(mine.revenue, 0) as revenue, coalesce(mine.margin, 0) as margin,
+  coalesce(mine.orders, 0) as orders
 from insight.revenue_by_month as m
 left join mine on mine.month = m.month
 order by m.month"""

@@ -16,7 +16,7 @@ def run() -> Statement:
 
 def sources() -> Statement:
     """What came in and where it went, one row a source."""
-    return Statement("select *\nfrom run.sources\norder by source", {})
+    return Statement("select *\nfrom curated.reconciliation\norder by source", {})
 
 
 def tables() -> Statement:
@@ -35,8 +35,8 @@ def columns(name: str | None = None) -> Statement:
     """The columns of one table, or of all."""
     sql = "select table_name, column_name, type, unit, says, sensitivity\nfrom run.columns"
     if name is None:
-        return Statement(sql + "\norder by table_name", {})
-    return Statement(f"{sql}\nwhere table_name = $name", {"name": name})
+        return Statement(sql + "\norder by table_name, position", {})
+    return Statement(f"{sql}\nwhere table_name = $name\norder by position", {"name": name})
 
 
 PARTS = {"run": run, "sources": sources, "tables": tables, "columns": columns}

@@ -29,15 +29,15 @@ def behaviour(rows: Sequence[Row], bins: int, word: str, formats: Formats) -> Op
     if zone := _gem_zone(rows):
         series[1]["markArea"] = zone
     return frame(
-        grid={"left": 4, "right": 12, "top": 12, "bottom": 24, "containLabel": True},
+        grid={"left": 4, "right": 12, "top": 12, "bottom": 28, "containLabel": True},
         xAxis=value_axis(
-            "fmt:number",
-            min=2.5,
-            max=3 * bins + 0.5,
+            "fmt:score",
+            min=2,
+            max=3 * bins + 1,
             interval=1,
             splitLine={"show": False},
             axisLine={"show": True, "onZero": False, "lineStyle": {"color": "@line"}},
-            axisLabel={**LABEL, "formatter": "fmt:whole"},
+            axisLabel={**LABEL, "formatter": "fmt:score", "showMaxLabel": False},
             name="Behaviour score (L + R + F)",
             nameLocation="middle",
             nameGap=28,

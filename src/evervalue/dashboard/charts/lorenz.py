@@ -24,7 +24,7 @@ def lorenz(rows: Sequence[Row], word: str, formats: Formats) -> Option:
     ]
     return frame(
         tooltip={"trigger": "axis", "formatter": "fmt:tip", "confine": True, "axisPointer": {"lineStyle": {"color": "@border"}}},
-        grid={"left": 4, "right": 16, "top": 12, "bottom": 24, "containLabel": True},
+        grid={"left": 4, "right": 16, "top": 12, "bottom": 28, "containLabel": True},
         xAxis=value_axis(
             "fmt:percent",
             min=0,

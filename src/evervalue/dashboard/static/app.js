@@ -16,7 +16,7 @@
   const formatters = {
     short_money: (value) => compact.format(value),
     number: (value) => plain.format(value),
-    whole: (value) => (Number.isInteger(value) ? plain.format(value) : ""),
+    score: (value) => (value > 2 ? plain.format(value) : ""),
     percent: (value) => percent.format(value),
     tip: (given) => {
       const point = Array.isArray(given) ? given[0] : given;

@@ -1,0 +1,126 @@
+"""Runs the web application: one process or several, on an address that was checked before anything starts."""
+
+from __future__ import annotations
+
+import functools
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import uvicorn
+from uvicorn.supervisors import Multiprocess
+
+from evervalue.api.settings import ServerSettings
+from evervalue.core.errors import EvervalueError
+from evervalue.dashboard.app import create_app
+
+ANY_ADDRESS = ("0.0.0.0", "::", "")  # noqa: S104
+
+
+class AddressTaken(EvervalueError):
+    """The port is in use, or may not be used."""
+
+
+class _Announced(uvicorn.Server):
+    """A server that says when it answers."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Starts to answer, then says so."""
+        await super().startup(sockets)
+        if self.started:
+            self._ready()
+
+
+def serve(
+    data_dir: Path,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    workers: int = 1,
+    ready: Callable[[str], None] | None = None,
+    allowed_hosts: tuple[str, ...] = (),
+) -> None:
+    """Serves dashboard and API until it is stopped.
+
+    Parameters
+    ----------
+    data_dir
+        The project's data directory.
+    host, port
+        Where to listen; port 0 takes a free one. The default is reached from this machine alone.
+    workers
+        Number of processes.
+    ready
+        Told the address when the server answers.
+    allowed_hosts
+        Further names under which the server may be asked for.
+
+    Raises
+    ------
+    AddressTaken
+        The address cannot be listened on.
+    """
+    listening = listen(host, port)
+    found = int(listening.getsockname()[1])
+    shown = f"[{host}]" if ":" in host else "localhost" if host in ANY_ADDRESS else host
+    address = f"http://{shown}:{found}/"
+    settings = ServerSettings(allowed_hosts=(*own_names(host), *allowed_hosts))
+    config = uvicorn.Config(
+        functools.partial(create_app, data_dir, settings),
+        factory=True,
+        host=host,
+        port=found,
+        workers=workers,
+        log_level="warning",
+        server_header=False,
+        timeout_graceful_shutdown=10,
+    )
+    announce = functools.partial(ready or (lambda _: None), address)
+    try:
+        with suppress(KeyboardInterrupt):
+            if workers > 1:
+                announce()
+                Multiprocess(config, target=uvicorn.Server(config).run, sockets=[listening]).run()
+            else:
+                _Announced(config, announce).run(sockets=[listening])
+    finally:
+        listening.close()
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket bound to the address.
+
+    Raises
+    ------
+    AddressTaken
+        The address cannot be listened on.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    found = socket.socket(family, socket.SOCK_STREAM)
+    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        found.bind((host, port))
+    except OSError as error:
+        found.close()
+        raise AddressTaken(
+            f"Cannot listen on {host} port {port} ({error.strerror or error}). "
+            "Another program may be using it: take another one with --port."
+        ) from None
+    found.set_inheritable(True)
+    return found
+
+
+def own_names(host: str) -> tuple[str, ...]:
+    """Names under which this machine is asked for, where it listens on more than the loopback address."""
+    if host not in ANY_ADDRESS:
+        return (host,)
+    name = socket.gethostname()
+    names = {name, socket.getfqdn()}
+    with suppress(OSError):
+        names.update(str(info[4][0]) for info in socket.getaddrinfo(name, None))
+    return tuple(sorted(names))
