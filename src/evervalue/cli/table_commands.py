@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from evervalue.cli import app
+from evervalue.cli.project_commands import Folder
 
 
 @app.command()
@@ -40,3 +41,16 @@ def glossary(
         output.write_text(text(), "utf-8")
     else:
         typer.echo(text(), nl=False)
+
+
+@app.command()
+def doctor(project: Folder = Path()) -> None:
+    """Look a project over: settings, files, disk, the published run."""
+    from evervalue.cli import show
+    from evervalue.pipeline.doctor import examine
+
+    findings = list(examine(project))
+    for finding in findings:
+        show.say(f"  {'✓' if finding.fine else '✗'} {finding.what:<20} {finding.says}")
+    if not all(f.fine for f in findings):
+        raise typer.Exit(1)

@@ -111,7 +111,9 @@ def _laid_out(model: SqlModel, key_order: str) -> SqlModel:
     return model if order is None else replace(model, head=model.head.model_copy(update={"order_by": order}))
 
 
-def _grouped(orders: str, columns: dict[str, str], every: str, alone: str, *, all_ordered: bool = False) -> str:
+def _grouped(
+    orders: str, columns: dict[str, str], every: str, alone: str, *, all_ordered: bool = False
+) -> str:
     """The SELECT of one row an order: `every` over the lines of an order, `alone` over a line that is one."""
     parts = []
     if "order_id" in columns:
@@ -199,7 +201,11 @@ def _group(con: Connection, orders: str, columns: dict[str, str]) -> None:
         """
     )
     # As in a run: the newest name, and of those on one day the last by code points.
-    name = "max_by(customer, row(order_date, customer)) filter (where customer is not null)" if has_name else "null"
+    name = (
+        "max_by(customer, row(order_date, customer)) filter (where customer is not null)"
+        if has_name
+        else "null"
+    )
     con.execute(
         f"""
         create table curated.customers as

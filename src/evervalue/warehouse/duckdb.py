@@ -87,7 +87,10 @@ def literal(text: str) -> str:
 
 
 def value(item: object) -> str:
-    """A value as SQL writes it. (Bound parameters make the engine's client import pandas, which takes seconds.)"""
+    """A value as SQL writes it.
+
+    Bound parameters would do, but they make the engine's client import pandas where it is installed: seconds.
+    """
     if item is None:
         return "null"
     if isinstance(item, bool | int | float | Decimal):

@@ -1,0 +1,72 @@
+"""Looks a project over: settings, files, free disk, the published run and its checksum."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from evervalue.core.errors import EvervalueError, NothingPublished
+from evervalue.core.text import count
+from evervalue.pipeline.settings import Project, read_project
+from evervalue.sources.files import find_files
+from evervalue.warehouse.publish import Publisher
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at."""
+
+    what: str
+    fine: bool
+    says: str
+
+
+def examine(folder: Path) -> Iterator[Finding]:
+    """What is well and what is not, in the order in which it matters; stops where nothing further can be looked at."""
+    try:
+        project = read_project(folder)
+    except EvervalueError as error:
+        yield Finding("settings", False, str(error))
+        return
+    yield Finding("settings", True, f"{count(len(project.settings.sources), 'source')}, all settings known")
+    yield from _sources(project)
+    free = shutil.disk_usage(project.folder).free
+    yield Finding("disk", free > 1 << 30, f"{free / (1 << 30):,.1f} GB free where the project lies")
+    yield from _published(project)
+
+
+def _sources(project: Project) -> Iterator[Finding]:
+    for name, source in project.settings.sources.items():
+        try:
+            files = find_files(source.path, project.folder, name)
+        except EvervalueError as error:
+            yield Finding(f"source {name}", False, str(error))
+        else:
+            yield Finding(f"source {name}", True, count(len(files), "file"))
+
+
+def _published(project: Project) -> Iterator[Finding]:
+    publisher = Publisher(project.data_dir)
+    try:
+        snapshot = publisher.current()
+        snapshot.verify()
+    except NothingPublished as error:
+        yield Finding("published run", False, str(error))
+        return
+    except (EvervalueError, OSError) as error:
+        yield Finding(
+            "published run",
+            False,
+            f"{error} 'evervalue publish --rollback' points readers to the run before.",
+        )
+        return
+    yield Finding(
+        "published run",
+        True,
+        f"{snapshot.run_id}, orders before {snapshot.manifest['as_of']}, checksum right",
+    )
+    same = snapshot.manifest["settings_sha256"] == project.settings.sha256
+    says = "the ones in evervalue.toml" if same else "changed since; 'evervalue run' takes them in"
+    yield Finding("its settings", same, says)
