@@ -180,9 +180,7 @@ class _Source:
             raise InputError(
                 f"sources.{self.name}: {file.shown} has a header and no rows. Export it again, or take it out of the path."
             )
-        check_columns(
-            self.name, self.settings, {name: {file.file_id} for name, _ in result.columns}, {file.file_id: file.shown}
-        )
+        check_columns(self.name, self.settings, file.shown, [name for name, _ in result.columns])
         self._register(file, result.encoding, result.delimiter, result.rows_read, "loaded")
         self.progress.step(f"Read {file.shown}", detail=count(result.rows_read, "row"))
 

@@ -98,7 +98,10 @@ class _Planner:
         self.known = fields_of(settings.provides)
 
     def plan(self) -> Plan:
-        check_columns(self.source, self.settings, {name: set(c.typed_in) for name, c in self.columns.items()}, {})
+        for row in raw_zone.files_of(self.con, self.source):
+            if row.status == "loaded":
+                there = [name for name, column in self.columns.items() if row.file_id in column.typed_in]
+                check_columns(self.source, self.settings, row.path, there)
         used = {self._column(c) for c in (*self.settings.columns.values(), *(r.column for r in self.settings.kinds.values()))}
         texts = sorted(c for c in used if self.columns[c].type == "VARCHAR")
         self.surveys = survey(self.con, self.out.table, texts, raw_zone.in_list(self.settings.missing))
@@ -411,30 +414,18 @@ class _Planner:
             out.mapped["currency"] = f"coalesce({out.mapped['currency']}, {literal(self.currency)})" if "currency" in have else literal(self.currency)
 
 
-def check_columns(source: str, settings: FilesSource, files_with: dict[str, set[str]], shown: dict[str, str]) -> None:
-    """Refuse settings that name a column which a file lacks, gathering all of them.
-
-    `files_with` gives the files that have a column; `shown` the paths of files to be checked one by one.
-    """
-    wanted = {**{f"columns.{k}": v for k, v in settings.columns.items()},
-              **{f"attributes.{k}": v for k, v in settings.attributes.items()},
-              **{f"kinds.{k}.column": r.column for k, r in settings.kinds.items()}}
-    folded = {name.lower(): files for name, files in files_with.items()}
-    faults = []
-    for key, column in wanted.items():
-        files = folded.get(column.lower())
-        if files is None:
-            faults.append(f"'{column}' ({key}){did_you_mean(column, files_with)}")
-        elif lacking := [path for file_id, path in shown.items() if file_id not in files]:
-            there = [name for name, having in files_with.items() if not having.isdisjoint(set(shown) - set(files))]
-            faults.append(f"'{column}' ({key}) in {listing(lacking, 3)}{did_you_mean(column, there)}")
-    if faults:
+def check_columns(source: str, settings: FilesSource, shown: str, names: Iterable[str]) -> None:
+    """Refuse settings that name a column which the file `shown` lacks, gathering all of them."""
+    names = list(names)
+    wanted = {f"columns.{field}": column for field, column in settings.columns.items()}
+    wanted |= {f"attributes.{attribute}": column for attribute, column in settings.attributes.items()}
+    wanted |= {f"kinds.{kind}.column": rule.column for kind, rule in settings.kinds.items()}
+    have = {name.lower() for name in names}
+    lacking = [
+        f"'{column}' ({key}){did_you_mean(column, names)}" for key, column in wanted.items() if column.lower() not in have
+    ]
+    if lacking:
         raise MissingColumns(
-            f"sources.{source} lacks the column {' and '.join(faults)}; it has {listing(files_with, 30)}. "
+            f"sources.{source}: {shown} lacks the column {' and '.join(lacking)}; it has {listing(names, 30)}. "
             f"Map the right name under [sources.{source}.columns] in evervalue.toml."
         )
-
-
-def columns_of(names: Iterable[str]) -> str:
-    """Column names, joined for SQL."""
-    return ", ".join(quoted(n) for n in names)

@@ -30,7 +30,7 @@ class TextFacts:
     encoding: str
     has_bom: bool
     regular: bool
-    """Valid in its encoding, one kind of line end, no NUL: a fast parser reads it as it is."""
+    """Valid in its encoding, one kind of line end, no NUL, every quote closed: a fast parser reads it as it is."""
     rows: int
     """Lines that are not blank, outside quotes, the header not counted; right where quotes are well formed."""
 
@@ -42,10 +42,10 @@ def opened(file: FoundFile) -> Iterator[IO[bytes]]:
         with file.path.open("rb") as plain:
             if file.compression == "gzip":
                 with gzip.GzipFile(fileobj=plain) as unpacked:
-                    yield io.BufferedReader(unpacked, BLOCK)  # type: ignore[arg-type]
+                    yield io.BufferedReader(unpacked, BLOCK)
             elif file.compression == "zstd":
                 with zstandard.ZstdDecompressor().stream_reader(plain, read_across_frames=True) as unpacked_zst:
-                    yield io.BufferedReader(unpacked_zst, BLOCK)  # type: ignore[arg-type]
+                    yield io.BufferedReader(unpacked_zst, BLOCK)
             else:
                 yield plain
     except (EOFError, gzip.BadGzipFile, zlib.error, zstandard.ZstdError) as error:
@@ -185,8 +185,9 @@ class _Scan:
 
     @property
     def regular(self) -> bool:
-        """Whether a fast parser can be trusted with the line ends."""
-        return not (self._nul or self._lone_cr or self._begins_blank or (self._crlf and self._lf))
+        """Whether a fast parser can be trusted: no NUL, one kind of line end, every quote closed."""
+        mixed = self._crlf and self._lf
+        return not (self._nul or self._lone_cr or self._begins_blank or mixed or self._quoted)
 
     def best_encoding(self) -> str:
         """UTF-8 unless most of what lies beyond ASCII is not."""
