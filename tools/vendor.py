@@ -1,10 +1,10 @@
 """Refreshes the scripts and the font that the dashboard ships: `python tools/vendor.py`.
 
-A maintainer runs it (with node and npm) after changing a version in package.json. Everything it makes is committed,
-so that nobody needs node to install, test or run Evervalue. It writes
+A maintainer runs it (with node and npm) after changing a version in package.json. Everything it makes is
+committed, so that nobody needs node to install, test or run Evervalue. It writes
 
-- `src/evervalue/dashboard/static/vendor/`: htmx, the ECharts bundle, Inter, their licences, and VERSIONS.json;
-- `tests/browser/vendor/`: axe-core with its licence, which only the tests load.
+- `src/evervalue/dashboard/static/vendor/`: htmx, the ECharts bundle, Inter, their licences, and
+VERSIONS.json; - `tests/browser/vendor/`: axe-core with its licence, which only the tests load.
 """
 
 from __future__ import annotations

@@ -53,7 +53,9 @@ def json_answer(data: object, about: dict[str, object], tag: str) -> Response:
 def csv_answer(name: str, reading: Reading, result: Result, tag: str) -> Response:
     """A small result as a CSV file."""
     text = csv_text([result.columns, *result.rows])
-    return Response(text, media_type="text/csv", headers={"ETag": tag, **PRIVATE, **_attachment(name, reading)})
+    return Response(
+        text, media_type="text/csv", headers={"ETag": tag, **PRIVATE, **_attachment(name, reading)}
+    )
 
 
 def csv_stream(name: str, reader: SnapshotReader, statement: Statement, tag: str) -> Response:
@@ -96,5 +98,3 @@ def table_answer(
     rows = result.dicts()
     data: object = (rows[0] if rows else None) if one else rows
     return json_answer(data, meta(reading, statement, result.seconds), tag)
-
-

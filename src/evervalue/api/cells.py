@@ -15,7 +15,9 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 def to_json(value: object) -> bytes:
     """Compact JSON; decimals are strings to the last digit, dates are ISO."""
-    return json.dumps(value, default=plain, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    return json.dumps(
+        value, default=plain, ensure_ascii=False, allow_nan=False, separators=(",", ":")
+    ).encode()
 
 
 def plain(value: object) -> Any:

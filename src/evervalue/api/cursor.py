@@ -1,7 +1,7 @@
 """Keyset cursors: where a page of a sorted list begins, without counting the rows before it.
 
-A cursor names the sort order, the last row's sort value and key, and the row's position (for display). It is opaque to
-clients, checked when it comes back, and its value only ever becomes a bound parameter.
+A cursor names the sort order, the last row's sort value and key, and the row's position (for display). It is
+opaque to clients, checked when it comes back, and its value only ever becomes a bound parameter.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ class Cursor:
 
     def encode(self) -> str:
         """The cursor as text that fits in a URL."""
-        text = json.dumps([self.sort, self.value, self.key, self.position], ensure_ascii=False, separators=(",", ":"))
+        text = json.dumps(
+            [self.sort, self.value, self.key, self.position], ensure_ascii=False, separators=(",", ":")
+        )
         return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
@@ -44,10 +46,16 @@ def decode(text: str, sort: str) -> Cursor:
         of_sort, value, key, position = found
         cursor = Cursor(of_sort, value, key, position)
     except (binascii.Error, ValueError, TypeError) as error:
-        raise BadRequest("The cursor is not one that this server gave. Start again from the first page.") from error
-    good = isinstance(value, str | None) and isinstance(key, str) and isinstance(position, int) and position > 0
+        raise BadRequest(
+            "The cursor is not one that this server gave. Start again from the first page."
+        ) from error
+    good = (
+        isinstance(value, str | None) and isinstance(key, str) and isinstance(position, int) and position > 0
+    )
     if not good or isinstance(position, bool):
         raise BadRequest("The cursor is not one that this server gave. Start again from the first page.")
     if of_sort != sort:
-        raise BadRequest(f"The cursor belongs to the sort order '{of_sort}', not '{sort}'. Start from the first page.")
+        raise BadRequest(
+            f"The cursor belongs to the sort order '{of_sort}', not '{sort}'. Start from the first page."
+        )
     return cursor

@@ -1,6 +1,7 @@
 """What a client is told when something goes wrong: one shape (RFC 9457), never a traceback.
 
-Pages translate the same `Problem` into a designed page; the JSON routes send it as `application/problem+json`.
+Pages translate the same `Problem` into a designed page; the JSON routes send it as
+`application/problem+json`.
 """
 
 from __future__ import annotations
@@ -84,7 +85,10 @@ def problem_of(error: Exception, request: Request) -> Problem:
     log.error("incident %s at %s", incident, request.url.path, exc_info=error)
     where = "The engine could not answer" if isinstance(error, EngineError) else "The server could not answer"
     return Problem(
-        500, "internal", "Something went wrong", f"{where}. The server's log has the reason under incident {incident}."
+        500,
+        "internal",
+        "Something went wrong",
+        f"{where}. The server's log has the reason under incident {incident}.",
     )
 
 

@@ -75,7 +75,9 @@ class Incidents:
         try:
             await self.app(scope, receive, watched)
         except Exception as error:
-            if begun:  # half an answer is out: only closing the connection tells the client that it is not whole
+            if (
+                begun
+            ):  # half an answer is out: only closing the connection tells the client that it is not whole
                 raise
             await self.answer(Request(scope), error)(scope, receive, send)
 
@@ -97,7 +99,9 @@ class KnownHosts:
             await self.app(scope, receive, send)
             return
         log.warning("refused a request for a host that is not configured")
-        detail = "This server does not answer under that name. Start it with the name among its allowed hosts."
+        detail = (
+            "This server does not answer under that name. Start it with the name among its allowed hosts."
+        )
         response = respond(request, Problem(421, "unknown-host", "Unknown host", detail))
         await response(scope, receive, send)
 

@@ -81,7 +81,9 @@ def customer(
         statement = one.customer(customer_id)
         found = reading.row(statement)
         if found is None:
-            raise NotFound(f"There is no customer with the key '{customer_id[:200]}' in run {reading.run_id}.")
+            raise NotFound(
+                f"There is no customer with the key '{customer_id[:200]}' in run {reading.run_id}."
+            )
         if part != "customer":
             return table_answer(request, reading, part, one.PARTS[part](customer_id), format)
         if format == "csv":

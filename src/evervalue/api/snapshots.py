@@ -1,8 +1,9 @@
 """Reads the published snapshot, whichever it is at the moment of the request.
 
-A process keeps one connection to the newest snapshot and gives each request a cursor of its own. Before each request
-the pointer is looked at (one `stat`); when it has moved, the new snapshot is opened, and the old one is closed once the
-last request that began on it has ended. So no request fails, or sees half of two runs, while a run is published.
+A process keeps one connection to the newest snapshot and gives each request a cursor of its own. Before each
+request the pointer is looked at (one `stat`); when it has moved, the new snapshot is opened, and the old one
+is closed once the last request that began on it has ended. So no request fails, or sees half of two runs,
+while a run is published.
 """
 
 from __future__ import annotations

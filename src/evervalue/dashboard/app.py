@@ -21,7 +21,9 @@ from evervalue.dashboard.view import THEMES, render
 YEAR_SECONDS = 365 * 24 * 3600
 
 
-def create_app(data_dir: Path, settings: ServerSettings | None = None, *, clock: Clock | None = None) -> FastAPI:
+def create_app(
+    data_dir: Path, settings: ServerSettings | None = None, *, clock: Clock | None = None
+) -> FastAPI:
     """What `evervalue serve` runs for one data directory.
 
     Parameters
@@ -58,7 +60,9 @@ def theme(request: Request) -> Response:
         wanted = "light" if request.cookies.get("theme") == "dark" else "dark"
     back = request.query_params.get("back", "/")
     parts = urlsplit(back)
-    local = back.startswith("/") and not back.startswith(("//", "/\\")) and not parts.netloc and not parts.scheme
+    local = (
+        back.startswith("/") and not back.startswith(("//", "/\\")) and not parts.netloc and not parts.scheme
+    )
     response = RedirectResponse(back if local else "/", status_code=303)
     response.set_cookie("theme", wanted, max_age=YEAR_SECONDS, samesite="lax")
     return response
@@ -71,5 +75,9 @@ def handle(request: Request, error: Exception) -> Response:
         return respond(request, problem)
     if request.headers.get("hx-request") == "true":
         headers = {**problem.headers, "HX-Reswap": "innerHTML", "HX-Push-Url": "false"}
-        return render(request, "error_part.html", None, page="", status=problem.status, headers=headers, problem=problem)
-    return render(request, "error.html", None, page="", status=problem.status, headers=problem.headers, problem=problem)
+        return render(
+            request, "error_part.html", None, page="", status=problem.status, headers=headers, problem=problem
+        )
+    return render(
+        request, "error.html", None, page="", status=problem.status, headers=problem.headers, problem=problem
+    )

@@ -1,7 +1,7 @@
 """The static files: held in memory, compressed once, under an address that changes whenever one of them does.
 
-All files share one content hash in their path (`/static/<hash>/app.css`), so that a stylesheet can name its font by a
-relative address and everything may be cached for ever.
+All files share one content hash in their path (`/static/<hash>/app.css`), so that a stylesheet can name its
+font by a relative address and everything may be cached for ever.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
-from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
 
@@ -40,7 +40,8 @@ class Formats:
         """A count or a measure, with `digits` decimals."""
         if value is None:
             return NOTHING
-        return format_decimal(value, format="#,##0" + ("." + "0" * digits if digits else ""), locale=self.locale)
+        pattern = "#,##0" + ("." + "0" * digits if digits else "")
+        return format_decimal(value, format=pattern, locale=self.locale)
 
     def about(self, value: Number) -> str:
         """A factor with one decimal where it has one: 3, 2.7."""
@@ -50,7 +51,7 @@ class Formats:
         """A count that fits on a tile: 99, 12.3K, 1M."""
         if value is None:
             return NOTHING
-        if abs(value) < 10_000:
+        if -10_000 < value < 10_000:
             return self.number(value)
         return format_compact_decimal(value, locale=self.locale, fraction_digits=1)
 
@@ -62,13 +63,16 @@ class Formats:
         """Money without its cents, for tables."""
         if value is None:
             return NOTHING
-        return format_currency(value, self.currency, locale=self.locale, format=_whole(self.locale), currency_digits=False)
+        pattern = _whole(self.locale)
+        return format_currency(
+            value, self.currency, locale=self.locale, format=pattern, currency_digits=False
+        )
 
     def short_money(self, value: Number | None) -> str:
         """Money that fits on a tile or a bar: $286.4K."""
         if value is None:
             return NOTHING
-        if abs(value) < 1000:
+        if -1000 < value < 1000:
             return self.whole_money(value)
         return format_compact_currency(value, self.currency, locale=self.locale, fraction_digits=1)
 
@@ -76,8 +80,8 @@ class Formats:
         """Money to the last digit that is stored, for titles."""
         if value is None:
             return ""
-        digits = -int(value.as_tuple().exponent) if isinstance(value, Decimal) else 2
-        return f"{self.currency} {self.number(value, max(digits, 0))}"
+        exponent = value.as_tuple().exponent if isinstance(value, Decimal) else -2
+        return f"{self.currency} {self.number(value, max(-int(exponent), 0))}"
 
     def percent(self, share: Number | None, digits: int = 0) -> str:
         """A share: 0.26 is 26%."""
@@ -87,17 +91,19 @@ class Formats:
         own = Locale.parse(self.locale).percent_formats[None].pattern
         return format_percent(share, format=own.replace("#,##0", pattern[:-1]), locale=self.locale)
 
-    def date(self, value: date | None) -> str:
+    def date(self, value: dt.date | None) -> str:
         """A day: Dec 31, 2023."""
         return NOTHING if value is None else format_date(value, format="medium", locale=self.locale)
 
-    def month(self, value: date) -> str:
+    def month(self, value: dt.date) -> str:
         """A month: Dec 2023."""
         return format_date(value, format="MMM y", locale=self.locale)
 
-    def moment(self, value: datetime | None) -> str:
+    def moment(self, value: dt.datetime | None) -> str:
         """An instant, in UTC."""
-        return NOTHING if value is None else format_datetime(value, format="medium", locale=self.locale) + " UTC"
+        return (
+            NOTHING if value is None else format_datetime(value, format="medium", locale=self.locale) + " UTC"
+        )
 
 
 @lru_cache(maxsize=64)

@@ -23,5 +23,9 @@ def url(path: str, pairs: Iterable[tuple[str, object]]) -> str:
     >>> url("/customers", [("tier", "mid"), ("q", ""), ("gems", False), ("sort", "customer")])
     '/customers?tier=mid&sort=customer'
     """
-    said = [(name, "true" if value is True else str(value)) for name, value in pairs if value not in ("", None, False)]
+    said = [
+        (name, "true" if value is True else str(value))
+        for name, value in pairs
+        if value not in ("", None, False)
+    ]
     return f"{path}?{urlencode(said)}" if said else path

@@ -27,7 +27,7 @@ def asked_for(model: type[Asked], request: Request) -> Asked:
     """
     given: dict[str, Any] = {}
     for name, field in model.model_fields.items():
-        values = [v for v in request.query_params.getlist(name)]
+        values = request.query_params.getlist(name)
         if values:
             given[name] = values if _is_list(field.annotation) else values[-1]
     try:

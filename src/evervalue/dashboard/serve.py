@@ -15,7 +15,8 @@ from evervalue.api.settings import ServerSettings
 from evervalue.core.errors import EvervalueError
 from evervalue.dashboard.app import create_app
 
-ANY_ADDRESS = ("0.0.0.0", "::", "")  # noqa: S104
+ANY_ADDRESS = ("0.0.0.0", "::", "")
+STARTUP_SECONDS = 60
 
 
 class AddressTaken(EvervalueError):
@@ -33,6 +34,22 @@ class _Announced(uvicorn.Server):
         """Starts to answer, then says so."""
         await super().startup(sockets)
         if self.started:
+            self._ready()
+
+
+class _AnnouncedMany(Multiprocess):
+    """Several server processes; says when the first of them answers."""
+
+    def __init__(
+        self, config: uvicorn.Config, sockets: list[socket.socket], ready: Callable[[], None]
+    ) -> None:
+        super().__init__(config, sockets)
+        self._ready = ready
+
+    def init_processes(self) -> None:
+        """Starts the processes, then says so."""
+        super().init_processes()
+        if self.processes[0].wait_until_ready(STARTUP_SECONDS, self.should_exit):
             self._ready()
 
 
@@ -84,8 +101,7 @@ def serve(
     try:
         with suppress(KeyboardInterrupt):
             if workers > 1:
-                announce()
-                Multiprocess(config, target=uvicorn.Server(config).run, sockets=[listening]).run()
+                _AnnouncedMany(config, [listening], announce).run()
             else:
                 _Announced(config, announce).run(sockets=[listening])
     finally:

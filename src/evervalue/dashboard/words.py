@@ -22,7 +22,9 @@ def value_word(run: RunSettings) -> str:
 
 def best_customers(run: RunSettings) -> str:
     """How the best customers are called."""
-    return "most profitable customers" if run.monetary_basis == "margin" else "customers with the most revenue"
+    return (
+        "most profitable customers" if run.monetary_basis == "margin" else "customers with the most revenue"
+    )
 
 
 def gem_headline(headline: Mapping[str, Any], run: RunSettings, top: int) -> str:

@@ -14,11 +14,10 @@ from evervalue.core.text import did_you_mean
 
 @dataclass(frozen=True)
 class Condition:
-    """One filter: what it means to the engine, and how it is said."""
+    """One filter, as the engine takes it; how it is said stands beside it in the filters' own `says`."""
 
     sql: str
     parameters: Mapping[str, Any]
-    says: str
 
 
 @dataclass(frozen=True)
@@ -142,7 +141,9 @@ class ListQuery:
         if not rows:
             return None, None
         top, end = rows[0], rows[-1]
-        after = Cursor(sort, end["_sort"], end[self.key], first + len(rows) - 1).encode() if has_next else None
+        after = (
+            Cursor(sort, end["_sort"], end[self.key], first + len(rows) - 1).encode() if has_next else None
+        )
         before = Cursor(sort, top["_sort"], top[self.key], first).encode() if has_previous else None
         return after, before
 
@@ -169,14 +170,14 @@ def search(text: str, *columns: str) -> Condition:
     """Rows that contain the text anywhere in one of the columns, whatever its case; wildcards are taken literally."""
     pattern = "%" + text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
     each = " or ".join(f"{c} ilike $search escape '\\'" for c in columns)
-    return Condition(f"({each})", {"search": pattern}, f"matching “{text}”")
+    return Condition(f"({each})", {"search": pattern})
 
 
-def chosen(column: str, name: str, values: tuple[str, ...], says: str) -> Condition:
+def chosen(column: str, name: str, values: tuple[str, ...]) -> Condition:
     """Rows whose column is one of the values."""
     parameters = {f"{name}_{i}": value for i, value in enumerate(values)}
     holders = ", ".join(f"${p}" for p in parameters)
-    return Condition(f"{column} in ({holders})", parameters, says)
+    return Condition(f"{column} in ({holders})", parameters)
 
 
 def joined(words: list[str]) -> str:

@@ -64,14 +64,11 @@ def what_if(customer_id: str) -> Statement:
 def peers(customer_id: str) -> Statement:
     """How many scored customers do better than this one, in each of the four measures."""
     sql = """with me as (
-  select length_days, recency_days, frequency, monetary from insight.customer_list where customer_id = $customer_id
-)
-select count(*) as customers,
-  count(*) filter (c.length_days > me.length_days) as longer,
-  count(*) filter (c.recency_days < me.recency_days) as more_recent,
-  count(*) filter (c.frequency > me.frequency) as more_frequent,
-  count(*) filter (c.monetary > me.monetary) as more_profitable
-from insight.customer_list as c, me
+  select length_days, recency_days, frequency, monetary from insight.customer_list where customer_id =
+  $customer_id ) select count(*) as customers, count(*) filter (c.length_days > me.length_days) as longer,
+  count(*) filter (c.recency_days < me.recency_days) as more_recent, count(*) filter (c.frequency >
+  me.frequency) as more_frequent, count(*) filter (c.monetary > me.monetary) as more_profitable from
+  insight.customer_list as c, me
 where c.lrfm_score is not null"""
     return Statement(sql, {"customer_id": customer_id})
 
@@ -80,4 +77,10 @@ def _of(select: str, customer_id: str, order: str = "") -> Statement:
     return Statement(f"{select}\nwhere customer_id = $customer_id{order}", {"customer_id": customer_id})
 
 
-PARTS = {"customer": customer, "orders": orders, "months": months, "attributes": attributes, "what_if": what_if}
+PARTS = {
+    "customer": customer,
+    "orders": orders,
+    "months": months,
+    "attributes": attributes,
+    "what_if": what_if,
+}

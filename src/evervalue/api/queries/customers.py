@@ -83,14 +83,14 @@ class CustomerFilters(BaseModel):
     """True: hidden gems only."""
 
     def conditions(self) -> tuple[Condition, ...]:
-        """The filters that are set, in SQL and in words."""
+        """The filters that are set, in SQL."""
         found: list[Condition] = []
         if self.tier:
             found.append(_tier(self.tier))
         if self.gems:
-            found.append(Condition("is_gem", {}, "hidden gems"))
+            found.append(Condition("is_gem", {}))
         if self.region:
-            found.append(chosen("region", "region", self.region, f"in {joined(list(self.region))}"))
+            found.append(chosen("region", "region", self.region))
         if self.q:
             found.append(search(self.q, "customer", "customer_id"))
         return tuple(found)
@@ -105,13 +105,16 @@ class CustomerFilters(BaseModel):
         tiers = [TIER_NAMES.get(t, "unscored") for t in self.tier]
         noun = "hidden gem" if self.gems else "customer"
         words = [number, *([joined(tiers)] if tiers else []), noun if total == 1 else noun + "s"]
-        words += [c.says for c in self.conditions() if c.says.startswith(("in ", "matching "))]
+        if self.region:
+            words.append(f"in {joined(list(self.region))}")
+        if self.q:
+            words.append(f"matching “{self.q}”")
         return " ".join(words)
 
 
 def _tier(tiers: tuple[str, ...]) -> Condition:
     names = tuple(TIER_NAMES[t] for t in tiers if t in TIER_NAMES)
     unscored = "customer_value is null" if "unscored" in tiers else ""
-    inside = chosen("customer_value", "tier", names, "") if names else None
+    inside = chosen("customer_value", "tier", names) if names else None
     sql = " or ".join(part for part in (inside.sql if inside else "", unscored) if part)
-    return Condition(f"({sql})", inside.parameters if inside else {}, joined([TIER_NAMES.get(t, t) for t in tiers]))
+    return Condition(f"({sql})", inside.parameters if inside else {})

@@ -60,7 +60,7 @@ class GemFilters(BaseModel):
         """The filters that are set, in SQL and in words."""
         found: list[Condition] = []
         if self.action:
-            found.append(chosen("action", "action", (self.action,), f"with the action “{self.action}”"))
+            found.append(chosen("action", "action", (self.action,)))
         if self.q:
             found.append(search(self.q, "customer", "customer_id"))
         return tuple(found)
@@ -69,10 +69,12 @@ class GemFilters(BaseModel):
         """The list that these filters leave."""
         return ListQuery(TABLE, "customer_id", COLUMNS, SORTS, self.conditions())
 
-    def says(self, total: int, shown: str | None = None) -> str:
-        """The filters in words."""
+    def says(self, total: int, shown: str | None = None, action_title: str | None = None) -> str:
+        """The filters in words; `action_title` is what the action is called."""
         words = [shown or f"{total:,}", "hidden gem" if total == 1 else "hidden gems"]
-        return " ".join(words + [c.says for c in self.conditions()])
+        if self.action:
+            words.append(f"for “{action_title or self.action}”")
+        return " ".join([*words, *([f"matching “{self.q}”"] if self.q else [])])
 
 
 def action_summary() -> Statement:
@@ -88,8 +90,8 @@ def action_summary() -> Statement:
 def top_customers(n: int) -> Statement:
     """The `n` (up to 100) most profitable customers."""
     sql = (
-        "select profit_rank, customer, customer_id, monetary, customer_value, is_gem, l_score, r_score, f_score, m_score,"
-        " lrfm_score, length_days, recency_days, frequency\n"
+        "select profit_rank, customer, customer_id, monetary, customer_value, is_gem,"
+        " l_score, r_score, f_score, m_score, lrfm_score, length_days, recency_days, frequency\n"
         "from insight.top_customers\nwhere profit_rank <= $n\norder by profit_rank"
     )
     return Statement(sql, {"n": n})

@@ -21,5 +21,10 @@ def revenue() -> Statement:
 
 def regions() -> Statement:
     """The regions that customers have, for the filter's choices."""
-    sql = "select region, count(*) as customers\nfrom insight.customer_list\nwhere region is not null and region <> ''\n"
-    return Statement(sql + "group by region\norder by customers desc, region\nlimit 200", {})
+    sql = """select region, count(*) as customers
+from insight.customer_list
+where region is not null and region <> ''
+group by region
+order by customers desc, region
+limit 200"""
+    return Statement(sql, {})

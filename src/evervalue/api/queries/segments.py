@@ -29,7 +29,9 @@ order by top_n, case customer_value when 'High-Value' then 1 when 'Mid-Value' th
 
 def lorenz() -> Statement:
     """The share of profit that the best p per cent of customers bring."""
-    return Statement("select percentile, customers, monetary_share\nfrom insight.lorenz\norder by percentile", {})
+    return Statement(
+        "select percentile, customers, monetary_share\nfrom insight.lorenz\norder by percentile", {}
+    )
 
 
 def scores(pair: str | None = None) -> Statement:

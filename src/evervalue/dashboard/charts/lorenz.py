@@ -23,7 +23,12 @@ def lorenz(rows: Sequence[Row], word: str, formats: Formats) -> Option:
         if row["monetary_share"] is not None
     ]
     return frame(
-        tooltip={"trigger": "axis", "formatter": "fmt:tip", "confine": True, "axisPointer": {"lineStyle": {"color": "@border"}}},
+        tooltip={
+            "trigger": "axis",
+            "formatter": "fmt:tip",
+            "confine": True,
+            "axisPointer": {"lineStyle": {"color": "@border"}},
+        },
         grid={"left": 4, "right": 16, "top": 12, "bottom": 28, "containLabel": True},
         xAxis=value_axis(
             "fmt:percent",

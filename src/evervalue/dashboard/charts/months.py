@@ -25,7 +25,12 @@ def months(rows: Sequence[Row], formats: Formats, *, margin: bool = True) -> Opt
     if margin:
         lines.append(_line("Profit", "margin", "@mid", "dashed", rows, tips))
     return frame(
-        tooltip={"trigger": "axis", "formatter": "fmt:tip", "confine": True, "axisPointer": {"lineStyle": {"color": "@border"}}},
+        tooltip={
+            "trigger": "axis",
+            "formatter": "fmt:tip",
+            "confine": True,
+            "axisPointer": {"lineStyle": {"color": "@border"}},
+        },
         grid={"left": 4, "right": 12, "top": 12, "bottom": 4, "containLabel": True},
         xAxis=category_axis(
             [formats.month(row["month"]) for row in rows],

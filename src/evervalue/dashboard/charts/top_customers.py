@@ -6,7 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from evervalue.api.snapshots import Row
-from evervalue.dashboard.charts.base import LABEL, TIER_COLOUR, Option, category_axis, frame, number, value_axis
+from evervalue.dashboard.charts.base import (
+    LABEL,
+    TIER_COLOUR,
+    Option,
+    category_axis,
+    frame,
+    number,
+    value_axis,
+)
 from evervalue.dashboard.formats import Formats
 from evervalue.dashboard.links import customer_url
 from evervalue.dashboard.words import GEM_MARK

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from pydantic import Field
 from starlette.requests import Request
@@ -17,6 +18,7 @@ from evervalue.dashboard.pages.profile import profile
 from evervalue.dashboard.view import formats_of, is_fragment, reader_of, render
 
 GRID = "div#grid"
+NAME = "customer"
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ def page(request: Request) -> Response:
         found = query.page(reading, asked.page(customers.DEFAULT_SORT))
         total = query.total(reading)
         view = View("/customers", _filters(asked, shown, every), asked.sort, customers.DEFAULT_SORT)
-        context = {
+        context: dict[str, Any] = {
             "view": view,
             "asked": asked,
             "rows": found.rows,
@@ -98,7 +100,13 @@ def page(request: Request) -> Response:
         if is_fragment(request, GRID):
             push = {"HX-Push-Url": view.here(asked)}
             return render(
-                request, "customers_grid.html", reading, page="customers", headers=push, fragment=True, **context
+                request,
+                "customers_grid.html",
+                reading,
+                page="customers",
+                headers=push,
+                fragment=True,
+                **context,
             )
         return render(
             request,
@@ -114,8 +122,7 @@ def page(request: Request) -> Response:
 
 def _chosen(asked: tuple[str, ...], every: tuple[Column, ...]) -> tuple[Column, ...]:
     names = {name for part in asked for name in part.split(",")}
-    found = tuple(c for c in every if c.key in names)
-    return found or tuple(c for c in every if c.shown)
+    return tuple(c for c in every if (c.key in names if names else c.shown))
 
 
 def _filters(
@@ -127,5 +134,5 @@ def _filters(
         *(("tier", t) for t in asked.tier),
         *(("region", r) for r in asked.region),
         ("gems", asked.gems),
-        ("columns", "" if shown == usual else ",".join(c.key for c in shown)),
+        ("columns", "" if shown == usual else ",".join(c.key for c in shown) or NAME),
     )

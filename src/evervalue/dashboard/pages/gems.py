@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from starlette.requests import Request
 from starlette.responses import Response
 
 from evervalue.api.queries import gems, overview
-from evervalue.api.queries.base import ListQuery
 from evervalue.api.requests import GemsRequest
 from evervalue.dashboard import words
 from evervalue.dashboard.charts.behaviour import behaviour
 from evervalue.dashboard.charts.top_customers import top_customers
-from evervalue.dashboard.links import url
 from evervalue.dashboard.listing import View, asked_for
 from evervalue.dashboard.view import formats_of, is_fragment, reader_of, render
 
@@ -25,23 +25,27 @@ def page(request: Request) -> Response:
     asked = asked_for(GemsRequest, request)
     with reader_of(request).lease() as reading:
         formats = formats_of(request, reading)
-        query: ListQuery = asked.query()
+        query = asked.query()
         shown = query.page(reading, asked.page(gems.DEFAULT_SORT))
         total = query.total(reading)
         view = View("/gems", (("q", asked.q), ("action", asked.action)), asked.sort, gems.DEFAULT_SORT)
-        context = {
+        actions = reading.rows(gems.action_summary())
+        titles = {row["action"]: row["action_title"] for row in actions}
+        context: dict[str, Any] = {
             "view": view,
             "asked": asked,
             "rows": shown.rows,
             "found": shown,
             "total": total,
-            "says": asked.says(total, formats.number(total)),
+            "says": asked.says(total, formats.number(total), titles.get(asked.action)),
             "statement": shown.statement,
-            "actions": reading.rows(gems.action_summary()),
+            "actions": actions,
         }
         if is_fragment(request, GRID):
             push = {"HX-Push-Url": view.here(asked)}
-            return render(request, "gems_grid.html", reading, page="gems", headers=push, fragment=True, **context)
+            return render(
+                request, "gems_grid.html", reading, page="gems", headers=push, fragment=True, **context
+            )
         headline = reading.rows(overview.headline())[0]
         best = reading.rows(gems.top_customers(TOP))
         points = reading.rows(gems.behaviour_points(int(headline["scored_customers"]), DRAWN))
@@ -53,13 +57,11 @@ def page(request: Request) -> Response:
             fragment=False,
             headline=headline,
             title=words.gem_headline(headline, reading.run, TOP),
-            title_10=words.gem_headline(headline, reading.run, 10),
             rule=words.gem_rule(reading.run, formats),
             best=best,
             points=points,
             drawn_all=len(points) >= int(headline["scored_customers"]),
             best_chart=top_customers(best, formats),
             points_chart=behaviour(points, reading.run.bins, words.value_word(reading.run), formats),
-            clear=url("/gems", ()),
             **context,
         )

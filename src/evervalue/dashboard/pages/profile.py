@@ -62,7 +62,9 @@ def latest_first(known: list[Row]) -> list[Row]:
     """One row an attribute: the latest value, and the earlier ones with the time in which they were seen."""
     found: dict[str, Row] = {}
     for row in known:
-        kept = found.setdefault(row["attribute"], {"attribute": row["attribute"], "latest": row, "earlier": []})
+        kept = found.setdefault(
+            row["attribute"], {"attribute": row["attribute"], "latest": row, "earlier": []}
+        )
         if kept["latest"] is not row:
             kept["earlier"].append(row)
     return list(found.values())

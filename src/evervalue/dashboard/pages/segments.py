@@ -27,7 +27,9 @@ def page(request: Request) -> Response:
         tiers = reading.rows(segments.tiers())
         curve = reading.rows(segments.lorenz())
         pairs = [row["pair"] for row in reading.rows(segments.score_pairs())]
-        pair = request.query_params.get("pair") or (DEFAULT_PAIR if DEFAULT_PAIR in pairs else (pairs or [""])[0])
+        pair = request.query_params.get("pair") or (
+            DEFAULT_PAIR if DEFAULT_PAIR in pairs else (pairs or [""])[0]
+        )
         if pairs and pair not in pairs:
             raise BadRequest(f"There is no heat map of '{pair[:20]}'{did_you_mean(pair, pairs)}.")
         cells = reading.rows(segments.scores(pair)) if pairs else []
@@ -62,7 +64,9 @@ def grid(cells: list[Row], bins: int) -> list[list[Row]]:
         for x in range(1, bins + 1):
             cell = found.get((x, y), {"customers": 0, "monetary": Decimal(0)})
             step = -(-cell["customers"] * STEPS // most) if most else 0
-            line.append({"x": x, "y": y, "customers": cell["customers"], "monetary": cell["monetary"], "step": step})
+            line.append(
+                {"x": x, "y": y, "customers": cell["customers"], "monetary": cell["monetary"], "step": step}
+            )
         rows.append(line)
     return rows
 
@@ -71,7 +75,9 @@ def tops(rows: list[Row]) -> list[Row]:
     """One row for each of the top 10, 20, 50, ...: customers of each tier among them, and their money together."""
     found: dict[int, Row] = {}
     for row in rows:
-        top = found.setdefault(row["top_n"], {"top_n": row["top_n"], "tiers": {}, "share": None, "customers": 0})
+        top = found.setdefault(
+            row["top_n"], {"top_n": row["top_n"], "tiers": {}, "share": None, "customers": 0}
+        )
         top["tiers"][row["customer_value"]] = row
         top["customers"] += row["customers"]
         if row["monetary_share"] is not None:
