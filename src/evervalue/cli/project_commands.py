@@ -140,7 +140,7 @@ def _run(folder: Path, *, as_of: str | None, full_refresh: bool) -> None:
     )
     con = result.snapshot.open()
     try:
-        tell_reconciliation(con)
+        tell_reconciliation(con, result.report.sentences())
         tell_story(con, headline(con))
     finally:
         con.close()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from evervalue.cli import show
 from evervalue.core.text import count
 from evervalue.pipeline.story import Headline
@@ -48,9 +50,11 @@ def tell_gems(con: Connection, *, limit: int, more: str) -> None:
         show.say(f"  {title} ({count(n, 'customer')}, {worth:,.2f}): {says}")
 
 
-def tell_reconciliation(con: Connection) -> None:
-    """Where every row and every amount of every source went."""
+def tell_reconciliation(con: Connection, sentences: Iterable[str]) -> None:
+    """Where every row and every amount of every source went, and what the sources have to say."""
     show.heading("Every row accounted for")
+    for sentence in sentences:
+        show.say("  " + sentence)
     rows = con.execute(
         "select source, rows_read, rows_stored, rows_duplicate, rows_quarantined, "
         "amount_read, amount_stored, amount_duplicate, amount_quarantined, amount_unexplained "

@@ -163,18 +163,21 @@ def _sum_up(
             f"insert into customers.cutoff select {asked}, max(newest_order_date), "
             "coalesce(sum(all_orders - frequency), 0) from evervalue_summed"
         )
+        con.execute("set variable evervalue_as_of = (select as_of from customers.cutoff)")
         con.execute(
             """
             create table customers.history as
             select customer_id::text as customer_id, customer_id::text as customer, first_order_date, last_order_date,
                 (last_order_date - first_order_date)::integer as length_days,
-                (c.as_of - last_order_date)::integer as recency_days,
-                frequency, m.monetary as revenue, m.monetary as margin, m.monetary as monetary,
+                (getvariable('evervalue_as_of') - last_order_date)::integer as recency_days,
+                frequency, monetary as revenue, monetary as margin, monetary,
                 0::bigint as reversal_count, 0::decimal(18,4) as reversed_amount
-            from evervalue_summed as s
-            cross join customers.cutoff as c
-            cross join lateral (select coalesce(s.monetary, 0)::decimal(18,4) as monetary) as m
-            order by s.customer_id
+            from (
+                select customer_id, first_order_date, last_order_date, frequency,
+                    coalesce(monetary, 0)::decimal(18,4) as monetary
+                from evervalue_summed
+                order by customer_id
+            ) as s
             """
         )
         con.execute("create view curated.customers as select customer_id, customer from customers.history")
