@@ -104,6 +104,11 @@ def read_dates(con: Connection, cells: Cells, *, field_name: str, source: str, d
     return DateReading(tuple(formats), zoned, iso, epoch, has_time, says, order, tidy)
 
 
+def looks_like_date(shape: str) -> bool:
+    """Whether cells of a shape are dates in a usual notation; runs of digits are left in doubt."""
+    return not shape.isdigit() and _layout(shape) is not None
+
+
 @dataclass(frozen=True)
 class _Layout:
     formats: tuple[str, ...] = ()

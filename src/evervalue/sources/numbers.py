@@ -89,6 +89,11 @@ class NumberReading:
         return f"regexp_replace({text}, {literal(f'[{SPACES}]+([)−-])$')}, '\\1')"
 
 
+def looks_like_number(shape: str) -> bool:
+    """Whether cells of a shape are numbers, whatever their marks mean."""
+    return _core(shape, percent=True)[0] is not None
+
+
 @dataclass
 class _Votes:
     """Cells that speak for each reading, with examples."""

@@ -1,0 +1,128 @@
+"""What the cells of every column of a file say of it: kind of content, distinct values, gaps."""
+
+from __future__ import annotations
+
+import itertools
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from evervalue.sources import raw_zone
+from evervalue.sources.dates import looks_like_date
+from evervalue.sources.evidence import Cells, date_shapes, number_shapes
+from evervalue.sources.files import FoundFile, find_files
+from evervalue.sources.numbers import looks_like_number
+from evervalue.sources.read import read_file
+from evervalue.sources.settings import FilesSource
+from evervalue.sources.text import text_facts, text_lines
+from evervalue.warehouse.duckdb import Connection, quoted
+
+MOST_LINES = 200_000
+SOURCE = "guessed"
+
+
+@dataclass(frozen=True)
+class ColumnProfile:
+    """What is known of one column."""
+
+    name: str
+    filled: int
+    distinct: int
+    numbers: float
+    """Share of filled cells that are numbers."""
+    dates: float
+    """Share of filled cells that are dates in a usual notation."""
+    negative: bool
+    fractional: bool
+    """Some numbers have decimals."""
+    cells: Cells
+    typed: bool
+    """The file says the type itself."""
+
+
+@dataclass(frozen=True)
+class FileProfile:
+    """What is known of a file, and where its rows lie."""
+
+    file: FoundFile
+    files: int
+    """Files that the path means; the first was looked at."""
+    rows: int
+    whole: bool
+    """Whether all rows were looked at, or the first ones only."""
+    columns: dict[str, ColumnProfile]
+    con: Connection
+    table: str
+
+    def values_a_key(self, key: str, column: str) -> int:
+        """The most distinct values of `column` that one value of `key` has."""
+        row = self.con.execute(
+            f"select max(n) from (select count(distinct {quoted(column)}) as n from {self.table} "
+            f"where {quoted(key)} is not null and {quoted(key)}::varchar <> '' group by {quoted(key)})"
+        ).fetchone()
+        return int(row[0] or 0) if row else 0
+
+
+def profile(con: Connection, path: str, base: Path, **reader: str | None) -> FileProfile:
+    """Look at the first file that `path` means, on a connection whose raw zone may be written to.
+
+    `reader` may give `encoding`, `delimiter`, `quote` and `sheet`, as in the settings.
+    """
+    found = find_files(path, base, SOURCE)
+    file = found[0]
+    settings = FilesSource.model_construct(path=path, columns={}, **{k: v for k, v in reader.items() if v is not None})
+    raw_zone.ensure(con)
+    with tempfile.TemporaryDirectory(prefix="evervalue-") as temp:
+        taken, whole = _beginning(file, settings, Path(temp))
+        result = read_file(con, taken, SOURCE, settings, run_id=SOURCE, temp=Path(temp))
+    columns = {c.name: _column(con, c) for c in raw_zone.stored_columns(con, SOURCE).values()}
+    return FileProfile(file, len(found), result.rows_read, whole, columns, con, raw_zone.table(SOURCE))
+
+
+def _beginning(file: FoundFile, settings: FilesSource, temp: Path) -> tuple[FoundFile, bool]:
+    """The file, or a copy of its first lines where it is long."""
+    if file.format not in ("csv", "jsonl") or file.bytes < 1 << 23:
+        return file, True
+    encoding = text_facts(file, settings.encoding, '"').encoding
+    target = temp / ("beginning.jsonl" if file.format == "jsonl" else "beginning.csv")
+    with text_lines(file, encoding) as lines, target.open("w", encoding="utf-8", errors="replace", newline="") as out:
+        out.writelines(itertools.islice(lines, MOST_LINES))
+        whole = next(lines, None) is None
+    return replace(file, path=target, compression=None, bytes=target.stat().st_size), whole
+
+
+def _column(con: Connection, column: raw_zone.StoredColumn) -> ColumnProfile:
+    name = quoted(column.name)
+    table = raw_zone.table(SOURCE)
+    cells = Cells(column.name, f"nullif(trim({name}::varchar), '')", table)
+    row = con.execute(f"select count(c), count(distinct c) from (select {cells.sql} as c from {table})").fetchone()
+    filled, distinct = (int(n) for n in row or (0, 0))
+    numbers = dates = 0.0
+    negative = fractional = False
+    temporal = column.type.startswith(("DATE", "TIMESTAMP"))
+    if filled and temporal:
+        dates = 1.0
+    elif filled:
+        shapes = number_shapes(con, cells)
+        total = sum(s.cells for s in shapes)
+        for shape in shapes:
+            if looks_like_number(shape.shape):
+                numbers += shape.cells / total
+                negative = negative or shape.shape[:1] in "-(" or shape.example.startswith("-")
+                fractional = fractional or "." in shape.shape or "," in shape.shape
+        for shape in date_shapes(con, cells):
+            if looks_like_date(shape.shape):
+                dates += shape.cells / total
+        if not dates and numbers == 1:
+            dates = _compact_dates(con, cells)
+    typed = column.type != "VARCHAR" or "number" in column.typed_in.values()
+    return ColumnProfile(column.name, filled, distinct, numbers, dates, negative, fractional, cells, typed)
+
+
+def _compact_dates(con: Connection, cells: Cells) -> float:
+    """Share of cells that are days written in eight digits."""
+    row = con.execute(
+        "select count(*) filter (length(c) = 8 and try_strptime(c, '%Y%m%d') between date '1950-01-01' and date '2100-01-01') "
+        f"/ count(*) from (select {cells.sql} as c from {cells.table}) where c is not null"
+    ).fetchone()
+    return float(row[0] or 0) if row else 0.0

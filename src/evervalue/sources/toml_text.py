@@ -1,0 +1,93 @@
+"""Writes a proposal as a commented evervalue.toml."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+
+from evervalue.core.text import count, listing
+from evervalue.sources.guess import Proposal, toml_text
+
+NEEDED = {
+    "ordered_at": "day or instant of the order",
+    "customer_id": "customer key",
+    "amount": "net revenue of the line (or map quantity and unit_price)",
+}
+EXAMPLES = {"date_format": '"%d/%m/%Y"', "decimal": '","'}
+
+
+def render_toml(proposal: Proposal, name: str, *, source: str = "sales", path: str | None = None) -> str:
+    """The text of an evervalue.toml for the file that was looked at.
+
+    Parameters
+    ----------
+    name
+        Name of the project.
+    source
+        Name of the source.
+    path
+        The file as the project sees it; default: as it was looked at.
+    """
+    looked = count(proposal.rows, "row") if proposal.whole else f"its first {proposal.rows:,} rows"
+    lines = [
+        f"# Written after looking at {PurePath(proposal.shown).name} ({looked}).",
+        "# Every column below was guessed; the comment says why. What is doubtful is left commented out: decide, then run",
+        "#     evervalue run && evervalue serve",
+        "",
+        "[project]",
+        f"name = {toml_text(name)}",
+    ]
+    if proposal.currency:
+        lines.append(_said(f"currency = {toml_text(proposal.currency)}", "its sign stands beside the amounts"))
+    else:
+        lines.append(_said('currency = "USD"', "the file does not say; set yours"))
+    lines += [
+        _said('time_zone = "UTC"', 'where a business day begins and ends, for example "Europe/Berlin"'),
+        _said("# as_of = 2024-01-01", "cutoff; default: the day after the newest order"),
+        "",
+        f"[sources.{source}]",
+        'kind = "files"',
+        f"path = {toml_text(path or proposal.path)}",
+        'provides = "order_lines"',
+    ]
+    lines += _formats(proposal)
+    lines += ["", _said(f"[sources.{source}.columns]", "field = column as found")]
+    for guess in proposal.guesses.values():
+        written = f"{guess.field} = {toml_text(guess.column)}"
+        lines.append(_said(written if guess.sure else f"# {written}", guess.says))
+    for needed in proposal.lacks:
+        lines.append(_said(f'# {needed} = "..."', f"NEEDED: {NEEDED[needed]}; no column looks like it"))
+    if proposal.unused:
+        lines.append(f"# not used: {listing([toml_text(c) for c in proposal.unused], 12)}")
+    if proposal.attributes:
+        lines += ["", _said(f"[sources.{source}.attributes]", "what is known of a customer; latest and history are kept")]
+        lines += [_said(f"{key} = {toml_text(g.column)}", g.says) for key, g in proposal.attributes.items()]
+    if proposal.kinds:
+        lines += ["", _said(f"[sources.{source}.kinds]", "what makes a row something else than a sale")]
+        lines += [_said(f"{kind} = {rule}", says) for kind, (rule, says) in proposal.kinds.items()]
+    why = {"margin": "profit of each line, or amount less cost", "revenue": "no column of profit or cost was found"}
+    lines += [
+        "",
+        "[lrfm]",
+        _said(f"monetary = {toml_text(proposal.monetary)}", why[proposal.monetary]),
+        _said("bins = 4", "scores run from 1 to 4"),
+        _said('ties = "share"', 'equal values share a score; "first" parts them by name'),
+        "",
+        "[gems]",
+        _said('rule = "m_score"', "Mid-Value customers with the highest monetary score; or top_n, top_share"),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _formats(proposal: Proposal) -> list[str]:
+    lines = []
+    for setting, found in (("date_format", proposal.date_format), ("decimal", proposal.decimal)):
+        if found:
+            lines.append(_said(f"{setting} = {toml_text(found[0])}", f"because of {found[1]}" if found[1] else "as the column shows"))
+        elif setting in proposal.doubts:
+            lines.append(_said(f"# {setting} = {EXAMPLES[setting]}", f"DECIDE: {proposal.doubts[setting]}"))
+    return lines
+
+
+def _said(written: str, says: str) -> str:
+    return f"{written:<44}# {says}" if len(written) < 43 else f"{written}  # {says}"
