@@ -167,9 +167,8 @@ def _scored(
 
     settings, guesses = settings_for_file(file, **columns, **doubts, lrfm=lrfm, gems=gems)
     steps = show.Steps(quiet=True)
-    if not quiet:
-        for guess in guesses:
-            show.warn(guess)
+    if guesses and not quiet:
+        show.warn("guessed, as no option said otherwise: " + "; ".join(guesses) + ".")
     with scored_files(
         settings, "insight.headline", *targets, base=Path.cwd(), progress=steps, as_of=day(as_of, "--as-of")
     ) as scored:

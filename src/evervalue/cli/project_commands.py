@@ -63,7 +63,10 @@ def init(
     written = start_project(folder, source, force=force)
     for line in written.explained:
         show.say("  " + line)
-    show.say(f"\nWrote {written.file}. Read it, settle what it leaves open, then: evervalue run {folder}")
+    show.say(f"\nWrote {written.file}.")
+    for question in written.open_questions:
+        show.warn(f"to decide first: {question}")
+    show.say(f"Read it, then: evervalue run {folder} && evervalue serve {folder}")
 
 
 @app.command()

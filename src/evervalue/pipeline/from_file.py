@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from evervalue.core.progress import Progress
 from evervalue.pipeline.run import told_plainly
-from evervalue.pipeline.settings import Settings
+from evervalue.pipeline.settings import Settings, settings_from
 from evervalue.pipeline.tables import fill_run_tables, models_for
+from evervalue.sources.file_source import source_for_file
 from evervalue.sources.load import load
 from evervalue.sources.report import LoadReport
 from evervalue.warehouse import duckdb
@@ -20,6 +22,71 @@ from evervalue.warehouse.duckdb import Connection
 from evervalue.warehouse.runner import build
 
 GIVEN = ("raw.files", "raw.quarantine")
+
+
+def settings_for_file(
+    file: Path,
+    *,
+    customer: str | None = None,
+    order: str | None = None,
+    date: str | None = None,
+    monetary: str | None = None,
+    date_format: str | None = None,
+    decimal: str | None = None,
+    currency: str | None = None,
+    lrfm: Mapping[str, Any] | None = None,
+    gems: Mapping[str, Any] | None = None,
+) -> tuple[Settings, list[str]]:
+    """Settings that score one file, and in sentences which of its columns were guessed.
+
+    Parameters
+    ----------
+    customer, order, date, monetary
+        Columns as found in the file; those not given are guessed.
+    date_format, decimal, currency
+        Decide what the file leaves open.
+    lrfm, gems
+        Settings of those sections, as in `evervalue.toml`.
+
+    Raises
+    ------
+    MissingColumns
+        A column is not in the file, or cannot be guessed.
+    SettingsError
+        A setting is impossible.
+    """
+
+    @contextmanager
+    def scratch() -> Iterator[Connection]:
+        with tempfile.TemporaryDirectory(prefix="evervalue-") as spill:
+            con = duckdb.connect(temp_directory=Path(spill))
+            try:
+                yield con
+            finally:
+                con.close()
+
+    with told_plainly("Looking at the file"):
+        made = source_for_file(
+            scratch,
+            str(file),
+            base=Path.cwd(),
+            customer=customer,
+            order=order,
+            date=date,
+            monetary=monetary,
+            date_format=date_format,
+            decimal=decimal,
+            currency=currency,
+        )
+    settings = settings_from(
+        {
+            "project": {"currency": made.currency} if made.currency else {},
+            "sources": {"file": made.source.model_dump(mode="json", exclude_none=True, by_alias=True)},
+            "lrfm": {"monetary": made.monetary, **(lrfm or {})},
+            "gems": dict(gems or {}),
+        }
+    )
+    return settings, made.says
 
 
 @dataclass(frozen=True)
