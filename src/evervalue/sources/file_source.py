@@ -77,6 +77,7 @@ def source_for_file(
     if monetary is not None:
         basis = _set_monetary(columns, kinds, monetary)
     _complete(proposal, columns)
+    _leave_out_what_is_not_needed(proposal, columns)
     if "cancellation" in proposal.kinds and columns.get("order_id") == guessed.get("order_id"):
         kinds = {"cancellation": {"column": columns["order_id"], "starts_with": "C"}, **kinds}
     same_customer = customer is None or customer in (guessed.get("customer_id"), guessed.get("customer_name"))
@@ -111,6 +112,17 @@ def _set_monetary(columns: dict[str, str], kinds: dict[str, Any], column: str) -
         columns["amount"] = column
         kinds["sale"] = {"column": column, "starts_with": ""}
     return "margin"
+
+
+def _leave_out_what_is_not_needed(proposal: Proposal, columns: dict[str, str]) -> None:
+    """A guess that scores do not need must not be what stops them."""
+    columns.pop("discount", None)
+    if "margin" in columns:
+        columns.pop("cost", None)
+    if "amount" in columns:
+        columns.pop("unit_price", None)
+        if "quantity" in proposal.doubtful:
+            columns.pop("quantity", None)
 
 
 def _check(proposal: Proposal, chosen: dict[str, str]) -> None:

@@ -55,7 +55,7 @@ def find_files(pattern: str, base: Path, source: str) -> list[FoundFile]:
     """
     found = []
     for path in _paths(pattern, base, source):
-        shown = _shown(path, base)
+        shown = shown_path(path, base)
         format, compression = file_format(path, shown)
         try:
             size = path.stat().st_size
@@ -140,7 +140,8 @@ def _is_data(path: Path) -> bool:
     return bool(suffixes) and suffixes[-1] in FORMATS and suffixes[-1] not in (".txt", ".json")
 
 
-def _shown(path: Path, base: Path) -> str:
+def shown_path(path: Path, base: Path) -> str:
+    """A path as messages give it: relative to the project where it lies inside."""
     try:
         return path.resolve().relative_to(base.resolve()).as_posix()
     except ValueError:

@@ -51,6 +51,8 @@ class Proposal:
     """Currency whose sign stands beside the amounts."""
     doubts: dict[str, str] = field(default_factory=dict)
     """Setting: what the user has to decide."""
+    doubtful: set[str] = field(default_factory=set)
+    """Fields whose cells can be read in two ways."""
     lacks: list[str] = field(default_factory=list)
     """Needed fields for which no column was found."""
     found: list[str] = field(default_factory=list)
@@ -271,6 +273,7 @@ class _Guesser:
                 )
             except AmbiguousInput as error:
                 self.out.doubts["decimal"] = _reason(error)
+                self.out.doubtful.add(name)
                 continue
             marks |= {CURRENCY_MARKS.get(m, m) or "" for m in numbers.currencies}
             if numbers.decimal == ",":

@@ -11,8 +11,8 @@ from pathlib import Path
 from evervalue.core.errors import InputError
 from evervalue.core.progress import Progress
 from evervalue.core.text import count
-from evervalue.sources import apply, raw_zone
-from evervalue.sources.files import FoundFile, find_files
+from evervalue.sources import apply, mend, raw_zone
+from evervalue.sources.files import FoundFile, find_files, shown_path
 from evervalue.sources.mapping import check_columns, plan
 from evervalue.sources.raw_zone import FileRow
 from evervalue.sources.read import read_file
@@ -97,6 +97,7 @@ class _Source:
         self.temp = temp
         self.reader = _hashed(settings.model_dump(include=READER_SETTINGS, mode="json"))
         self.report = SourceReport(name, settings.provides)
+        self.gone: str | None = None
 
     def bring_up_to_date(self) -> SourceReport:
         """Read what changed, map what must be mapped anew, and report."""
@@ -116,14 +117,16 @@ class _Source:
             kept = json.loads(known[1])
             self.report.notes, self.report.warnings = kept["notes"], kept["warnings"]
         self._count()
+        if self.gone:
+            self.report.warnings = [*self.report.warnings, self.gone]
         for warning in self.report.warnings:
             self.progress.warn(warning)
         return self.report
 
     def _read(self) -> bool:
         """Bring the raw table in step with the files; returns whether any row came or went."""
-        found = find_files(self.settings.path, self.base, self.name)
         before = {row.path: row for row in raw_zone.files_of(self.con, self.name) if row.status != "replaced"}
+        found = self._find(set(before))
         loaded = {row.sha256: row.path for row in before.values() if row.status == "loaded"}
         here = {file.shown for file in found}
         self.report.files_kept = sorted(p for p, row in before.items() if row.status == "loaded" and p not in here)
@@ -156,6 +159,16 @@ class _Source:
             raise InputError(f"sources.{self.name}: {self.settings.path} has a header and no rows. Export it again.")
         return changed
 
+    def _find(self, known: set[str]) -> list[FoundFile]:
+        """The files on disk; none, with a warning, where the one file that was loaded before is gone."""
+        path = self.base / self.settings.path
+        if shown_path(path, self.base) in known and not path.exists() and path.parent.is_dir():
+            self.gone = (
+                f"sources.{self.name}: {self.settings.path} is not there any more; its rows are kept as they were read."
+            )
+            return []
+        return find_files(self.settings.path, self.base, self.name)
+
     def _is_current(self, row: FileRow, file: FoundFile) -> bool:
         return row.sha256 == file.sha256 and row.reader == self.reader and not self.full_refresh
 
@@ -181,6 +194,7 @@ class _Source:
                 f"sources.{self.name}: {file.shown} has a header and no rows. Export it again, or take it out of the path."
             )
         check_columns(self.name, self.settings, file.shown, [name for name, _ in result.columns])
+        mend.put_in_place(self.con, self.name, run_id=self.run_id, file_id=file.file_id)
         self._register(file, result.encoding, result.delimiter, result.rows_read, "loaded")
         self.progress.step(f"Read {file.shown}", detail=count(result.rows_read, "row"))
 

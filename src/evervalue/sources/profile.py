@@ -70,7 +70,10 @@ def profile(con: Connection, path: str, base: Path, **reader: str | None) -> Fil
     """
     found = find_files(path, base, SOURCE)
     file = found[0]
-    settings = FilesSource.model_construct(path=path, columns={}, **{k: v for k, v in reader.items() if v is not None})
+    # Not validated: what the columns are is yet to be found out.
+    settings = FilesSource.model_construct(path=path, columns={}).model_copy(
+        update={k: v for k, v in reader.items() if v is not None}
+    )
     raw_zone.ensure(con)
     with tempfile.TemporaryDirectory(prefix="evervalue-") as temp:
         taken, whole = _beginning(file, settings, Path(temp))

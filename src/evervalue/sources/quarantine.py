@@ -1,0 +1,213 @@
+"""The rows that were refused: listed, written to a file to be mended, and taken back from it."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from evervalue.core.errors import InputError, NothingPublished
+from evervalue.core.progress import Progress
+from evervalue.core.text import count, did_you_mean, listing
+from evervalue.sources import mend, raw_zone
+from evervalue.sources.load import load
+from evervalue.sources.report import LoadReport
+from evervalue.sources.settings import FilesSource
+from evervalue.warehouse.duckdb import Connection, literal
+
+KEYS = ("_file_id", "_line", "_reason", "_says")
+REST = "_rest"
+"""Fields of a row that has more of them than the header."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Rows refused for one reason in one column of one source."""
+
+    source: str
+    reason: str
+    column: str | None
+    rows: int
+    says: str
+    example_path: str
+    example_line: int
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A refused row."""
+
+    source: str
+    file_id: str
+    path: str
+    line: int
+    column: str | None
+    cell: str | None
+    reason: str
+    says: str
+    row_json: str
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """What became of mended rows."""
+
+    rows: int
+    """Rows of the file that differ from what is in quarantine."""
+    left: int
+    """Of them, those that were mapped and left quarantine."""
+    stayed: dict[str, int]
+    """Reason: rows that are refused again."""
+    report: LoadReport
+
+
+def groups(con: Connection, source: str | None = None) -> list[Group]:
+    """Refused rows gathered by source, reason and column, the most first."""
+    _there(con)
+    only = f"where source = {literal(source)}" if source else ""
+    rows = con.execute(
+        f"select source, reason, column_name, count(*), min(says), arg_min(path, (path, line)), arg_min(line, (path, line)) "
+        f"from raw.quarantine {only} group by source, reason, column_name order by count(*) desc, source, reason, column_name"
+    ).fetchall()
+    return [Group(*row) for row in rows]
+
+
+def refused(con: Connection, source: str | None = None, reason: str | None = None, *, limit: int | None = None) -> list[Refused]:
+    """Refused rows, in the order of files and lines."""
+    _there(con)
+    tests = [f"{column} = {literal(value)}" for column, value in (("source", source), ("reason", reason)) if value]
+    rows = con.execute(
+        "select source, file_id, path, line, column_name, cell, reason, says, row_json from raw.quarantine "
+        + (f"where {' and '.join(tests)} " if tests else "")
+        + "order by source, path, file_id, line"
+        + (f" limit {int(limit)}" if limit is not None else "")
+    ).fetchall()
+    return [Refused(*row) for row in rows]
+
+
+def export(con: Connection, target: Path, source: str, reason: str | None = None) -> int:
+    """Write the refused rows of a source to a CSV file, to be mended there; returns how many.
+
+    The columns are those of the source, then `_file_id`, `_line`, `_reason` and `_says`, which `replay` knows the rows
+    by. Fields beyond the header come in `_rest`.
+    """
+    names = list(raw_zone.column_types(con, source)) if source in _known(con) else []
+    if not names:
+        raise InputError(f"There is no source '{source}'{did_you_mean(source, _known(con))}; there are {listing(_known(con))}.")
+    rows = refused(con, source, reason)
+    with target.open("w", encoding="utf-8", newline="") as out:
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow([*names, REST, *KEYS])
+        for row in rows:
+            cells, rest = _cells(row.row_json, names)
+            writer.writerow([*(cells.get(n, "") for n in names), rest, row.file_id, row.line, row.reason, row.says])
+    return len(rows)
+
+
+def replay(
+    con: Connection,
+    path: Path,
+    source: str,
+    sources: Mapping[str, FilesSource],
+    *,
+    base: Path,
+    project_currency: str,
+    time_zone: str,
+    run_id: str,
+    progress: Progress,
+    temp_directory: Path | None = None,
+) -> Replayed:
+    """Take mended rows from a file that `export` wrote, and map the source anew, in one transaction.
+
+    A mended row takes the place of the one that came, under its file and line, so that what was read is still what was
+    stored, counted double or refused; `raw.mended` keeps the row as it came. Rows that were not changed stay where
+    they are; rows that are refused again stay in quarantine with the new reason.
+
+    Raises
+    ------
+    InputError
+        The file is none that `export` wrote, or names rows that are not in quarantine.
+    """
+    if source not in sources:
+        raise InputError(f"There is no source '{source}' in evervalue.toml{did_you_mean(source, sources)}.")
+    _there(con)
+    rows = _mended(con, path, source)
+    con.execute("begin transaction")
+    try:
+        mend.keep(con, source, rows, path=path.name, run_id=run_id)
+        mend.put_in_place(con, source, run_id=run_id)
+        raw_zone.run(con, "delete from raw.mappings where source = ?", [source])
+        report = load(
+            con, sources, base=base, project_currency=project_currency, time_zone=time_zone, run_id=run_id, progress=progress,
+            temp_directory=temp_directory, own_transaction=False,
+        )  # fmt: skip
+        con.execute("commit")
+    except BaseException:
+        con.execute("rollback")
+        raise
+    again: dict[str, int] = {}
+    keys = {(row.file_id, row.line) for row in rows}
+    for row in refused(con, source):
+        if (row.file_id, row.line) in keys:
+            again[row.reason] = again.get(row.reason, 0) + 1
+    return Replayed(len(rows), len(rows) - sum(again.values()), again, report)
+
+
+def _mended(con: Connection, path: Path, source: str) -> list[mend.Mended]:
+    """The rows of a mended file that differ from what is in quarantine."""
+    names = list(raw_zone.column_types(con, source))
+    known = {(r.file_id, r.line): r.row_json for r in refused(con, source)}
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file)
+            header = [name for name in reader.fieldnames or [] if name]
+            lacking = [name for name in (*names, "_file_id", "_line") if name not in header]
+            if lacking:
+                raise InputError(
+                    f"{path.name} lacks {listing(lacking)}, so it is no export of source '{source}'. Write one with "
+                    "`evervalue quarantine export`, and keep its columns."
+                )
+            mended, strange = [], []
+            for row in reader:
+                line = row["_line"] or ""
+                key = (row["_file_id"] or "", int(line) if line.isdigit() else -1)
+                if key not in known:
+                    strange.append(f"line {line or '?'} of file {key[0] or '?'}")
+                    continue
+                cells = {name: row[name] or "" for name in names}
+                before, rest = _cells(known[key], names)
+                if cells != {name: before.get(name, "") for name in names} or (rest and not row.get(REST)):
+                    mended.append(mend.Mended(*key, cells))
+    except (OSError, UnicodeError, csv.Error) as error:
+        raise InputError(f"{path.name} cannot be read ({error}). Save it as CSV in UTF-8.") from None
+    if strange:
+        raise InputError(
+            f"{path.name} has {count(len(strange), 'row')} that are not in quarantine of source '{source}' (for example {strange[0]}). "
+            "They may have been mended before; write a new export."
+        )
+    return mended
+
+
+def _cells(row_json: str, names: list[str]) -> tuple[dict[str, str], str]:
+    """Cells of a refused row by column, and what it has beyond the header."""
+    row = json.loads(row_json)
+    if isinstance(row, dict):
+        return {name: "" if cell is None else cell if isinstance(cell, str) else json.dumps(cell) for name, cell in row.items()}, ""
+    rest = [str(cell) for cell in row[len(names) :]]
+    return {name: str(cell) for name, cell in zip(names, row, strict=False)}, ",".join(rest)
+
+
+def _known(con: Connection) -> list[str]:
+    _there(con)
+    return [row[0] for row in con.execute("select distinct source from raw.files order by source").fetchall()]
+
+
+def _there(con: Connection) -> None:
+    found = con.execute(
+        "select count(*) from information_schema.tables where table_catalog = current_database() "
+        "and table_schema = 'raw' and table_name = 'quarantine'"
+    ).fetchone()
+    if not found or not found[0]:
+        raise NothingPublished("Nothing was read yet. Run `evervalue run` first.")
