@@ -174,3 +174,26 @@ def test_sources_shows_how_each_doubt_was_settled(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "sales.csv" in done.stdout
     assert "loaded" in done.stdout
+
+
+def test_refused_rows_are_listed_mended_and_taken_back(tmp_path: Path) -> None:
+    lines = "order,date,customer,amount\n1,2024-01-31,Ann,1.5\n2,2024-02-30,Bob,2\n3,2024-02-01,,3\n"
+    folder = project(tmp_path / "shop", {"sales.csv": lines})
+    assert evervalue("run", folder, cwd=tmp_path).returncode == 0
+    listed = evervalue("quarantine", "list", folder, cwd=tmp_path)
+    assert "bad_date" in listed.stdout
+    assert "missing_customer" in listed.stdout
+    done = evervalue("quarantine", "export", folder, "--source", "sales", "-o", "mend.csv", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    mend = tmp_path / "mend.csv"
+    mend.write_text(mend.read_text().replace("2024-02-30", "2024-02-28"))
+    done = evervalue("quarantine", "replay", folder, "--source", "sales", "--from", mend, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "1 row mended: 1 left quarantine." in done.stdout
+    evervalue("run", folder, cwd=tmp_path)
+    assert published(
+        folder, "select rows_read, rows_stored, rows_quarantined from curated.reconciliation"
+    ) == [(3, 2, 1)]
+    assert published(
+        folder, "select customer, last_order_date::text from customers.lrfm where customer = 'Bob'"
+    ) == [("Bob", "2024-02-28")]
