@@ -252,6 +252,12 @@ def test_the_setting_decides(warehouse: Warehouse, date_format: str, day: str) -
     assert warehouse.mapped("order_date::text") == [(day,)]
 
 
+def test_short_years_may_come_first(warehouse: Warehouse) -> None:
+    warehouse.write(column("13-01-22", dates=True))
+    with pytest.raises(AmbiguousInput, match="day first or year first"):
+        warehouse.load()
+
+
 def test_mixed_date_formats_are_refused(warehouse: Warehouse) -> None:
     warehouse.write(column("13/01/2022", "01/14/2022", "02/03/2022", dates=True))
     with pytest.raises(AmbiguousInput, match="mixes two ways of writing dates: '(01/14|13/01)/2022', '(01/14|13/01)/2022'"):

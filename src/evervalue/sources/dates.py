@@ -199,7 +199,9 @@ def _order(
     if date_format and (given := _order_of(date_format)):
         return given, f"'{cells.column}' is read {given}, as set"
     short = any(year == "%y" for _, _, year, _ in numeric)
-    orders = list(_ORDERS) if short else ["day first", "month first"]
+    # Years of two digits come first with dashes only (22-01-13); with points or slashes nobody writes so.
+    dashed = short and any(mark == "-" for _, mark, _, _ in numeric)
+    orders = list(_ORDERS) if dashed else ["day first", "month first"]
     day = f"translate(regexp_extract(c, '^[0-9]{{1,2}}[/.-][0-9]{{1,2}}[/.-][0-9]{{2,4}}'), '.-', '//')"
     tries = {}
     for order in orders:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import glob
 import hashlib
 from dataclasses import dataclass
@@ -71,6 +72,17 @@ def find_files(pattern: str, base: Path, source: str) -> list[FoundFile]:
             )
         found.append(FoundFile(path, shown, format, compression, size, digest))
     return found
+
+
+def path_means(pattern: str, base: Path, shown: str) -> bool:
+    """Whether `pattern` means the file of that shown path, were it there."""
+    whole = base / Path(pattern).expanduser()
+    file = base / shown
+    if file == whole:
+        return True
+    if glob.has_magic(str(pattern)):
+        return fnmatch.fnmatch(str(file), str(whole).replace("/**/", "/*")) or fnmatch.fnmatch(str(file), str(whole))
+    return file.parent == whole
 
 
 def file_format(path: Path, shown: str) -> tuple[str, str | None]:

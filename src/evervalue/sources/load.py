@@ -12,7 +12,7 @@ from evervalue.core.errors import InputError
 from evervalue.core.progress import Progress
 from evervalue.core.text import count
 from evervalue.sources import apply, mend, raw_zone
-from evervalue.sources.files import FoundFile, find_files, shown_path
+from evervalue.sources.files import FoundFile, find_files, path_means, shown_path
 from evervalue.sources.mapping import check_columns, plan
 from evervalue.sources.raw_zone import FileRow
 from evervalue.sources.read import read_file
@@ -43,7 +43,8 @@ def load(
     """Load what is new or changed in `sources`; returns what became of each.
 
     A file whose content was read before is not read again. A file whose content changed replaces its rows; a copy of
-    a loaded file is reported and not counted; rows of a file that is gone stay. Mapped rows of a source are computed
+    a loaded file is reported and not counted. Rows of a file that is gone stay; rows of a file that the setting `path`
+    does not mean any more go. Mapped rows of a source are computed
     anew when its files or its settings changed.
 
     Parameters
@@ -129,8 +130,22 @@ class _Source:
         found = self._find(set(before))
         loaded = {row.sha256: row.path for row in before.values() if row.status == "loaded"}
         here = {file.shown for file in found}
-        self.report.files_kept = sorted(p for p, row in before.items() if row.status == "loaded" and p not in here)
         changed = False
+        for path, row in before.items():
+            if path in here:
+                continue
+            if path_means(self.settings.path, self.base, path):
+                if row.status == "loaded":
+                    self.report.files_kept.append(path)
+                continue
+            if row.status == "loaded":
+                raw_zone.forget(self.con, self.name, row.file_id)
+                loaded.pop(row.sha256, None)
+                self.report.files_left_out.append(path)
+                changed = True
+            raw_zone.run(
+                self.con, "delete from raw.files where source = ? and path = ? and sha256 = ?", [self.name, path, row.sha256]
+            )
         fresh: list[FoundFile] = []
         for file in found:
             row = before.get(file.shown)

@@ -21,6 +21,8 @@ class SourceReport:
     """Copy: the file whose content it has; not counted twice."""
     files_kept: list[str] = field(default_factory=list)
     """Files that were loaded before and are not there any more; their rows stay."""
+    files_left_out: list[str] = field(default_factory=list)
+    """Files that were loaded before and that the path does not mean any more; their rows were taken out."""
     remapped: bool = False
     """Whether the mapped rows were computed anew in this run."""
     rows_read: int = 0
@@ -42,6 +44,7 @@ class SourceReport:
         for n, word in (
             (len(self.files_new), "new"), (len(self.files_replaced), "replaced"), (len(self.files_unchanged), "unchanged"),
             (len(self.files_same_content), "copies not counted again"), (len(self.files_kept), "gone, rows kept"),
+            (len(self.files_left_out), "left out, rows removed"),
         ):  # fmt: skip
             if n:
                 files.append(f"{n:,} {word}")

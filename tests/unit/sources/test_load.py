@@ -98,6 +98,23 @@ def test_the_only_file_is_gone(warehouse: Warehouse) -> None:
     assert "is not there any more; its rows are kept" in report.warnings[-1]
 
 
+def test_a_file_that_the_path_does_not_mean_any_more(warehouse: Warehouse) -> None:
+    warehouse.write(HEADER + ROWS, "in/a.csv")
+    warehouse.write(HEADER + "9,2022-02-01,z,1.5\n", "in/b.csv")
+    warehouse.load("in")
+    report = warehouse.load("in/b.csv").sources["sales"]
+    assert report.files_left_out == ["in/a.csv"]
+    assert warehouse.mapped("customer_id") == [("z",)]
+    assert warehouse.load("in/*.csv").sources["sales"].files_new == ["in/a.csv"]
+
+
+def test_a_moved_file(warehouse: Warehouse) -> None:
+    old = warehouse.write(HEADER + ROWS)
+    warehouse.load()
+    old.rename(warehouse.folder / "orders.csv")
+    assert warehouse.load("orders.csv").sources["sales"].rows_mapped == 2
+
+
 def test_a_renamed_file_is_a_copy(warehouse: Warehouse) -> None:
     old = warehouse.write(HEADER + ROWS, "in/a.csv")
     warehouse.load("in")
