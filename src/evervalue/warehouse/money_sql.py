@@ -9,30 +9,28 @@ from __future__ import annotations
 
 from sqlglot import exp, parse_one
 
-MACRO = """
-create or replace temp macro money_divide(amount, n) as (
+MACRO = """create or replace temp macro money_divide(amount, n) as (
     case when n is null or n = 0 then null else
         cast(sign(amount) * sign(n) * (
             (2 * abs(cast(cast(amount as decimal(28, 4)) * cast(10000 as decimal(5, 0)) as hugeint)) + abs(n))
             // (2 * abs(cast(n as hugeint)))
         ) as decimal(32, 0)) * cast(0.0001 as decimal(4, 4))
     end
-)
-"""
+)"""
 
 _ELSEWHERE = (
-    "case when {n} <> 0 then "
-    "cast(round(cast({amount} as decimal(28, 4)) / cast({n} as decimal(10, 0)), 4) as decimal(38, 4)) end"
+    "(case when {n} <> 0 then "
+    "cast(round(cast({amount} as decimal(28, 4)) / cast({n} as decimal(10, 0)), 4) as decimal(38, 4)) end)"
 )
 
 
-def expanded(tree: exp.Expr, dialect: str) -> exp.Expr:
-    """The tree with each `money_divide` written out for another engine."""
+def expanded(tree: exp.Expr) -> exp.Expr:
+    """The tree with each `money_divide` written out, for engines other than DuckDB."""
 
     def expand(node: exp.Expr) -> exp.Expr:
         if isinstance(node, exp.Anonymous) and node.name.lower() == "money_divide":
-            amount, n = (a.sql("duckdb") for a in node.expressions)
-            return parse_one(f"({_ELSEWHERE.format(amount=amount, n=n)})", read="duckdb")
+            amount, n = (f"({a.sql('duckdb')})" for a in node.expressions)
+            return parse_one(_ELSEWHERE.format(amount=amount, n=n), read="duckdb")
         return node
 
-    return tree if dialect == "duckdb" else tree.transform(expand)
+    return tree.transform(expand)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from evervalue.warehouse.checks import check
 from evervalue.warehouse.duckdb import Connection, EngineError, first_line
 from evervalue.warehouse.money_sql import MACRO
 from evervalue.warehouse.sql_model import SqlModel, in_order
+from evervalue.warehouse.variables import bindings, with_variables
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,9 @@ def _built(con: Connection, model: SqlModel, progress: Progress) -> Built:
     progress.doing(model.name)
     try:
         if model.sql:
-            select = _bound(con, model)
+            for setting in bindings(model):
+                con.execute(setting)
+            select = with_variables(model.sql)
             if order := model.head.order_by or model.head.grain:
                 select = f"select * from (\n{select}\n) order by {', '.join(order)}"
             con.execute(f"create table {model.name} as {select}")
@@ -70,21 +72,6 @@ def _built(con: Connection, model: SqlModel, progress: Progress) -> Built:
         raise engine_failure(error, model.name) from error
     seconds = time.perf_counter() - start
     return Built(model.name, rows, seconds, model.sql)
-
-
-def _bound(con: Connection, model: SqlModel) -> str:
-    """The SELECT with its constants computed by the engine and kept there, exact, as variables."""
-    for name, query in model.head.constants.items():
-        con.execute(f"set variable {_variable(name)} = ({_with_variables(query)})")
-    return _with_variables(model.sql)
-
-
-def _with_variables(sql: str) -> str:
-    return re.sub(r"\$([a-z_][a-z0-9_]*)", lambda m: f"getvariable('{_variable(m[1])}')", sql)
-
-
-def _variable(name: str) -> str:
-    return f"evervalue_{name}"
 
 
 def engine_failure(error: EngineError, doing: str) -> EvervalueError:

@@ -160,8 +160,12 @@ def test_printed_sql_runs_as_it_is_and_gives_the_table(tmp_path: Path) -> None:
     folder = saas_project(tmp_path)
     run_project(folder)
     con = Publisher(folder / "evervalue-data").current().open()
-    for name in ("customers.history", "customers.lrfm", "insight.headline", "insight.what_if"):
-        (model,) = (m for m in all_models() if m.name == name)
+    for model in (
+        m for m in all_models() if m.sql and not m.reads & {"mapped.order_lines", "raw.quarantine"}
+    ):
+        name = model.name
+        if any(read.startswith(("mapped.", "raw.")) for read in model.reads):
+            continue
         again = con.execute(sql_for(model, "duckdb")).fetchall()
         assert sorted(map(str, again)) == sorted(map(str, con.execute(f"from {name}").fetchall()))
     con.close()
