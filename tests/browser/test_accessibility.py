@@ -1,0 +1,41 @@
+"""Every page keeps WCAG 2.2 A and AA in light and dark, wide and narrow, with its panels open."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.browser.axe import violations
+from tests.browser.conftest import Open
+
+PAGES = [
+    "/",
+    "/gems",
+    "/gems?action=loyalty",
+    "/gems?q=nothing-has-this",
+    "/segments",
+    "/segments?pair=F-M",
+    "/customers",
+    "/customers?tier=mid&sort=-revenue",
+    "/customers?q=nothing-has-this",
+    "/customers/1093",
+    "/tables",
+    "/tables/insight.hidden_gems",
+]
+OPEN_ALL = "document.querySelectorAll('details').forEach(d => { d.open = true })"
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("path", PAGES)
+def test_no_violations(open_page: Open, path: str, theme: str) -> None:
+    page = open_page(path, color_scheme=theme).page
+    page.evaluate(OPEN_ALL)
+    page.wait_for_load_state("networkidle")
+    assert violations(page) == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("path", ["/", "/gems", "/segments", "/customers", "/customers/1093"])
+def test_no_violations_on_a_phone(open_page: Open, path: str, theme: str) -> None:
+    page = open_page(path, color_scheme=theme, width=375).page
+    page.get_by_role("button", name="Menu").click()
+    assert violations(page) == []
