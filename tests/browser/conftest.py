@@ -54,7 +54,9 @@ class Visit:
 
     def sideways(self) -> int:
         """By how many pixels the page can be scrolled sideways."""
-        wide = self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        wide = self.page.evaluate(
+            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        )
         assert isinstance(wide, int)
         return wide
 

@@ -33,6 +33,7 @@ def test_no_violations(open_page: Open, path: str, theme: str) -> None:
     assert violations(page) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("path", ["/", "/gems", "/segments", "/customers", "/customers/1093"])
 def test_no_violations_on_a_phone(open_page: Open, path: str, theme: str) -> None:

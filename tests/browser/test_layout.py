@@ -35,7 +35,9 @@ def test_a_phone_has_a_menu(open_page: Open) -> None:
 def test_pages_read_without_script(open_page: Open) -> None:
     visit = open_page("/gems", java_script_enabled=False)
     page = visit.page
-    expect(page.get_by_role("heading", level=1)).to_have_text("11 of the 20 most profitable customers are Mid-Value")
+    expect(page.get_by_role("heading", level=1)).to_have_text(
+        "11 of the 20 most profitable customers are Mid-Value"
+    )
     table = page.locator("figure", has_text="The 20 most profitable").locator("table")
     expect(table).to_be_visible()
     expect(table.locator("tbody tr")).to_have_count(20)

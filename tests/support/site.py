@@ -41,6 +41,7 @@ def revenue_data() -> Path:
         "4,2024-02-05,..,40",
         "5,2024-03-06,Plain,50",
         "6,2024-03-07,Plain,-5",
+        '7,2024-03-08,"two\nlines",60',
     ]
     toml = """
 [project]

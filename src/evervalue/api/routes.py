@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Query
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -26,6 +27,23 @@ from evervalue.api.requests import CustomersRequest, GemsRequest, ListRequest
 from evervalue.api.snapshots import Reading, SnapshotReader
 
 router = APIRouter(prefix="/v1")
+
+
+class KeyConvertor(Convertor[str]):
+    """A customer key at the end of a path: any characters, slashes and line ends included."""
+
+    regex = "(?s:.+)"
+
+    def convert(self, value: str) -> str:
+        """The key."""
+        return value
+
+    def to_string(self, value: str) -> str:
+        """The key."""
+        return value
+
+
+register_url_convertor("key", KeyConvertor())
 
 
 def reader_of(request: Request) -> SnapshotReader:
@@ -69,7 +87,7 @@ def customer_list(request: Request, asked: Annotated[CustomersRequest, Query()])
         return _list(request, reading, "customers", asked.query(), asked, customers.DEFAULT_SORT, asked.says)
 
 
-@router.get("/customers/{customer_id:path}")
+@router.get("/customers/{customer_id:key}")
 def customer(
     request: Request, customer_id: str, part: one.Part = "customer", format: Format = "json"
 ) -> Response:

@@ -43,7 +43,7 @@ def create_app(
             Route("/gems", gems.page),
             Route("/segments", segments.page),
             Route("/customers", customers.page),
-            Route("/customers/{customer_id:path}", profile.page),
+            Route("/customers/{customer_id:key}", profile.page),
             Route("/tables", tables.index),
             Route("/tables/{name}", tables.page),
             Route("/theme", theme),

@@ -110,6 +110,19 @@
     drawAll();
   });
 
+  // paper is white: charts are drawn in light colours for printing, and back again after it
+  let onScreen;
+  addEventListener("beforeprint", () => {
+    onScreen = root.dataset.theme;
+    root.dataset.theme = "light";
+    drawAll();
+  });
+  addEventListener("afterprint", () => {
+    if (onScreen) root.dataset.theme = onScreen;
+    else delete root.dataset.theme;
+    drawAll();
+  });
+
   // ---- filters: a change sends the form, typing does after a rest ----
   let rest = 0;
   const send = (form) => {

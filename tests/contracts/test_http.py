@@ -1,0 +1,187 @@
+"""What holds for every answer: one error shape, the headers, and that nothing of the inside is told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from evervalue.api.settings import ServerSettings
+from evervalue.api.snapshots import Reading
+from evervalue.dashboard.app import create_app
+from tests.support.site import LOOPBACK, saas_data
+
+PAGES = ["/", "/gems", "/segments", "/customers", "/customers/1093", "/tables", "/tables/customers.lrfm"]
+DATA = ["/v1/headline", "/v1/customers", "/v1/gems", "/v1/segments", "/v1/revenue", "/v1/runs/current"]
+WRONG = {
+    "/v1/nowhere": 404,
+    "/v1/customers/nobody": 404,
+    "/v1/customers?tier=best": 422,
+    "/v1/customers?limit=0": 422,
+    "/v1/customers?limit=1001": 422,
+    "/v1/customers?unknown=1": 422,
+    "/v1/customers?sort=nothing": 400,
+    "/v1/customers?after=x": 400,
+    "/v1/customers?after=x&before=y": 400,
+    "/v1/gems?sort=region": 400,
+    "/v1/segments?part=nothing": 422,
+    "/v1/headline?format=xml": 422,
+    "/v1/runs/yesterday": 404,
+}
+POLICY = (
+    "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
+    "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[TestClient]:
+    app = create_app(saas_data(), ServerSettings(allowed_hosts=("value.example",)))
+    with TestClient(app, base_url=LOOPBACK, raise_server_exceptions=False, follow_redirects=False) as found:
+        yield found
+
+
+def is_problem(body: Any, status: int) -> bool:
+    return (
+        set(body) == {"type", "title", "status", "detail", "instance", "errors"}
+        and body["status"] == status
+        and body["type"].startswith("urn:evervalue:problem:")
+        and bool(body["title"] and body["detail"])
+    )
+
+
+@pytest.mark.parametrize(("path", "status"), WRONG.items())
+def test_errors_have_one_shape(client: TestClient, path: str, status: int) -> None:
+    response = client.get(path)
+    assert response.status_code == status
+    assert response.headers["content-type"] == "application/problem+json"
+    assert is_problem(response.json(), status)
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+@pytest.mark.parametrize("path", ["/v1/customers", "/customers", "/theme"])
+def test_nothing_can_be_changed_from_outside(client: TestClient, path: str, method: str) -> None:
+    assert client.request(method, path).status_code == 405
+
+
+def test_nothing_published_is_an_error_that_passes(tmp_path: Path) -> None:
+    with TestClient(create_app(tmp_path), base_url=LOOPBACK) as client:
+        for path in DATA:
+            response = client.get(path)
+            assert response.status_code == 503
+            assert response.headers["retry-after"] == "10"
+            assert is_problem(response.json(), 503)
+            assert str(tmp_path) not in response.text
+
+
+def test_a_failure_tells_nothing_of_the_inside(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("secret inside")
+
+    monkeypatch.setattr(Reading, "result", broken)
+    for path in (*DATA, *PAGES):
+        response = client.get(path)
+        assert response.status_code == 500
+        assert "secret" not in response.text
+        assert "Traceback" not in response.text
+        assert "incident" in response.text
+        assert response.headers["content-security-policy"] == POLICY
+        if path.startswith("/v1"):
+            assert is_problem(response.json(), 500)
+
+
+@pytest.mark.parametrize("path", [*PAGES, *DATA, "/nowhere", "/v1/nowhere", "/theme"])
+def test_every_answer_carries_the_security_headers(client: TestClient, path: str) -> None:
+    headers = client.get(path).headers
+    assert headers["content-security-policy"] == POLICY
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["x-frame-options"] == "DENY"
+    assert headers["referrer-policy"] == "same-origin"
+    assert headers["cross-origin-opener-policy"] == "same-origin"
+    assert "server" not in headers
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_pages_are_not_stored_and_vary_as_they_do(client: TestClient, path: str) -> None:
+    headers = client.get(path).headers
+    assert headers["cache-control"] == "no-store"
+    assert {"HX-Request", "HX-Target", "Accept-Language", "Cookie"} <= set(headers["vary"].split(", "))
+
+
+def test_a_foreign_host_name_is_refused(client: TestClient) -> None:
+    for name in ("evil.example", "localhost.evil.example", "127.0.0.1.evil.example", ""):
+        response = client.get("/v1/headline", headers={"Host": name})
+        assert response.status_code == 421
+        assert is_problem(response.json(), 421)
+    for name in ("localhost:1234", "127.0.0.1", "[::1]:80", "VALUE.example:443"):
+        assert client.get("/v1/headline", headers={"Host": name}).status_code == 200
+
+
+def test_static_files_are_immutable_under_their_hash(client: TestClient) -> None:
+    page = client.get("/gems").text
+    script = next(part for part in page.split('"') if part.endswith("/app.js"))
+    response = client.get(script)
+    assert response.headers["cache-control"] == "public, max-age=31536000, immutable"
+    assert response.headers["content-type"].startswith("text/javascript")
+    assert client.get("/static/000000000000/app.js").status_code == 404
+    for name in ("..%2Fapp.py", "%2e%2e/app.py", "/etc/passwd", "vendor/VERSIONS.json"):
+        assert client.get(script.replace("app.js", name)).status_code == 404
+
+
+def test_pages_hold_no_script_and_name_no_other_host(client: TestClient) -> None:
+    for path in PAGES:
+        text = client.get(path).text
+        for tag in text.split("<script")[1:]:
+            head = tag.split(">")[0]
+            assert 'src="/static/' in head or 'type="application/json"' in head
+        assert " onclick=" not in text
+        assert "javascript:" not in text
+        assert "http://" not in text.replace(LOOPBACK, "")
+        assert "https://" not in text
+
+
+def test_the_theme_goes_back_to_this_site_alone(client: TestClient) -> None:
+    for back in (
+        "https://evil.example",
+        "//evil.example",
+        "/\\evil.example",
+        "javascript:alert(1)",
+        "\\\\evil",
+        "",
+    ):
+        response = client.get("/theme", params={"back": back})
+        assert response.status_code == 303
+        assert response.headers["location"] == "/"
+    response = client.get("/theme", params={"back": "/gems?q=a"})
+    assert response.headers["location"] == "/gems?q=a"
+    assert response.headers["set-cookie"].startswith("theme=")
+    assert "SameSite=lax" in response.headers["set-cookie"]
+
+
+def test_every_route_is_described(client: TestClient) -> None:
+    paths = client.get("/v1/openapi.json").json()["paths"]
+    assert set(paths) == {
+        "/v1/headline",
+        "/v1/revenue",
+        "/v1/segments",
+        "/v1/gems",
+        "/v1/customers",
+        "/v1/customers/{customer_id}",
+        "/v1/runs/current",
+    }
+    for path, methods in paths.items():
+        assert set(methods) == {"get"}
+        assert methods["get"]["description"] or methods["get"]["summary"], path
+
+
+def test_page_api_and_export_say_the_same(client: TestClient) -> None:
+    asked = "tier=mid&region=EMEA&sort=-revenue"
+    api = [row["customer"] for row in client.get(f"/v1/customers?{asked}").json()["data"]]
+    export = client.get(f"/v1/customers?{asked}&format=csv").text.splitlines()[1:]
+    page = client.get(f"/customers?{asked}").text
+    places = [page.index(f">{name.replace('&', '&amp;')}</a>") for name in api]
+    assert places == sorted(places)
+    assert len(export) == len(api) > 10
