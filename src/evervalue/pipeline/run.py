@@ -164,6 +164,10 @@ def told_plainly(doing: str) -> Iterator[None]:
         raise
     except duckdb.Interrupted:
         raise KeyboardInterrupt from None
+    except RuntimeError as error:
+        if "interrupted" in str(error).lower():  # how the engine's client tells of ctrl-C in the middle of a query
+            raise KeyboardInterrupt from None
+        raise
     except EngineError as error:
         raise engine_failure(error, doing) from error
     except OSError as error:

@@ -49,7 +49,7 @@ class Head(BaseModel):
     checks: dict[str, str] = Field(default_factory=dict)
     """Sentence: predicate that must hold of every row."""
     order_by: tuple[str, ...] = ()
-    """How the rows are laid out on disk, for those who read a few of them. Default: by grain."""
+    """How the rows are laid out on disk, for those who read a few of them; the grain settles what it leaves open."""
     filled_by: str | None = None
     """The part of the code that fills a table which has no SELECT."""
 
@@ -70,6 +70,11 @@ class Head(BaseModel):
         if unknown:
             raise ValueError(f"grain or order_by names {unknown}, which no column is called")
         return self
+
+    @property
+    def layout(self) -> tuple[str, ...]:
+        """The order of the rows, which never varies: `order_by`, then the rest of the grain."""
+        return self.order_by + tuple(c for c in self.grain if c not in self.order_by)
 
     @property
     def schema_name(self) -> str:

@@ -64,7 +64,7 @@ def _built(con: Connection, model: SqlModel, progress: Progress) -> Built:
             for setting in bindings(model):
                 con.execute(setting)
             select = with_variables(model.sql)
-            if order := model.head.order_by or model.head.grain:
+            if order := model.head.layout:
                 select = f"select * from (\n{select}\n) order by {', '.join(order)}"
             con.execute(f"create table {model.name} as {select}")
         rows = check(con, model.head)
