@@ -1,16 +1,18 @@
 """Scores from orders that are in memory already: the same tables as a run, from `curated.orders` on.
 
-What is handed over has been read and settled (by `ev.read_orders`, or by whoever made the frame), so the raw and curated
-zones are left out; from `customers.history` on every number comes from the same SQL as in a run.
+What is handed over has been read and settled (by `ev.read_orders`, or by whoever made the frame), so the raw
+and curated zones are left out; from `customers.history` on every number comes from the same SQL as in a run.
 
-Orders that are all sales, and whose customers have no name beside their key, take a shorter way to the same history: one
-grouping in the keys' own types instead of three in text. `tests/oracle/test_lrfm.py` holds the two ways to each other.
+Orders that are all sales, and whose customers have no name beside their key, take a shorter way to the same
+history: one grouping in the keys' own types instead of three in text. `tests/oracle/test_lrfm.py` holds the
+two ways to each other.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 from dataclasses import replace
+from functools import cache
 
 from evervalue.core.errors import InputError
 from evervalue.core.progress import Progress
@@ -22,6 +24,7 @@ from evervalue.warehouse.sql_model import SqlModel
 
 ZONES = ("curated", "customers", "insight", "run")
 GIVEN = ("curated.orders", "curated.customers")
+SALE = "'sale'"
 SUMMED = ("customers.cutoff", "customers.history")
 
 
@@ -36,17 +39,17 @@ def score_orders(
 ) -> None:
     """Builds the target tables, with all that they are built from, in the connection's current database.
 
-    Rows of `customers.history` and `customers.lrfm` lie in the order of the customer keys: numbers as numbers, text by
-    code points.
+    Rows of `customers.history` and `customers.lrfm` lie in the order of the customer keys: numbers as
+    numbers, text by code points.
 
     Parameters
     ----------
     con
         An open connection.
     orders
-        A table or view there, one row a line or an order: `customer_id` (whole number or text), `order_date` (date) and
-        `monetary` (DECIMAL(18,4)); where they are known `order_id` (null makes the row an order of its own),
-        `customer` (shown name; null shows the key) and `kind` ('sale' or what else).
+        A table or view there, one row a line or an order: `customer_id` (whole number or text), `order_date`
+        (date) and `monetary` (DECIMAL(18,4)); where they are known `order_id` (null makes the row an order of
+        its own), `customer` (shown name; null shows the key) and `kind` ('sale' or what else).
     settings
         As a project's.
     targets
@@ -70,13 +73,12 @@ def score_orders(
         con.execute(f"create schema {schema}")
     fill_run_tables(con, settings, run_id="memory", as_of=as_of)
     key_order = "customer_id" if columns["customer_id"] == "VARCHAR" else "cast(customer_id as hugeint)"
-    models = [m for m in models_for(*targets) if m.head.schema_name in ("customers", "insight", "run")]
-    if shorter and _shorter_will_do(models, columns):
+    shorter = shorter and not {"customer", "kind"} & set(columns) and _shorter_will_do(targets)
+    if shorter:
         _sum_up(con, orders, columns, as_of if as_of and newest >= as_of else None, as_of, all_ordered)
-        models = [replace(m, sql="") if m.name in SUMMED else m for m in models]
     else:
         _group(con, orders, columns)
-    build(con, [_laid_out(m, key_order) for m in models], given=GIVEN, progress=progress)
+    build(con, _models(targets, shorter, key_order), given=GIVEN, progress=progress)
 
 
 def _refuse_gaps(con: Connection, orders: str, columns: dict[str, str]) -> tuple[dt.date, bool]:
@@ -100,15 +102,26 @@ def _refuse_gaps(con: Connection, orders: str, columns: dict[str, str]) -> tuple
     return newest, ordered == rows
 
 
-def _shorter_will_do(models: list[SqlModel], columns: dict[str, str]) -> bool:
-    others = [m for m in models if m.name not in SUMMED]
-    return not {"customer", "kind"} & set(columns) and not any("curated.orders" in m.reads for m in others)
+def _wanted(targets: tuple[str, ...]) -> list[SqlModel]:
+    return [m for m in models_for(*targets) if m.head.schema_name in ("customers", "insight", "run")]
 
 
-def _laid_out(model: SqlModel, key_order: str) -> SqlModel:
-    """The model with its rows in key order without sorting them twice: `lrfm` reads `history` from top to bottom."""
-    order = {"customers.history": (key_order,), "customers.lrfm": ()}.get(model.name)
-    return model if order is None else replace(model, head=model.head.model_copy(update={"order_by": order}))
+@cache
+def _shorter_will_do(targets: tuple[str, ...]) -> bool:
+    """Whether nothing but the history reads the orders."""
+    return not any("curated.orders" in m.reads for m in _wanted(targets) if m.name not in SUMMED)
+
+
+@cache
+def _models(targets: tuple[str, ...], shorter: bool, key_order: str) -> list[SqlModel]:
+    """The tables to build, with their rows in key order, sorted once: `lrfm` reads `history` from top to bottom."""
+    order_by = {"customers.history": (key_order,), "customers.lrfm": ()}
+    found = []
+    for model in _wanted(targets):
+        if model.name in order_by:
+            model = replace(model, head=model.head.model_copy(update={"order_by": order_by[model.name]}))
+        found.append(replace(model, sql="") if shorter and model.name in SUMMED else model)
+    return found
 
 
 def _grouped(
@@ -170,11 +183,11 @@ def _sum_up(
             select customer_id::text as customer_id, customer_id::text as customer, first_order_date, last_order_date,
                 (last_order_date - first_order_date)::integer as length_days,
                 (getvariable('evervalue_as_of') - last_order_date)::integer as recency_days,
-                frequency, monetary as revenue, monetary as margin, monetary,
+                frequency, coalesce(monetary, 0)::decimal(18,4) as revenue, monetary as margin,
+                coalesce(monetary, 0)::decimal(18,4) as monetary,
                 0::bigint as reversal_count, 0::decimal(18,4) as reversed_amount
             from (
-                select customer_id, first_order_date, last_order_date, frequency,
-                    coalesce(monetary, 0)::decimal(18,4) as monetary
+                select customer_id, first_order_date, last_order_date, frequency, monetary::decimal(18,4) as monetary
                 from evervalue_summed
                 order by customer_id
             ) as s
@@ -188,12 +201,12 @@ def _sum_up(
 def _group(con: Connection, orders: str, columns: dict[str, str]) -> None:
     """Fills `curated.orders` and `curated.customers` from lines of any kind."""
     has_kind, has_name = "kind" in columns, "customer" in columns
-    kind = "case when bool_or(kind = 'sale') then 'sale' else min(kind) end" if has_kind else "'sale'"
+    kind = "case when bool_or(kind = 'sale') then 'sale' else min(kind) end" if has_kind else SALE
     grouped = _grouped(
         orders,
         columns,
         f"min(order_date) as order_date, {kind} as kind, sum(monetary)::decimal(18,4) as monetary",
-        f"order_date, {'kind' if has_kind else chr(39) + 'sale' + chr(39)}, monetary",
+        f"order_date, {'kind' if has_kind else SALE} as kind, monetary",
     )
     con.execute(
         f"""

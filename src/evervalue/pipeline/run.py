@@ -23,6 +23,7 @@ from evervalue.core.progress import Progress
 from evervalue.pipeline.describe import write_descriptions
 from evervalue.pipeline.settings import Project, Settings
 from evervalue.pipeline.tables import fill_run_tables, models_for
+from evervalue.sources import conflicts
 from evervalue.sources.load import load
 from evervalue.sources.report import LoadReport
 from evervalue.warehouse import duckdb
@@ -122,6 +123,7 @@ def _build(
             ) from None
         raise
     write_descriptions(con, models, built)
+    conflicts.keep(con, "snapshot.curated.refused_lines", warehouse="warehouse", run_id=run_id)
     con.execute("checkpoint snapshot")
     return built
 

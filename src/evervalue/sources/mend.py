@@ -23,7 +23,10 @@ def keep(con: Connection, source: str, rows: list[Mended], *, path: str, run_id:
     """Remember mended rows, with what they were when they came."""
     for row in rows:
         key = f"source = {literal(source)} and file_id = {literal(row.file_id)} and line = {row.line}"
-        found = con.execute(f"select reason, row_json from raw.quarantine where {key}").fetchone()
+        found = con.execute(
+            f"select reason, row_json from raw.quarantine where {key} "
+            f"union all select reason, row_json from raw.conflicts where {key}"
+        ).fetchone()
         before = con.execute(f"select reason, original_json from raw.mended where {key}").fetchone()
         reason, original = before or found or ("", "{}")
         con.execute(f"delete from raw.mended where {key}")
@@ -51,9 +54,8 @@ def put_in_place(con: Connection, source: str, *, run_id: str, file_id: str | No
         con.execute(f"delete from {table} where (_file_id, _line) in ({keys})")
         names = ", ".join(["_file_id", "_line", "_run_id", *(quoted(n) for n in types)])
         con.execute(f"insert into {table} ({names}) values {', '.join(values)}")
-        con.execute(
-            f"delete from raw.quarantine where source = {literal(source)} and (file_id, line) in ({keys})"
-        )
+        for zone in ("quarantine", "conflicts"):
+            con.execute(f"delete from raw.{zone} where source = {literal(source)} and (file_id, line) in ({keys})")
     return len(rows)
 
 

@@ -18,6 +18,12 @@ from evervalue.sources.settings import FilesSource
 from evervalue.warehouse.duckdb import Connection, literal
 
 KEYS = ("_file_id", "_line", "_reason", "_says")
+REFUSED = (
+    "(select source, file_id, path, line, column_name, cell, reason, says, row_json from raw.quarantine "
+    "union all select source, file_id, path, line, null, null, reason, says, row_json from raw.conflicts)"
+)
+"""Rows refused for themselves, and rows refused because they contradict others."""
+
 REST = "_rest"
 """Fields of a row that has more of them than the header."""
 
@@ -69,7 +75,7 @@ def groups(con: Connection, source: str | None = None) -> list[Group]:
     only = f"where source = {literal(source)}" if source else ""
     rows = con.execute(
         f"select source, reason, column_name, count(*), min(says), arg_min(path, (path, line)), arg_min(line, (path, line)) "
-        f"from raw.quarantine {only} group by source, reason, column_name order by count(*) desc, source, reason, column_name"
+        f"from {REFUSED} {only} group by source, reason, column_name order by count(*) desc, source, reason, column_name"
     ).fetchall()
     return [Group(*row) for row in rows]
 
@@ -79,7 +85,8 @@ def refused(con: Connection, source: str | None = None, reason: str | None = Non
     _there(con)
     tests = [f"{column} = {literal(value)}" for column, value in (("source", source), ("reason", reason)) if value]
     rows = con.execute(
-        "select source, file_id, path, line, column_name, cell, reason, says, row_json from raw.quarantine "
+        "select source, file_id, path, line, column_name, cell, reason, says, row_json from "
+        + REFUSED + " "
         + (f"where {' and '.join(tests)} " if tests else "")
         + "order by source, path, file_id, line"
         + (f" limit {int(limit)}" if limit is not None else "")

@@ -14,7 +14,7 @@ from evervalue.warehouse.head import Head, split
 OWN_COLUMNS = ("_file_id", "_line", "_run_id")
 
 TABLES = (
-    "raw_files", "raw_columns", "raw_mappings", "raw_quarantine", "raw_mended",
+    "raw_files", "raw_columns", "raw_mappings", "raw_quarantine", "raw_conflicts", "raw_mended",
     "mapped_order_lines", "mapped_customer_attributes", "mapped_customers", "mapped_costs", "mapped_rates",
     "mapped_source_totals",
 )  # fmt: skip

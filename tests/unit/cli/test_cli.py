@@ -197,3 +197,20 @@ def test_refused_rows_are_listed_mended_and_taken_back(tmp_path: Path) -> None:
     assert published(
         folder, "select customer, last_order_date::text from customers.lrfm where customer = 'Bob'"
     ) == [("Bob", "2024-02-28")]
+
+
+def test_rows_that_contradict_one_another_are_mended_the_same_way(tmp_path: Path) -> None:
+    lines = "order,date,customer,amount\n1,2024-01-31,Ann,1.5\n1,2024-01-31,Bob,2\n3,2024-02-01,Ann,3\n"
+    folder = project(tmp_path / "shop", {"sales.csv": lines})
+    assert evervalue("run", folder, cwd=tmp_path).returncode == 0
+    assert "order_of_several_customers" in evervalue("quarantine", "list", folder, cwd=tmp_path).stdout
+    evervalue("quarantine", "export", folder, "--source", "sales", "-o", "mend.csv", cwd=tmp_path)
+    mend = tmp_path / "mend.csv"
+    mend.write_text(mend.read_text().replace("1,2024-01-31,Bob", "2,2024-01-31,Bob"))
+    done = evervalue("quarantine", "replay", folder, "--source", "sales", "--from", mend, cwd=tmp_path)
+    assert "1 row mended: 1 left quarantine." in done.stdout, done.stderr
+    evervalue("run", folder, cwd=tmp_path)
+    assert published(
+        folder, "select rows_read, rows_stored, rows_quarantined from curated.reconciliation"
+    ) == [(3, 3, 0)]
+    assert "No row is in quarantine." in evervalue("quarantine", "list", folder, cwd=tmp_path).stdout
