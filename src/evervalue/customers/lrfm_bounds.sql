@@ -47,25 +47,22 @@ wanted as (
     from (select unnest($ranks) as rank, unnest($m_values) as value) as u
 ),
 buckets as (
-    select 'L' as dimension, len(list_filter($l_values, lambda v: v < length_days)) as smaller,
-        case when list_contains($l_values, length_days) then length_days end::decimal(18,4) as tied_value, count(*) as n
+    -- How many customers stand between two wanted values: those at or above exactly `reached` of them.
+    select 'L' as dimension, len(list_filter($l_values, lambda v: v <= length_days)) as reached, count(*) as n
     from scored
-    group by 1, 2, 3
+    group by 1, 2
     union all
-    select 'R' as dimension, len(list_filter($r_values, lambda v: v < recency_days)) as smaller,
-        case when list_contains($r_values, recency_days) then recency_days end::decimal(18,4) as tied_value, count(*) as n
+    select 'R' as dimension, len(list_filter($r_values, lambda v: v <= recency_days)) as reached, count(*) as n
     from scored
-    group by 1, 2, 3
+    group by 1, 2
     union all
-    select 'F' as dimension, len(list_filter($f_values, lambda v: v < frequency)) as smaller,
-        case when list_contains($f_values, frequency) then frequency end::decimal(18,4) as tied_value, count(*) as n
+    select 'F' as dimension, len(list_filter($f_values, lambda v: v <= frequency)) as reached, count(*) as n
     from scored
-    group by 1, 2, 3
+    group by 1, 2
     union all
-    select 'M' as dimension, len(list_filter($m_values, lambda v: v < monetary)) as smaller,
-        case when list_contains($m_values, monetary) then monetary end::decimal(18,4) as tied_value, count(*) as n
+    select 'M' as dimension, len(list_filter($m_values, lambda v: v <= monetary)) as reached, count(*) as n
     from scored
-    group by 1, 2, 3
+    group by 1, 2
 ),
 ties as (
     select 'L' as dimension, length_days::decimal(18,4) as value, customer, customer_id,
@@ -89,10 +86,11 @@ ties as (
     where list_contains($m_values, monetary)
 ),
 placed as (
+    -- Who stands below a value has reached no more wanted values than are smaller than it.
     select w.dimension, w.rank, w.value,
-        w.rank - coalesce(sum(b.n) filter (where b.tied_value is null or b.tied_value <> w.value), 0) as place
+        w.rank - coalesce(sum(b.n), 0) as place
     from wanted as w
-    join buckets as b on b.dimension = w.dimension and b.smaller <= w.smaller
+    left join buckets as b on b.dimension = w.dimension and b.reached <= w.smaller
     group by w.dimension, w.rank, w.value
 ),
 boundary_rows as (

@@ -19,6 +19,7 @@ from evervalue.core.progress import Progress
 from evervalue.pipeline.settings import Settings
 from evervalue.pipeline.tables import column_list, fill_run_tables, models_for
 from evervalue.warehouse.duckdb import Connection
+from evervalue.warehouse.head import Head
 from evervalue.warehouse.runner import build
 from evervalue.warehouse.sql_model import SqlModel
 
@@ -102,6 +103,15 @@ def _refuse_gaps(con: Connection, orders: str, columns: dict[str, str]) -> tuple
     return newest, ordered == rows
 
 
+class _AsItComes(Head):
+    """A head that sorts rows by nothing else than it says."""
+
+    @property
+    def layout(self) -> tuple[str, ...]:
+        """As `order_by` says."""
+        return self.order_by
+
+
 def _wanted(targets: tuple[str, ...]) -> list[SqlModel]:
     return [m for m in models_for(*targets) if m.head.schema_name in ("customers", "insight", "run")]
 
@@ -119,7 +129,8 @@ def _models(targets: tuple[str, ...], shorter: bool, key_order: str) -> list[Sql
     found = []
     for model in _wanted(targets):
         if model.name in order_by:
-            model = replace(model, head=model.head.model_copy(update={"order_by": order_by[model.name]}))
+            head = _AsItComes.model_construct(**{**dict(model.head), "order_by": order_by[model.name]})
+            model = replace(model, head=head)
         found.append(replace(model, sql="") if shorter and model.name in SUMMED else model)
     return found
 

@@ -1,0 +1,49 @@
+/* ---
+table: customers.purchase_history
+grain: customer_id
+says: "What purchase models are fitted to: purchase days of each customer with a sale before the cutoff. Sales of one day are one purchase; returns are left out."
+order_by: customer_id
+constants:
+  as_of: select as_of from customers.cutoff
+columns:
+  customer_id: {type: text, references: curated.customers.customer_id, says: stable customer key}
+  customer: {type: text, sensitivity: personal, says: name as shown}
+  first_order_date: {type: date, says: business day of the first sale}
+  last_order_date: {type: date, says: business day of the last sale}
+  repeat_orders: {type: bigint, unit: count, check: ">= 0", says: days with a sale after the first one}
+  length_days: {type: integer, unit: day, check: ">= 0", says: "days from the first to the last sale (what purchase models call recency)"}
+  age_days: {type: integer, unit: day, check: ">= 1", says: "days from the first sale to as_of; the last day inside the window is one less"}
+  monetary: {type: "decimal(18,4)", unit: currency, says: "margin or revenue, as set, of all sales"}
+  repeat_monetary: {type: "decimal(18,4)", unit: currency, says: "margin or revenue, as set, of the sales after the first day"}
+  mean_repeat_monetary: {type: "decimal(18,4)", nullable: true, unit: currency, says: "the same a purchase day; null without a repeat"}
+--- */
+with purchase_days as (
+    select customer_id, order_date, sum(monetary) as monetary
+    from curated.orders
+    where kind = 'sale' and order_date < $as_of
+    group by customer_id, order_date
+),
+summed as (
+    select
+        customer_id,
+        min(order_date) as first_order_date,
+        max(order_date) as last_order_date,
+        count(*) - 1 as repeat_orders,
+        sum(monetary)::decimal(18,4) as monetary,
+        arg_min(monetary, order_date)::decimal(18,4) as first_monetary
+    from purchase_days
+    group by customer_id
+)
+select
+    s.customer_id,
+    c.customer,
+    s.first_order_date,
+    s.last_order_date,
+    s.repeat_orders,
+    date_diff('day', s.first_order_date, s.last_order_date)::integer as length_days,
+    date_diff('day', s.first_order_date, $as_of)::integer as age_days,
+    s.monetary,
+    (s.monetary - s.first_monetary)::decimal(18,4) as repeat_monetary,
+    money_divide(s.monetary - s.first_monetary, s.repeat_orders)::decimal(18,4) as mean_repeat_monetary
+from summed as s
+join curated.customers as c on c.customer_id = s.customer_id
