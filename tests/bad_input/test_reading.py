@@ -23,7 +23,7 @@ def warehouse(tmp_path: Path) -> Warehouse:
 
 def column(*cells: str, dates: bool = False) -> str:
     """A file whose amounts (or dates) are `cells`."""
-    rows = (f"{i},\"{c}\",c{i},5" if dates else f"{i},2022-01-05,c{i},\"{c}\"" for i, c in enumerate(cells))
+    rows = (f'{i},"{c}",c{i},5' if dates else f'{i},2022-01-05,c{i},"{c}"' for i, c in enumerate(cells))
     return HEADER + "\n".join(rows) + "\n"
 
 
@@ -81,7 +81,10 @@ def test_missing_column_offers_the_nearest(warehouse: Warehouse) -> None:
 def test_renamed_column_in_one_file_of_a_folder(warehouse: Warehouse) -> None:
     warehouse.write(column("5"), "in/a.csv")
     warehouse.write("order,date,customer,Amounts\n1,2022-01-05,a,5\n", "in/b.csv")
-    with pytest.raises(MissingColumns, match=r"in/b.csv lacks the column 'amount' \(columns.amount\) \(did you mean 'Amounts'\?\)"):
+    with pytest.raises(
+        MissingColumns,
+        match=r"in/b.csv lacks the column 'amount' \(columns.amount\) \(did you mean 'Amounts'\?\)",
+    ):
         warehouse.load("in")
 
 
@@ -114,14 +117,18 @@ def test_unreadable_folder(warehouse: Warehouse) -> None:
         folder.chmod(0o700)
 
 
-def test_unreadable_folder_as_the_system_reports_it(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreadable_folder_as_the_system_reports_it(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
     warehouse.write(column("5"), "in/a.csv")
 
     def refuse(self: Path) -> Any:
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(Path, "iterdir", refuse)
-    with pytest.raises(InputError, match=r"in cannot be read \(permission denied\). Give this user the right"):
+    with pytest.raises(
+        InputError, match=r"in cannot be read \(permission denied\). Give this user the right"
+    ):
         warehouse.load("in")
 
 
@@ -241,7 +248,13 @@ def test_day_and_month_cannot_be_told_apart(warehouse: Warehouse) -> None:
     with pytest.raises(AmbiguousInput) as caught:
         warehouse.load()
     text = one_paragraph(caught.value)
-    for part in ("'date' (ordered_at)", "'03/04/2022', '05/06/2022'", "day first or month first", "date_format", "--date-format"):
+    for part in (
+        "'date' (ordered_at)",
+        "'03/04/2022', '05/06/2022'",
+        "day first or month first",
+        "date_format",
+        "--date-format",
+    ):
         assert part in text
 
 
@@ -260,7 +273,9 @@ def test_short_years_may_come_first(warehouse: Warehouse) -> None:
 
 def test_mixed_date_formats_are_refused(warehouse: Warehouse) -> None:
     warehouse.write(column("13/01/2022", "01/14/2022", "02/03/2022", dates=True))
-    with pytest.raises(AmbiguousInput, match="mixes two ways of writing dates: '(01/14|13/01)/2022', '(01/14|13/01)/2022'"):
+    with pytest.raises(
+        AmbiguousInput, match="mixes two ways of writing dates: '(01/14|13/01)/2022', '(01/14|13/01)/2022'"
+    ):
         warehouse.load()
 
 
@@ -357,7 +372,8 @@ def test_not_finite(warehouse: Warehouse, cell: str) -> None:
 def test_not_finite_in_parquet(warehouse: Warehouse) -> None:
     target = warehouse.folder / "sales.parquet"
     warehouse.con.execute(
-        "copy (select * from (values ('1', date '2022-01-05', 'a', 5.5::double), ('2', date '2022-01-05', 'b', 'nan'::double), "
+        "copy (select * from (values ('1', date '2022-01-05', 'a', 5.5::double), ('2', date '2022-01-05', "
+        "'b', 'nan'::double), "
         f"('3', date '2022-01-05', 'c', '-inf'::double)) as t(\"order\", date, customer, amount)) to '{target}'"
     )
     warehouse.load("sales.parquet")
@@ -368,7 +384,9 @@ def test_too_large(warehouse: Warehouse) -> None:
     warehouse.write(column("5.50", "123456789012345.00"))
     warehouse.load()
     assert warehouse.refused() == [(2, "too_large")]
-    totals = warehouse.rows("select amount_read::text, amount_mapped::text, amount_quarantined::text from mapped.source_totals")
+    totals = warehouse.rows(
+        "select amount_read::text, amount_mapped::text, amount_quarantined::text from mapped.source_totals"
+    )
     assert totals == [("123456789012350.5000", "5.5000", "123456789012345.0000")]
 
 
@@ -422,16 +440,28 @@ def test_a_currency_that_is_not_the_one_set(warehouse: Warehouse) -> None:
 @pytest.mark.parametrize(
     ("values", "phrases"),
     [
-        ({"pth": "x"}, ["sources.sales.pth is not a setting (did you mean 'path'?)", "sources.sales.path is missing"]),
-        ({"path": "x", "columns": {"amonut": "a"}}, ["columns.amonut is not a field", "did you mean 'amount'?"]),
+        (
+            {"pth": "x"},
+            ["sources.sales.pth is not a setting (did you mean 'path'?)", "sources.sales.path is missing"],
+        ),
+        (
+            {"path": "x", "columns": {"amonut": "a"}},
+            ["columns.amonut is not a field", "did you mean 'amount'?"],
+        ),
         ({"path": "x", "columns": {"amount": "a"}}, ["lacks ordered_at and customer_id or customer_name"]),
         ({"path": "x", "columns": COLUMNS, "time_zone": "Europe/Berlim"}, ["did you mean 'Europe/Berlin'?"]),
         ({"path": "x", "columns": COLUMNS, "encoding": "utf-9"}, ["'utf-9' is not an encoding"]),
         ({"path": "x", "columns": COLUMNS, "currency": "Euro"}, ["three-letter currency code"]),
         ({"path": "x", "columns": COLUMNS, "decimal": ";"}, ["sources.sales.decimal"]),
         ({"path": "x", "columns": COLUMNS, "date_format": "dd/mm/yyyy"}, ["no % parts", "%d/%m/%Y"]),
-        ({"path": "x", "columns": COLUMNS, "kinds": {"retrun": {"column": "a", "below": 0}}}, ["did you mean 'return'?"]),
-        ({"path": "x", "columns": COLUMNS, "kinds": {"return": {"column": "a"}}}, ["exactly one of equals, in"]),
+        (
+            {"path": "x", "columns": COLUMNS, "kinds": {"retrun": {"column": "a", "below": 0}}},
+            ["did you mean 'return'?"],
+        ),
+        (
+            {"path": "x", "columns": COLUMNS, "kinds": {"return": {"column": "a"}}},
+            ["exactly one of equals, in"],
+        ),
     ],
 )
 def test_settings_that_make_no_sense(values: dict[str, Any], phrases: list[str]) -> None:

@@ -25,7 +25,9 @@ class Warehouse:
 
     def load(self, path: str = "sales.csv", *, full_refresh: bool = False, **settings: Any) -> LoadReport:
         """Load one source called `sales`; settings as in evervalue.toml."""
-        return self.load_all({"sales": {"path": path, "columns": COLUMNS, **settings}}, full_refresh=full_refresh)
+        return self.load_all(
+            {"sales": {"path": path, "columns": COLUMNS, **settings}}, full_refresh=full_refresh
+        )
 
     def load_all(
         self, sources: Mapping[str, Mapping[str, Any]], *, full_refresh: bool = False, time_zone: str = "UTC"

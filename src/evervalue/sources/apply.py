@@ -5,7 +5,7 @@ from __future__ import annotations
 from evervalue.core.errors import InputError, ReconciliationFailed
 from evervalue.sources import raw_zone
 from evervalue.sources.evidence import shown
-from evervalue.sources.mapping import Plan
+from evervalue.sources.plan import Plan
 from evervalue.sources.read_text import READ_FAULTS
 from evervalue.warehouse.duckdb import Connection, literal, quoted
 
@@ -17,7 +17,9 @@ def clear(con: Connection, source: str) -> None:
     for table in ("order_lines", "customer_attributes", "customers", "costs", "rates", "source_totals"):
         raw_zone.run(con, f"delete from mapped.{table} where source = ?", [source])
     raw_zone.run(
-        con, f"delete from raw.quarantine where source = ? and reason not in ({raw_zone.in_list(READ_FAULTS)})", [source]
+        con,
+        f"delete from raw.quarantine where source = ? and reason not in ({raw_zone.in_list(READ_FAULTS)})",
+        [source],
     )
 
 
@@ -49,22 +51,27 @@ def apply(con: Connection, plan: Plan, *, run_id: str) -> None:
 def _quarantine(con: Connection, plan: Plan, run_id: str) -> None:
     if not plan.refusals:
         return
-    fields = ", ".join(f"{literal(n)}: {quoted(n)}" for n in plan.all_columns)
+    fields = ", ".join(f"{literal(n)}: r.{quoted(n)}" for n in plan.all_columns)
     places = list(enumerate(plan.refusals, 1))
 
     def by_place(value: str) -> str:
         return f"case _why {value} end"
 
-    column = by_place(" ".join(f"when {i} then {literal(r.column) if r.column else 'null'}" for i, r in places))
+    column = by_place(
+        " ".join(f"when {i} then {literal(r.column) if r.column else 'null'}" for i, r in places)
+    )
     cell = by_place(" ".join(f"when {i} then left({r.cell}::varchar, 200)" for i, r in places))
     reason = by_place(" ".join(f"when {i} then {literal(r.reason)}" for i, r in places))
     says = by_place(" ".join(f"when {i} then {literal(r.says)}" for i, r in places))
     con.execute(
         f"insert into raw.quarantine (source, file_id, path, line, column_name, cell, reason, says, row_json, run_id) "
-        f"{plan.judged(f', to_json({{{fields}}})::varchar as _row')} "
-        f"select {literal(plan.source)}, j._file_id, f.path, j._line, {column}, {cell}, {reason}, {says}, j._row, {literal(run_id)} "
-        f"from judged as j join raw.files as f on f.source = {literal(plan.source)} and f.file_id = j._file_id and f.status = 'loaded' "
-        "where j._why > 0"
+        f"{plan.judged()}, bad as (select _file_id, _line, {column} as column_name, {cell} as cell, "
+        f"{reason} as reason, "
+        f"{says} as says from judged where _why > 0) "
+        f"select {literal(plan.source)}, b._file_id, f.path, b._line, b.column_name, b.cell, b.reason, b.says, "
+        f"to_json({{{fields}}})::varchar, {literal(run_id)} "
+        f"from bad as b join {plan.table} as r using (_file_id, _line) "
+        f"join raw.files as f on f.source = {literal(plan.source)} and f.file_id = b._file_id and f.status = 'loaded'"
     )
 
 
@@ -80,11 +87,17 @@ def _refuse_unreadable(con: Connection, plan: Plan) -> None:
         total = con.execute(f"select count(*) from {plan.table}").fetchone()
         if total and n == total[0] and n > 1:
             field = next((f for f, c in plan.settings.columns.items() if c == column), column)
-            kind = "a date" if any(r.column == column and r.reason == "bad_date" for r in plan.refusals) else "a number"
+            kind = (
+                "a date"
+                if any(r.column == column and r.reason == "bad_date" for r in plan.refusals)
+                else "a number"
+            )
             setting = "date_format" if kind == "a date" else "decimal"
             raise InputError(
-                f"sources.{plan.source}: not one of the {n:,} cells in column '{column}' ({field}) can be read as {kind}, for "
-                f"example {shown([least, greatest])}. Map another column to {field}, or set {setting} under [sources.{plan.source}]."
+                f"sources.{plan.source}: not one of the {n:,} cells in column '{column}' ({field}) can be "
+                f"read as {kind}, for "
+                f"example {shown([least, greatest])}. Map another column to {field}, or set {setting} "
+                f"under [sources.{plan.source}]."
             )
 
 
@@ -98,8 +111,10 @@ def _attributes(con: Connection, plan: Plan) -> None:
         con.execute(
             f"insert into mapped.customer_attributes "
             f"{plan.taken(value)}, "
-            f"said as (select {plan.mapped['customer_id']} as customer_id, _value{day} from taken where _value is not null) "
-            f"select {literal(source)}, customer_id, {literal(attribute)}, _value, {first}, {last}, count(*) from said group by customer_id, _value"
+            f"said as (select {plan.mapped['customer_id']} as customer_id, _value{day} from taken where "
+            "_value is not null) "
+            f"select {literal(source)}, customer_id, {literal(attribute)}, _value, {first}, {last}, "
+            "count(*) from said group by customer_id, _value"
         )
 
 
@@ -115,7 +130,8 @@ def _totals(con: Connection, plan: Plan) -> None:
         insert into mapped.source_totals
         with files as (select file_id, rows_read from raw.files where source = {source} and status = 'loaded'),
         brought as (
-            select _file_id as file_id, sum({amount}) as amount, sum({margin}) as margin from {plan.table} group by _file_id
+            select _file_id as file_id, sum({amount}) as amount, sum({margin}) as margin
+            from {plan.table} group by _file_id
         ),
         refused_rows as (select distinct file_id, line from raw.quarantine where source = {source}),
         refused as (select file_id, count(*) as n from refused_rows group by file_id),
@@ -125,7 +141,8 @@ def _totals(con: Connection, plan: Plan) -> None:
             group by _file_id
         ),
         mapped_rows as (
-            select file_id, count(*) as n, {sums} from mapped.{plan.settings.provides} where source = {source} group by file_id
+            select file_id, count(*) as n, {sums}
+            from mapped.{plan.settings.provides} where source = {source} group by file_id
         )
         select {source}, f.file_id, {literal(plan.settings.provides)}, f.rows_read, coalesce(m.n, 0), coalesce(r.n, 0),
             b.amount, m.amount, q.amount, b.margin, m.margin, q.margin
@@ -142,8 +159,10 @@ def _accounted_for(con: Connection, plan: Plan) -> None:
     bad = raw_zone.run(
         con,
         """
-        select f.path, t.rows_read, t.rows_mapped, t.rows_quarantined, t.amount_read, t.amount_mapped, t.amount_quarantined
-        from mapped.source_totals as t join raw.files as f on f.source = t.source and f.file_id = t.file_id and f.status = 'loaded'
+        select f.path, t.rows_read, t.rows_mapped, t.rows_quarantined, t.amount_read, t.amount_mapped,
+            t.amount_quarantined
+        from mapped.source_totals as t
+        join raw.files as f on f.source = t.source and f.file_id = t.file_id and f.status = 'loaded'
         where t.source = ? and (t.rows_read <> t.rows_mapped + t.rows_quarantined
             or coalesce(t.amount_read, 0) <> coalesce(t.amount_mapped, 0) + coalesce(t.amount_quarantined, 0)
             or coalesce(t.margin_read, 0) <> coalesce(t.margin_mapped, 0) + coalesce(t.margin_quarantined, 0))
@@ -154,7 +173,9 @@ def _accounted_for(con: Connection, plan: Plan) -> None:
     if bad:
         path, read, mapped, refused, *money = bad
         raise ReconciliationFailed(
-            f"sources.{plan.source}: {path} does not add up: {read:,} rows read, {mapped:,} mapped and {refused:,} in quarantine; "
-            f"amounts {' = '.join(str(m) for m in money[:1])} read, {money[1]} mapped, {money[2]} in quarantine. Nothing was stored; "
+            f"sources.{plan.source}: {path} does not add up: {read:,} rows read, {mapped:,} mapped and "
+            f"{refused:,} in quarantine; "
+            f"amounts {' = '.join(str(m) for m in money[:1])} read, {money[1]} mapped, {money[2]} in "
+            "quarantine. Nothing was stored; "
             "this is a fault of the program, please report it with the file's first lines."
         )

@@ -17,7 +17,9 @@ def keep(con: Connection, refused: str, *, warehouse: str, run_id: str) -> None:
         The attached database that holds the raw zone.
     """
     con.execute(f"delete from {warehouse}.raw.conflicts")
-    found = con.execute(f"select distinct source from {refused} where verdict = 'quarantined' order by source").fetchall()
+    found = con.execute(
+        f"select distinct source from {refused} where verdict = 'quarantined' order by source"
+    ).fetchall()
     for (source,) in found:
         con.execute(
             f"""

@@ -18,7 +18,11 @@ _TIME = re.compile(
 )
 _NUMERIC = re.compile(r"9{1,2}([/.\-])9{1,2}\1(9{4}|99)$")
 _MONTHS = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
-_ORDERS = {"day first": ("%d", "%m", "%y"), "month first": ("%m", "%d", "%y"), "year first": ("%y", "%m", "%d")}
+_ORDERS = {
+    "day first": ("%d", "%m", "%y"),
+    "month first": ("%m", "%d", "%y"),
+    "year first": ("%y", "%m", "%d"),
+}
 
 
 @dataclass(frozen=True)
@@ -50,9 +54,14 @@ class DateReading:
             text = _tidied(cell) if self.tidy else cell
             tries.append(f"try_strptime({text}, {listed if len(self.formats) == 1 else f'[{listed}]'})")
         if self.iso:
-            plain = f"regexp_full_match({cell}, '[0-9]{{4}}-[0-9]{{1,2}}-[0-9]{{1,2}}([T ][0-9]{{1,2}}:[0-9]{{2}}(:[0-9]{{2}}([.][0-9]+)?)?)?')"
+            plain = (
+                f"regexp_full_match({cell}, '[0-9]{{4}}-[0-9]{{1,2}}-[0-9]{{1,2}}([T "
+                f"][0-9]{{1,2}}:[0-9]{{2}}(:[0-9]{{2}}([.][0-9]+)?)?)?')"
+            )
             tries.append(f"case when {plain} then try_cast({cell} as timestamp) end")
-        return f"coalesce({', '.join(tries)})" if len(tries) > 1 else (tries[0] if tries else "null::timestamp")
+        return (
+            f"coalesce({', '.join(tries)})" if len(tries) > 1 else (tries[0] if tries else "null::timestamp")
+        )
 
     def instant(self, cell: str) -> str:
         """SQL: the UTC timestamp of a cell that says its own offset, null for others."""
@@ -63,12 +72,22 @@ class DateReading:
                 f"then timezone('UTC', try_cast(replace({cell}, 'GMT', 'UTC') as timestamptz)) end"
             )
         if self.epoch:
-            tries.append(f"case when regexp_full_match({cell}, '[0-9]{{10}}') then make_timestamp(try_cast({cell} as bigint) * 1000000) end")
-            tries.append(f"case when regexp_full_match({cell}, '[0-9]{{13}}') then make_timestamp(try_cast({cell} as bigint) * 1000) end")
-        return f"coalesce({', '.join(tries)})" if len(tries) > 1 else (tries[0] if tries else "null::timestamp")
+            tries.append(
+                f"case when regexp_full_match({cell}, '[0-9]{{10}}') then make_timestamp(try_cast({cell} "
+                "as bigint) * 1000000) end"
+            )
+            tries.append(
+                f"case when regexp_full_match({cell}, '[0-9]{{13}}') then make_timestamp(try_cast({cell} "
+                "as bigint) * 1000) end"
+            )
+        return (
+            f"coalesce({', '.join(tries)})" if len(tries) > 1 else (tries[0] if tries else "null::timestamp")
+        )
 
 
-def read_dates(con: Connection, cells: Cells, *, field_name: str, source: str, date_format: str | None) -> DateReading:
+def read_dates(
+    con: Connection, cells: Cells, *, field_name: str, source: str, date_format: str | None
+) -> DateReading:
     """How the column's cells are to be read.
 
     Raises
@@ -148,13 +167,22 @@ def _layout(shape: str) -> _Layout | None:
         return _Layout((f"%Y{mark}%m{mark}%d{time}",), has_time=bool(found))
     numeric = _NUMERIC.match(day)
     if numeric:
-        return _Layout(mark=numeric.group(1), year="%Y" if numeric.group(2) == "9999" else "%y", time=time, has_time=bool(found))
+        return _Layout(
+            mark=numeric.group(1),
+            year="%Y" if numeric.group(2) == "9999" else "%y",
+            time=time,
+            has_time=bool(found),
+        )
     return _worded(day, time, bool(found))
 
 
 def _worded(day: str, time: str, has_time: bool) -> _Layout | None:
     """Dates with the month in (English) words: 9 Jan 2022, Jan 9, 2022, 09-Jan-22."""
-    text = re.sub(r"^[A-Za-z]{3,9},? (?=9|[A-Za-z])", "", day) if re.match(r"^(mon|tue|wed|thu|fri|sat|sun)", day, re.I) else day
+    text = (
+        re.sub(r"^[A-Za-z]{3,9},? (?=9|[A-Za-z])", "", day)
+        if re.match(r"^(mon|tue|wed|thu|fri|sat|sun)", day, re.I)
+        else day
+    )
     text = text.replace(",", "").replace(".", "")
     tidy = text != day
     month = re.search(_MONTHS, text, re.I)
@@ -163,7 +191,9 @@ def _worded(day: str, time: str, has_time: bool) -> _Layout | None:
     word = "%b" if len(month.group()) == 3 else "%B"
     if found := re.fullmatch(rf"9{{1,2}}([ \-/]?){_MONTHS}([ \-/]?)(9{{4}}|99)", text, re.I):
         year = "%Y" if found.group(3) == "9999" else "%y"
-        return _Layout((f"%d{found.group(1)}{word}{found.group(2)}{year}{time}",), has_time=has_time, tidy=tidy)
+        return _Layout(
+            (f"%d{found.group(1)}{word}{found.group(2)}{year}{time}",), has_time=has_time, tidy=tidy
+        )
     if re.fullmatch(rf"{_MONTHS} 9{{1,2}} 9{{4}}", text, re.I):
         return _Layout((f"{word} %d %Y{time}",), has_time=has_time, tidy=tidy)
     return None
@@ -188,12 +218,18 @@ def _time_format(found: re.Match[str]) -> str:
 
 
 def _order(
-    con: Connection, cells: Cells, numeric: list[tuple[Shape, str, str, str]], field_name: str, source: str, date_format: str | None
+    con: Connection,
+    cells: Cells,
+    numeric: list[tuple[Shape, str, str, str]],
+    field_name: str,
+    source: str,
+    date_format: str | None,
 ) -> tuple[str, str]:
     """Which part comes first in dates of three numbers, and how that was settled."""
     where = f"sources.{source}: column '{cells.column}' ({field_name})"
     decides = (
-        f'Set date_format under [sources.{source}] (or --date-format), for example date_format = "%d/%m/%Y" for day first '
+        f"Set date_format under [sources.{source}] (or --date-format), for example date_format = "
+        '"%d/%m/%Y" for day first '
         'or "%m/%d/%Y" for month first'
     )
     if date_format and (given := _order_of(date_format)):
@@ -202,11 +238,12 @@ def _order(
     # Years of two digits come first with dashes only (22-01-13); with points or slashes nobody writes so.
     dashed = short and any(mark == "-" for _, mark, _, _ in numeric)
     orders = list(_ORDERS) if dashed else ["day first", "month first"]
-    day = f"translate(regexp_extract(c, '^[0-9]{{1,2}}[/.-][0-9]{{1,2}}[/.-][0-9]{{2,4}}'), '.-', '//')"
+    day = "translate(regexp_extract(c, '^[0-9]{1,2}[/.-][0-9]{1,2}[/.-][0-9]{2,4}'), '.-', '//')"
     tries = {}
     for order in orders:
         formats = ", ".join(
-            literal("/".join(year if p == "%y" else p for p in _ORDERS[order])) for year in sorted({y for _, _, y, _ in numeric})
+            literal("/".join(year if p == "%y" else p for p in _ORDERS[order]))
+            for year in sorted({y for _, _, y, _ in numeric})
         )
         tries[order] = f"try_strptime(d, [{formats}])"
     parsed = ", ".join(f"{sql} as t{i}" for i, sql in enumerate(tries.values()))
@@ -231,18 +268,21 @@ def _order(
     if not fits:
         against = [cell for _, cell in readable.values() if cell]
         raise AmbiguousInput(
-            f"{where} mixes two ways of writing dates: {shown(against)}. {decides}; cells written the other way then go to "
+            f"{where} mixes two ways of writing dates: {shown(against)}. {decides}; cells written the "
+            "other way then go to "
             "quarantine."
         )
     raise AmbiguousInput(
-        f"{where} holds {shown(_three(con, cells, day, least, greatest))}, and no cell settles whether it is {' or '.join(fits)}. "
+        f"{where} holds {shown(_three(con, cells, day, least, greatest))}, and no cell settles whether it "
+        f"is {' or '.join(fits)}. "
         f"{decides}."
     )
 
 
 def _three(con: Connection, cells: Cells, day: str, least: str, greatest: str) -> list[str]:
     rows = con.execute(
-        f"select distinct c from (select {cells.sql} as c from {cells.table} where {cells.where}) where {day} <> '' order by c limit 3"
+        f"select distinct c from (select {cells.sql} as c from {cells.table} where {cells.where}) where "
+        f"{day} <> '' order by c limit 3"
     ).fetchall()
     return [str(r[0]) for r in rows] or [least, greatest]
 

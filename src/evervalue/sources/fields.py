@@ -27,7 +27,12 @@ class Field:
 
 ORDER_LINES = (
     Field("order_id", "id", "text", "order number; without it every row is an order of its own"),
-    Field("line_id", "id", "text", "number of the line, unique over the source; a line read twice is found by it"),
+    Field(
+        "line_id",
+        "id",
+        "text",
+        "number of the line, unique over the source; a line read twice is found by it",
+    ),
     Field("ordered_at", "instant", "timestamp", "day or instant of the order", needed=True),
     Field("customer_id", "id", "text", "customer key; without the column the name is the key", needed=True),
     Field("customer_name", "text", "text", "customer as shown"),

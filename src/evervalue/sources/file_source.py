@@ -15,6 +15,7 @@ from evervalue.sources.names import fit
 from evervalue.sources.settings import FilesSource, files_source
 from evervalue.warehouse.duckdb import Connection
 
+
 @dataclass(frozen=True)
 class FileSource:
     """A source made from a file, and what the caller should know of it."""
@@ -100,7 +101,9 @@ def source_for_file(
     return FileSource(source, basis, says, currency or proposal.currency)
 
 
-def _set_monetary(columns: dict[str, str], kinds: dict[str, Any], column: str) -> Literal["margin", "revenue"]:
+def _set_monetary(
+    columns: dict[str, str], kinds: dict[str, Any], column: str
+) -> Literal["margin", "revenue"]:
     columns.pop("cost", None)
     columns.pop("margin", None)
     if fit(column, "margin") < 0.5:
@@ -127,7 +130,12 @@ def _leave_out_what_is_not_needed(proposal: Proposal, columns: dict[str, str]) -
 
 def _check(proposal: Proposal, chosen: dict[str, str]) -> None:
     names = {name.lower() for name in proposal.found}
-    options = {"customer_id": "--customer", "order_id": "--order", "ordered_at": "--date", "monetary": "--monetary"}
+    options = {
+        "customer_id": "--customer",
+        "order_id": "--order",
+        "ordered_at": "--date",
+        "monetary": "--monetary",
+    }
     lacking = [
         f"'{column}' ({options[name]}){did_you_mean(column, proposal.found)}"
         for name, column in chosen.items()

@@ -81,7 +81,9 @@ def path_means(pattern: str, base: Path, shown: str) -> bool:
     if file == whole:
         return True
     if glob.has_magic(str(pattern)):
-        return fnmatch.fnmatch(str(file), str(whole).replace("/**/", "/*")) or fnmatch.fnmatch(str(file), str(whole))
+        return fnmatch.fnmatch(str(file), str(whole).replace("/**/", "/*")) or fnmatch.fnmatch(
+            str(file), str(whole)
+        )
     return file.parent == whole
 
 
@@ -89,7 +91,9 @@ def file_format(path: Path, shown: str) -> tuple[str, str | None]:
     """The format and compression that the name says, looking inside where the ending is not known."""
     suffixes = [s.lower() for s in path.suffixes]
     compression = COMPRESSED.get(suffixes[-1]) if suffixes else None
-    ending = (suffixes[-2] if len(suffixes) > 1 else "") if compression else (suffixes[-1] if suffixes else "")
+    ending = (
+        (suffixes[-2] if len(suffixes) > 1 else "") if compression else (suffixes[-1] if suffixes else "")
+    )
     if ending in FORMATS:
         format = FORMATS[ending]
         if compression and format in ("parquet", "xlsx"):
@@ -134,7 +138,8 @@ def _paths(pattern: str, base: Path, source: str) -> list[Path]:
         raise InputError(
             f"sources.{source}: {pattern} cannot be read ({_why(error)}). Give this user the right to read it."
         ) from None
-    paths = sorted(Path(p) for p in glob.glob(str(whole), recursive=True) if Path(p).is_file())
+    found = glob.glob(str(whole), recursive=True)  # noqa: PTH207  the pattern may be absolute, which Path refuses
+    paths = sorted(Path(p) for p in found if Path(p).is_file())
     if paths:
         return paths
     siblings = [p.name for p in whole.parent.iterdir()] if whole.parent.is_dir() else []

@@ -128,7 +128,12 @@ class _Guesser:
             return
         score, column = ranked[0]
         sure = score >= 0.6
-        self._take(name, column, self._content(name, column) if sure else f"the name is like it; {self._content(name, column)}", sure)
+        self._take(
+            name,
+            column,
+            self._content(name, column) if sure else f"the name is like it; {self._content(name, column)}",
+            sure,
+        )
 
     def _content(self, name: str, c: ColumnProfile) -> str:
         if name in NUMBERS:
@@ -138,7 +143,9 @@ class _Guesser:
             if c.filled < self.file.rows:
                 words.append(f"{self.file.rows - c.filled:,} empty")
             return ", ".join(words)
-        return f"{count(c.distinct, 'distinct value')}" + ("" if c.filled == self.file.rows else f", {self.file.rows - c.filled:,} empty")
+        return f"{count(c.distinct, 'distinct value')}" + (
+            "" if c.filled == self.file.rows else f", {self.file.rows - c.filled:,} empty"
+        )
 
     def _date(self) -> None:
         dated = [c for c in self.columns.values() if c.dates > 0.9]
@@ -147,7 +154,11 @@ class _Guesser:
             self.out.lacks.append("ordered_at")
             return
         score, column = ranked[0]
-        says = "the only column of dates" if len(ranked) == 1 else f"dates, {count(column.distinct, 'distinct day or time', 'distinct days or times')}"
+        says = (
+            "the only column of dates"
+            if len(ranked) == 1
+            else f"dates, {count(column.distinct, 'distinct day or time', 'distinct days or times')}"
+        )
         if score < 0.4 and len(ranked) > 1:
             says += "; please check, several columns hold dates"
         self._take("ordered_at", column, says)
@@ -162,8 +173,18 @@ class _Guesser:
         ids = [(f, c) for f, c in self._ranked("customer_id") if plausible(c)]
         names = [(f, c) for f, c in self._ranked("customer_name") if plausible(c) and c.numbers < 0.5]
         if not ids:
-            loose = [c for c in self.columns.values() if folded(c.name).endswith("id") and plausible(c) and 1 < c.distinct < few]
-            loose = [c for c in loose if c.name not in self.taken and fit(c.name, "order_id") == 0 and fit(c.name, "product_id") == 0]
+            loose = [
+                c
+                for c in self.columns.values()
+                if folded(c.name).endswith("id") and plausible(c) and 1 < c.distinct < few
+            ]
+            loose = [
+                c
+                for c in loose
+                if c.name not in self.taken
+                and fit(c.name, "order_id") == 0
+                and fit(c.name, "product_id") == 0
+            ]
             if loose and not names:
                 ids = [(0.4, loose[0])]
         if ids:
@@ -186,7 +207,11 @@ class _Guesser:
                 self._take("customer_name", names[0][1], "one name a customer")
         elif names and names[0][0] >= 0.6:
             column = names[0][1]
-            self._take("customer_name", column, f"{count(column.distinct, 'distinct value')}; there is no key, so the name is the key as well")
+            self._take(
+                "customer_name",
+                column,
+                f"{count(column.distinct, 'distinct value')}; there is no key, so the name is the key as well",
+            )
         else:
             self.out.lacks.append("customer_id")
 
@@ -201,9 +226,16 @@ class _Guesser:
             shared = self.file.values_a_key(column.name, customer.column) > 1 if customer else False
             lines = self.file.rows / max(column.distinct, 1)
             if shared:
-                self._take("order_id", column, "some of its values belong to several customers, so it is left out", sure=False)
+                self._take(
+                    "order_id",
+                    column,
+                    "some of its values belong to several customers, so it is left out",
+                    sure=False,
+                )
                 continue
-            says = f"{count(column.distinct, 'distinct value')}, {lines:.1f} lines each" + (", each of one customer" if customer else "")
+            says = f"{count(column.distinct, 'distinct value')}, {lines:.1f} lines each" + (
+                ", each of one customer" if customer else ""
+            )
             self._take("order_id", column, says)
             break
         for score, column in self._ranked("line_id"):
@@ -220,7 +252,9 @@ class _Guesser:
                 have.pop("amount", None)
             return
         if "unit_price" in sure and "quantity" not in sure and folded(have["unit_price"].column) == "price":
-            have["amount"] = Guess("amount", have.pop("unit_price").column, "a price, and no quantity beside it")
+            have["amount"] = Guess(
+                "amount", have.pop("unit_price").column, "a price, and no quantity beside it"
+            )
             return
         self.out.lacks.append("amount")
 
@@ -230,13 +264,22 @@ class _Guesser:
             return
         for c in self.columns.values():
             known = folded(c.name)
-            if c.name in (customer.column, *(g.column for g in self.out.guesses.values() if g.sure and g.field in ("customer_name", *NUMBERS))):
+            if c.name in (
+                customer.column,
+                *(
+                    g.column
+                    for g in self.out.guesses.values()
+                    if g.sure and g.field in ("customer_name", *NUMBERS)
+                ),
+            ):
                 continue
             if known not in ATTRIBUTES or c.filled == 0 or c.distinct < 2:
                 continue
             if self.file.values_a_key(customer.column, c.name) <= 1:
                 key = "_".join("".join(ch if ch.isalnum() else " " for ch in c.name.lower()).split())
-                self.out.attributes[key] = Guess(key, c.name, f"one value a customer, {count(c.distinct, 'distinct value')}")
+                self.out.attributes[key] = Guess(
+                    key, c.name, f"one value a customer, {count(c.distinct, 'distinct value')}"
+                )
 
     def _kinds(self) -> None:
         order = self.out.guesses.get("order_id")
@@ -245,18 +288,26 @@ class _Guesser:
             return
         number = f"try_cast({quoted(signed.column)}::varchar as double)"
         row = self.file.con.execute(
-            f"select count(*), count(*) filter ({number} < 0) from {self.file.table} where starts_with({quoted(order.column)}::varchar, 'C')"
+            f"select count(*), count(*) filter ({number} < 0) from {self.file.table} where "
+            f"starts_with({quoted(order.column)}::varchar, 'C')"
         ).fetchone()
         if row and row[0] and row[0] == row[1]:
             rule = f'{{ column = {toml_text(order.column)}, starts_with = "C" }}'
-            self.out.kinds["cancellation"] = (rule, f"{row[0]:,} lines begin so, and all of them have a negative {signed.field}")
+            self.out.kinds["cancellation"] = (
+                rule,
+                f"{row[0]:,} lines begin so, and all of them have a negative {signed.field}",
+            )
 
     def _formats(self) -> None:
         dated = self.out.guesses.get("ordered_at")
         if dated and not self.columns[dated.column].typed:
             try:
                 reading = read_dates(
-                    self.file.con, self.columns[dated.column].cells, field_name="ordered_at", source="guessed", date_format=None
+                    self.file.con,
+                    self.columns[dated.column].cells,
+                    field_name="ordered_at",
+                    source="guessed",
+                    date_format=None,
                 )
                 if reading.order and len(reading.formats) == 1:
                     self.out.date_format = (reading.formats[0], reading.says.partition(" because of ")[2])
@@ -269,7 +320,12 @@ class _Guesser:
                 continue
             try:
                 numbers = read_numbers(
-                    self.file.con, self.columns[found.column].cells, field_name=name, source="guessed", decimal=None, percent=name == "discount"
+                    self.file.con,
+                    self.columns[found.column].cells,
+                    field_name=name,
+                    source="guessed",
+                    decimal=None,
+                    percent=name == "discount",
                 )
             except AmbiguousInput as error:
                 self.out.doubts["decimal"] = _reason(error)
@@ -292,5 +348,3 @@ def toml_text(text: str) -> str:
 def _reason(error: AmbiguousInput) -> str:
     """The part of the message that shows the cells."""
     return str(error).partition(": ")[2].split(". Set ")[0].replace("\n", " ")
-
-

@@ -13,7 +13,8 @@ from evervalue.core.progress import Progress
 from evervalue.core.text import count
 from evervalue.sources import apply, mend, raw_zone
 from evervalue.sources.files import FoundFile, find_files, path_means, shown_path
-from evervalue.sources.mapping import check_columns, plan
+from evervalue.sources.mapping import plan
+from evervalue.sources.plan import check_columns
 from evervalue.sources.raw_zone import FileRow
 from evervalue.sources.read import read_file
 from evervalue.sources.report import LoadReport, SourceReport
@@ -67,7 +68,16 @@ def load(
         with tempfile.TemporaryDirectory(prefix="evervalue-", dir=temp_directory) as temp:
             for name, settings in sources.items():
                 report.sources[name] = _Source(
-                    con, name, settings, base, project_currency, time_zone, run_id, progress, full_refresh, Path(temp)
+                    con,
+                    name,
+                    settings,
+                    base,
+                    project_currency,
+                    time_zone,
+                    run_id,
+                    progress,
+                    full_refresh,
+                    Path(temp),
                 ).bring_up_to_date()
         report.dropped = _drop_others(con, sources)
         if own_transaction:
@@ -131,20 +141,22 @@ class _Source:
         loaded = {row.sha256: row.path for row in before.values() if row.status == "loaded"}
         here = {file.shown for file in found}
         changed = False
-        for path, row in before.items():
+        for path, old in before.items():
             if path in here:
                 continue
             if path_means(self.settings.path, self.base, path):
-                if row.status == "loaded":
+                if old.status == "loaded":
                     self.report.files_kept.append(path)
                 continue
-            if row.status == "loaded":
-                raw_zone.forget(self.con, self.name, row.file_id)
-                loaded.pop(row.sha256, None)
+            if old.status == "loaded":
+                raw_zone.forget(self.con, self.name, old.file_id)
+                loaded.pop(old.sha256, None)
                 self.report.files_left_out.append(path)
                 changed = True
             raw_zone.run(
-                self.con, "delete from raw.files where source = ? and path = ? and sha256 = ?", [self.name, path, row.sha256]
+                self.con,
+                "delete from raw.files where source = ? and path = ? and sha256 = ?",
+                [self.name, path, old.sha256],
             )
         fresh: list[FoundFile] = []
         for file in found:
@@ -171,7 +183,9 @@ class _Source:
             replaced = row is not None and row.status == "loaded"
             (self.report.files_replaced if replaced else self.report.files_new).append(file.shown)
         if not any(row.rows_read for row in raw_zone.files_of(self.con, self.name) if row.status == "loaded"):
-            raise InputError(f"sources.{self.name}: {self.settings.path} has a header and no rows. Export it again.")
+            raise InputError(
+                f"sources.{self.name}: {self.settings.path} has a header and no rows. Export it again."
+            )
         return changed
 
     def _find(self, known: set[str]) -> list[FoundFile]:
@@ -179,7 +193,8 @@ class _Source:
         path = self.base / self.settings.path
         if shown_path(path, self.base) in known and not path.exists() and path.parent.is_dir():
             self.gone = (
-                f"sources.{self.name}: {self.settings.path} is not there any more; its rows are kept as they were read."
+                f"sources.{self.name}: {self.settings.path} is not there any more; its rows are "
+                "kept as they were read."
             )
             return []
         return find_files(self.settings.path, self.base, self.name)
@@ -191,11 +206,17 @@ class _Source:
         """The line of raw.files that a file's new content takes the place of."""
         key = [self.name, row.path, row.sha256]
         if row.status == "loaded" and row.sha256 != file.sha256:
-            raw_zone.run(self.con, "update raw.files set status = 'replaced' where source = ? and path = ? and sha256 = ?", key)
+            raw_zone.run(
+                self.con,
+                "update raw.files set status = 'replaced' where source = ? and path = ? and sha256 = ?",
+                key,
+            )
         else:
             raw_zone.run(self.con, "delete from raw.files where source = ? and path = ? and sha256 = ?", key)
         raw_zone.run(
-            self.con, "delete from raw.files where source = ? and path = ? and sha256 = ?", [self.name, file.shown, file.sha256]
+            self.con,
+            "delete from raw.files where source = ? and path = ? and sha256 = ?",
+            [self.name, file.shown, file.sha256],
         )
 
     def _note_copy(self, file: FoundFile, original: str) -> None:
@@ -206,20 +227,26 @@ class _Source:
         result = read_file(self.con, file, self.name, self.settings, run_id=self.run_id, temp=self.temp)
         if result.rows_read == 0 and self.settings.path.endswith(file.path.name):
             raise InputError(
-                f"sources.{self.name}: {file.shown} has a header and no rows. Export it again, or take it out of the path."
+                f"sources.{self.name}: {file.shown} has a header and no rows. Export it again, or take it "
+                "out of the path."
             )
         check_columns(self.name, self.settings, file.shown, [name for name, _ in result.columns])
         mend.put_in_place(self.con, self.name, run_id=self.run_id, file_id=file.file_id)
         self._register(file, result.encoding, result.delimiter, result.rows_read, "loaded")
         self.progress.step(f"Read {file.shown}", detail=count(result.rows_read, "row"))
 
-    def _register(self, file: FoundFile, encoding: str | None, delimiter: str | None, rows: int, status: str) -> None:
+    def _register(
+        self, file: FoundFile, encoding: str | None, delimiter: str | None, rows: int, status: str
+    ) -> None:
         format = file.format + (f".{file.compression}" if file.compression else "")
         raw_zone.run(
-            self.con, "insert into raw.files values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [self.name, file.file_id, file.shown, file.sha256, file.bytes, format, encoding, delimiter, self.reader, rows,
-             self.run_id, status],
-        )  # fmt: skip
+            self.con,
+            "insert into raw.files values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                *(self.name, file.file_id, file.shown, file.sha256, file.bytes),
+                *(format, encoding, delimiter, self.reader, rows, self.run_id, status),
+            ],
+        )
 
     def _map(self, mapping: str) -> None:
         plans = plan(self.con, self.name, self.settings, currency=self.currency, time_zone=self.time_zone)
@@ -227,17 +254,25 @@ class _Source:
         self.report.remapped = True
         self.report.notes, self.report.warnings = plans.notes, plans.warnings
         raw_zone.run(self.con, "delete from raw.mappings where source = ?", [self.name])
-        raw_zone.run(self.con, "insert into raw.mappings values (?, ?, ?, ?)", [self.name, mapping, self.report.kept(), self.run_id])
+        raw_zone.run(
+            self.con,
+            "insert into raw.mappings values (?, ?, ?, ?)",
+            [self.name, mapping, self.report.kept(), self.run_id],
+        )
 
     def _count(self) -> None:
         totals = raw_zone.run(
-            self.con, "select sum(rows_read), sum(rows_mapped) from mapped.source_totals where source = ?", [self.name]
+            self.con,
+            "select sum(rows_read), sum(rows_mapped) from mapped.source_totals where source = ?",
+            [self.name],
         ).fetchone()
         self.report.rows_read, self.report.rows_mapped = (int(n or 0) for n in totals or (0, 0))
         self.report.quarantined = {
             reason: int(n)
             for reason, n in raw_zone.run(
-                self.con, "select reason, count(*) from raw.quarantine where source = ? group by reason order by reason", [self.name]
+                self.con,
+                "select reason, count(*) from raw.quarantine where source = ? group by reason order by reason",
+                [self.name],
             ).fetchall()
         }
 

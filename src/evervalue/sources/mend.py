@@ -31,7 +31,9 @@ def keep(con: Connection, source: str, rows: list[Mended], *, path: str, run_id:
         reason, original = before or found or ("", "{}")
         con.execute(f"delete from raw.mended where {key}")
         mended = json.dumps(row.cells, ensure_ascii=False)
-        raw_zone.insert(con, "raw.mended", [[source, row.file_id, row.line, reason, original, mended, path, run_id]])
+        raw_zone.insert(
+            con, "raw.mended", [[source, row.file_id, row.line, reason, original, mended, path, run_id]]
+        )
 
 
 def put_in_place(con: Connection, source: str, *, run_id: str, file_id: str | None = None) -> int:
@@ -39,7 +41,8 @@ def put_in_place(con: Connection, source: str, *, run_id: str, file_id: str | No
     loaded = f"select file_id from raw.files where source = {literal(source)} and status = 'loaded'"
     only = f" and file_id = {literal(file_id)}" if file_id else f" and file_id in ({loaded})"
     rows = con.execute(
-        f"select file_id, line, mended_json from raw.mended where source = {literal(source)}{only} order by file_id, line"
+        f"select file_id, line, mended_json from raw.mended where source = {literal(source)}{only} order "
+        "by file_id, line"
     ).fetchall()
     types = raw_zone.column_types(con, source)
     table = raw_zone.table(source)
@@ -55,7 +58,9 @@ def put_in_place(con: Connection, source: str, *, run_id: str, file_id: str | No
         names = ", ".join(["_file_id", "_line", "_run_id", *(quoted(n) for n in types)])
         con.execute(f"insert into {table} ({names}) values {', '.join(values)}")
         for zone in ("quarantine", "conflicts"):
-            con.execute(f"delete from raw.{zone} where source = {literal(source)} and (file_id, line) in ({keys})")
+            con.execute(
+                f"delete from raw.{zone} where source = {literal(source)} and (file_id, line) in ({keys})"
+            )
     return len(rows)
 
 
@@ -70,6 +75,7 @@ def _value(con: Connection, cell: str | None, type: str, name: str, line: int) -
     fits = con.execute(f"select try_cast({literal(cell)} as {type}) is not null").fetchone()
     if not fits or not fits[0]:
         raise InputError(
-            f"The mended row of line {line:,} has '{cell[:60]}' in '{name}', a column of {type.lower()}. Mend the cell and replay again."
+            f"The mended row of line {line:,} has '{cell[:60]}' in '{name}', a column of {type.lower()}. "
+            "Mend the cell and replay again."
         )
     return f"{literal(cell)}::{type}"

@@ -8,7 +8,15 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from evervalue.core.errors import AmbiguousInput
-from evervalue.sources.evidence import MOST_SHAPES, PLAIN_DECIMAL, PLAIN_INTEGER, Cells, Shape, number_shapes, shown
+from evervalue.sources.evidence import (
+    MOST_SHAPES,
+    PLAIN_DECIMAL,
+    PLAIN_INTEGER,
+    Cells,
+    Shape,
+    number_shapes,
+    shown,
+)
 from evervalue.warehouse.duckdb import Connection, literal
 
 Mark = Literal[".", ","]
@@ -26,6 +34,16 @@ PY_DECORATION = re.compile(f"(?:{SIGNS})|(?<![A-Za-z])[A-Z]{{3}}(?![A-Za-z])")
 SQL_SIGNS = "|".join(re.sub(r"([$.])", r"[\1]", m) for m in sorted(CURRENCY_MARKS, key=len, reverse=True))
 STRICT = re.compile(r"[-+]?(9+[.]?9*|[.]9+)([eE][-+]?9+)?")
 NOT_FINITE = ("nan", "inf", "infinity")
+
+
+def cast_number(text: str, type: str) -> str:
+    """SQL: text as a decimal, rounded half away from zero; null where it does not fit.
+
+    A decimal of more than 18 digits is slow to read, so the narrow one is tried first.
+    """
+    if type == "decimal(28,10)":
+        return f"coalesce(try_cast({text} as decimal(18,10))::decimal(28,10), try_cast({text} as decimal(28,10)))"
+    return f"try_cast({text} as {type})"
 
 
 @dataclass(frozen=True)
@@ -60,7 +78,9 @@ class NumberReading:
         spaced = f"[0-9]{{1,3}}({space}[0-9]{{3}})+({mark}[0-9]*)?"
         bare = self._bare(cell)
         sign = r"[-+−]?"
-        pattern = literal(f"{sign}({digits}|{spaced})([eE][-+]?[0-9]+)?|({digits}|{spaced})[-−]|[(]({digits}|{spaced})[)]")
+        pattern = literal(
+            f"{sign}({digits}|{spaced})([eE][-+]?[0-9]+)?|({digits}|{spaced})[-−]|[(]({digits}|{spaced})[)]"
+        )
         removed = literal(f"[{SPACES}'’()+−-]|{group}")
         negative = f"regexp_matches({bare}, '^[-−(]|[-−]$')"
         exponent = f"regexp_matches({bare}, '[eE]')"
@@ -74,7 +94,7 @@ class NumberReading:
 
     def value(self, cell: str, type: str) -> str:
         """SQL: the cell as a decimal, rounded half away from zero; null where it is no number or too large."""
-        value = f"try_cast({self.normal(cell)} as {type})"
+        value = cast_number(self.normal(cell), type)
         if self.percent:
             bare = f"rtrim({cell}, '% ')"
             part = f"try_cast(try_cast({self.normal(bare)} as decimal(28,8)) * 0.01 as {type})"
@@ -105,7 +125,13 @@ class _Votes:
 
 
 def read_numbers(
-    con: Connection, cells: Cells, *, field_name: str, source: str, decimal: Mark | None, percent: bool = False
+    con: Connection,
+    cells: Cells,
+    *,
+    field_name: str,
+    source: str,
+    decimal: Mark | None,
+    percent: bool = False,
 ) -> NumberReading:
     """How the column's cells are to be read.
 
@@ -115,12 +141,23 @@ def read_numbers(
         Two readings are left and neither the column nor the setting `decimal` decides.
     """
     return settle_numbers(
-        number_shapes(con, cells), column=cells.column, field_name=field_name, source=source, decimal=decimal, percent=percent
+        number_shapes(con, cells),
+        column=cells.column,
+        field_name=field_name,
+        source=source,
+        decimal=decimal,
+        percent=percent,
     )
 
 
 def settle_numbers(
-    shapes: list[Shape], *, column: str, field_name: str, source: str, decimal: Mark | None, percent: bool = False
+    shapes: list[Shape],
+    *,
+    column: str,
+    field_name: str,
+    source: str,
+    decimal: Mark | None,
+    percent: bool = False,
 ) -> NumberReading:
     """The reading that the shapes of a column settle; see `read_numbers`."""
     votes = _Votes()
@@ -139,7 +176,12 @@ def settle_numbers(
         if core is None:
             continue
         has_percent = has_percent or is_percent
-        if marks or is_percent or not re.fullmatch(r"[-+]?[9.,]+(?:[eE][-+]?9+)?", shape.shape) or "," in shape.shape:
+        if (
+            marks
+            or is_percent
+            or not re.fullmatch(r"[-+]?[9.,]+(?:[eE][-+]?9+)?", shape.shape)
+            or "," in shape.shape
+        ):
             plain = plain and is_percent and not marks
         _vote(core, shape.example, votes)
         finer += shape.cells if _decimals(core) > 4 else 0
@@ -147,7 +189,9 @@ def settle_numbers(
     if votes.repeated_point:
         plain = False
     plain = plain and mark == "."
-    return NumberReading(mark, plain, plain and certain and not has_percent, has_percent, says, frozenset(currencies), finer)
+    return NumberReading(
+        mark, plain, plain and certain and not has_percent, has_percent, says, frozenset(currencies), finer
+    )
 
 
 def _core(shape: str, percent: bool) -> tuple[str | None, list[str], bool]:
@@ -193,36 +237,48 @@ def _vote(core: str, example: str, votes: _Votes) -> None:
         votes.point.append(example)
 
 
-def _decide(votes: _Votes, column: str, field_name: str, source: str, decimal: Mark | None) -> tuple[Mark, str]:
+def _decide(
+    votes: _Votes, column: str, field_name: str, source: str, decimal: Mark | None
+) -> tuple[Mark, str]:
     where = f"sources.{source}: column '{column}' ({field_name})"
-    decides = f'Set decimal = "." or decimal = "," under [sources.{source}] (or --decimal) to say which mark is the decimal one'
+    decides = (
+        f'Set decimal = "." or decimal = "," under [sources.{source}] (or --decimal) to say which '
+        "mark is the decimal one"
+    )
     if decimal is not None:
         doubts = votes.either or votes.repeated_point or (votes.point and votes.comma)
         return decimal, f"'{decimal}' is the decimal mark of '{column}', as set" if doubts else ""
     if votes.point and votes.comma:
         raise AmbiguousInput(
-            f"{where} writes numbers in two ways: {shown([votes.point[0], votes.comma[0], *votes.comma[1:]])}. {decides}; "
+            f"{where} writes numbers in two ways: "
+            f"{shown([votes.point[0], votes.comma[0], *votes.comma[1:]])}. {decides}; "
             "cells written the other way then go to quarantine."
         )
     if votes.point and votes.repeated_point:
         raise AmbiguousInput(
-            f"{where} holds {shown(votes.repeated_point[:2])} beside {shown(votes.point[:1], 1)}: a point cannot be both the "
+            f"{where} holds {shown(votes.repeated_point[:2])} beside {shown(votes.point[:1], 1)}: a point "
+            "cannot be both the "
             f"decimal mark and a separator of thousands. {decides}; cells written the other way then go to quarantine."
         )
     if votes.point:
-        settled = f"'{column}': {shown(votes.either, 1)} is read with '.' as the decimal mark, because of {shown(votes.point, 1)}"
+        settled = (
+            f"'{column}': {shown(votes.either, 1)} is read with '.' as the decimal mark, because of "
+            f"{shown(votes.point, 1)}"
+        )
         return ".", settled if votes.either else ""
     if votes.comma:
         return ",", f"'{column}' is read with ',' as the decimal mark, because of {shown(votes.comma, 1)}"
     if votes.repeated_point:
         raise AmbiguousInput(
-            f"{where} holds {shown(votes.repeated_point)}: a point that appears twice is either a separator of thousands or "
+            f"{where} holds {shown(votes.repeated_point)}: a point that appears twice is either a "
+            "separator of thousands or "
             f"the trace of a damaged export, and no other cell settles it. {decides}."
         )
     if votes.either:
         cell = votes.either[0]
         raise AmbiguousInput(
-            f"{where} holds {shown(votes.either)}: '{cell}' may have three decimals or be a number of thousands, and no "
+            f"{where} holds {shown(votes.either)}: '{cell}' may have three decimals or be a number of "
+            "thousands, and no "
             f"other cell settles it. {decides}."
         )
     return ".", ""

@@ -7,6 +7,7 @@ import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from evervalue.core.errors import InputError
 from evervalue.sources import raw_zone
 from evervalue.sources.dates import looks_like_date
 from evervalue.sources.evidence import Cells, date_shapes, number_shapes
@@ -78,6 +79,8 @@ def profile(con: Connection, path: str, base: Path, **reader: str | None) -> Fil
     with tempfile.TemporaryDirectory(prefix="evervalue-") as temp:
         taken, whole = _beginning(file, settings, Path(temp))
         result = read_file(con, taken, SOURCE, settings, run_id=SOURCE, temp=Path(temp))
+    if result.rows_read == 0:
+        raise InputError(f"{file.shown} has a header and no rows. Export it again, or take it out of the path.")
     columns = {c.name: _column(con, c) for c in raw_zone.stored_columns(con, SOURCE).values()}
     return FileProfile(file, len(found), result.rows_read, whole, columns, con, raw_zone.table(SOURCE))
 
@@ -88,7 +91,10 @@ def _beginning(file: FoundFile, settings: FilesSource, temp: Path) -> tuple[Foun
         return file, True
     encoding = text_facts(file, settings.encoding, '"').encoding
     target = temp / ("beginning.jsonl" if file.format == "jsonl" else "beginning.csv")
-    with text_lines(file, encoding) as lines, target.open("w", encoding="utf-8", errors="replace", newline="") as out:
+    with (
+        text_lines(file, encoding) as lines,
+        target.open("w", encoding="utf-8", errors="replace", newline="") as out,
+    ):
         out.writelines(itertools.islice(lines, MOST_LINES))
         whole = next(lines, None) is None
     return replace(file, path=target, compression=None, bytes=target.stat().st_size), whole
@@ -98,7 +104,9 @@ def _column(con: Connection, column: raw_zone.StoredColumn) -> ColumnProfile:
     name = quoted(column.name)
     table = raw_zone.table(SOURCE)
     cells = Cells(column.name, f"nullif(trim({name}::varchar), '')", table)
-    row = con.execute(f"select count(c), count(distinct c) from (select {cells.sql} as c from {table})").fetchone()
+    row = con.execute(
+        f"select count(c), count(distinct c) from (select {cells.sql} as c from {table})"
+    ).fetchone()
     filled, distinct = (int(n) for n in row or (0, 0))
     numbers = dates = 0.0
     negative = fractional = False
@@ -125,7 +133,8 @@ def _column(con: Connection, column: raw_zone.StoredColumn) -> ColumnProfile:
 def _compact_dates(con: Connection, cells: Cells) -> float:
     """Share of cells that are days written in eight digits."""
     row = con.execute(
-        "select count(*) filter (length(c) = 8 and try_strptime(c, '%Y%m%d') between date '1950-01-01' and date '2100-01-01') "
+        "select count(*) filter (length(c) = 8 and try_strptime(c, '%Y%m%d') between date '1950-01-01' and "
+        "date '2100-01-01') "
         f"/ count(*) from (select {cells.sql} as c from {cells.table}) where c is not null"
     ).fetchone()
     return float(row[0] or 0) if row else 0.0

@@ -74,19 +74,26 @@ def groups(con: Connection, source: str | None = None) -> list[Group]:
     _there(con)
     only = f"where source = {literal(source)}" if source else ""
     rows = con.execute(
-        f"select source, reason, column_name, count(*), min(says), arg_min(path, (path, line)), arg_min(line, (path, line)) "
-        f"from {REFUSED} {only} group by source, reason, column_name order by count(*) desc, source, reason, column_name"
+        "select source, reason, column_name, count(*), min(says), arg_min(path, (path, line)), "
+        "arg_min(line, (path, line)) "
+        f"from {REFUSED} {only} group by source, reason, column_name order by count(*) desc, source, "
+        "reason, column_name"
     ).fetchall()
     return [Group(*row) for row in rows]
 
 
-def refused(con: Connection, source: str | None = None, reason: str | None = None, *, limit: int | None = None) -> list[Refused]:
+def refused(
+    con: Connection, source: str | None = None, reason: str | None = None, *, limit: int | None = None
+) -> list[Refused]:
     """Refused rows, in the order of files and lines."""
     _there(con)
-    tests = [f"{column} = {literal(value)}" for column, value in (("source", source), ("reason", reason)) if value]
+    tests = [
+        f"{column} = {literal(value)}" for column, value in (("source", source), ("reason", reason)) if value
+    ]
     rows = con.execute(
         "select source, file_id, path, line, column_name, cell, reason, says, row_json from "
-        + REFUSED + " "
+        + REFUSED
+        + " "
         + (f"where {' and '.join(tests)} " if tests else "")
         + "order by source, path, file_id, line"
         + (f" limit {int(limit)}" if limit is not None else "")
@@ -102,14 +109,18 @@ def export(con: Connection, target: Path, source: str, reason: str | None = None
     """
     names = list(raw_zone.column_types(con, source)) if source in _known(con) else []
     if not names:
-        raise InputError(f"There is no source '{source}'{did_you_mean(source, _known(con))}; there are {listing(_known(con))}.")
+        raise InputError(
+            f"There is no source '{source}'{did_you_mean(source, _known(con))}; there are {listing(_known(con))}."
+        )
     rows = refused(con, source, reason)
     with target.open("w", encoding="utf-8", newline="") as out:
         writer = csv.writer(out, lineterminator="\n")
         writer.writerow([*names, REST, *KEYS])
         for row in rows:
             cells, rest = _cells(row.row_json, names)
-            writer.writerow([*(cells.get(n, "") for n in names), rest, row.file_id, row.line, row.reason, row.says])
+            writer.writerow(
+                [*(cells.get(n, "") for n in names), rest, row.file_id, row.line, row.reason, row.says]
+            )
     return len(rows)
 
 
@@ -147,9 +158,16 @@ def replay(
         mend.put_in_place(con, source, run_id=run_id)
         raw_zone.run(con, "delete from raw.mappings where source = ?", [source])
         report = load(
-            con, sources, base=base, project_currency=project_currency, time_zone=time_zone, run_id=run_id, progress=progress,
-            temp_directory=temp_directory, own_transaction=False,
-        )  # fmt: skip
+            con,
+            sources,
+            base=base,
+            project_currency=project_currency,
+            time_zone=time_zone,
+            run_id=run_id,
+            progress=progress,
+            temp_directory=temp_directory,
+            own_transaction=False,
+        )
         con.execute("commit")
     except BaseException:
         con.execute("rollback")
@@ -191,7 +209,8 @@ def _mended(con: Connection, path: Path, source: str) -> list[mend.Mended]:
         raise InputError(f"{path.name} cannot be read ({error}). Save it as CSV in UTF-8.") from None
     if strange:
         raise InputError(
-            f"{path.name} has {count(len(strange), 'row')} that are not in quarantine of source '{source}' (for example {strange[0]}). "
+            f"{path.name} has {count(len(strange), 'row')} that are not in quarantine of source '{source}' "
+            f"(for example {strange[0]}). "
             "They may have been mended before; write a new export."
         )
     return mended
@@ -201,7 +220,10 @@ def _cells(row_json: str, names: list[str]) -> tuple[dict[str, str], str]:
     """Cells of a refused row by column, and what it has beyond the header."""
     row = json.loads(row_json)
     if isinstance(row, dict):
-        return {name: "" if cell is None else cell if isinstance(cell, str) else json.dumps(cell) for name, cell in row.items()}, ""
+        return {
+            name: "" if cell is None else cell if isinstance(cell, str) else json.dumps(cell)
+            for name, cell in row.items()
+        }, ""
     rest = [str(cell) for cell in row[len(names) :]]
     return {name: str(cell) for name, cell in zip(names, row, strict=False)}, ",".join(rest)
 

@@ -47,7 +47,10 @@ class StoredColumn:
 def heads() -> list[Head]:
     """The heads of the tables that sources fill."""
     folder = files("evervalue.sources")
-    return [split(folder.joinpath(f"{name}.sql").read_text(encoding="utf-8"), f"sources/{name}.sql")[0] for name in TABLES]
+    return [
+        split(folder.joinpath(f"{name}.sql").read_text(encoding="utf-8"), f"sources/{name}.sql")[0]
+        for name in TABLES
+    ]
 
 
 def ensure(con: Connection) -> None:
@@ -56,7 +59,8 @@ def ensure(con: Connection) -> None:
     con.execute("create schema if not exists mapped")
     for head in heads():
         columns = ", ".join(
-            f"{quoted(name)} {column.type}{'' if column.nullable else ' not null'}" for name, column in head.columns.items()
+            f"{quoted(name)} {column.type}{'' if column.nullable else ' not null'}"
+            for name, column in head.columns.items()
         )
         con.execute(f"create table if not exists {head.table} ({columns})")
 
@@ -105,12 +109,15 @@ def prepare(con: Connection, source: str, columns: Iterable[tuple[str, str]], sh
     columns = list(columns)
     taken = [name for name, _ in columns if name.lower() in OWN_COLUMNS]
     if taken:
-        raise InputError(f"{shown} has a column '{taken[0]}', a name that the raw zone uses itself. Rename the column.")
+        raise InputError(
+            f"{shown} has a column '{taken[0]}', a name that the raw zone uses itself. Rename the column."
+        )
     existing = column_types(con, source)
     if not existing:
         body = ", ".join(f"{quoted(n)} {t}" for n, t in columns)
         con.execute(
-            f"create table {table(source)} (_file_id text not null, _line bigint not null, _run_id text not null, {body})"
+            f"create table {table(source)} (_file_id text not null, _line bigint not null, _run_id text "
+            f"not null, {body})"
         )
         return
     by_folded = {name.lower(): (name, type) for name, type in existing.items()}
@@ -127,7 +134,8 @@ def column_types(con: Connection, source: str) -> dict[str, str]:
     rows = run(
         con,
         "select column_name, data_type from information_schema.columns "
-        "where table_catalog = current_database() and table_schema = 'raw' and table_name = ? order by ordinal_position",
+        "where table_catalog = current_database() and table_schema = 'raw' and table_name = ? order by "
+        "ordinal_position",
         [source],
     ).fetchall()
     return {name: type for name, type in rows if name not in OWN_COLUMNS}
@@ -146,7 +154,11 @@ def stored_columns(con: Connection, source: str) -> dict[str, StoredColumn]:
 
 def note_columns(con: Connection, source: str, file_id: str, columns: Iterable[tuple[str, str]]) -> None:
     """Keep the names and stored types of a file's columns."""
-    insert(con, "raw.columns", ([source, file_id, place, name, type] for place, (name, type) in enumerate(columns)))
+    insert(
+        con,
+        "raw.columns",
+        ([source, file_id, place, name, type] for place, (name, type) in enumerate(columns)),
+    )
 
 
 def forget(con: Connection, source: str, file_id: str) -> None:
@@ -158,14 +170,30 @@ def forget(con: Connection, source: str, file_id: str) -> None:
 
 
 def refuse(
-    con: Connection, source: str, file_id: str, path: str, run_id: str, rows: list[tuple[int, str, str, str, list[str]]]
+    con: Connection,
+    source: str,
+    file_id: str,
+    path: str,
+    run_id: str,
+    rows: list[tuple[int, str, str, str, list[str]]],
 ) -> None:
     """Put records that could not be read into quarantine: (line, reason, says, cell, fields)."""
     insert(
         con,
         "raw.quarantine",
         (
-            [source, file_id, path, line, None, cell, reason, says, json.dumps(fields, ensure_ascii=False), run_id]
+            [
+                source,
+                file_id,
+                path,
+                line,
+                None,
+                cell,
+                reason,
+                says,
+                json.dumps(fields, ensure_ascii=False),
+                run_id,
+            ]
             for line, reason, says, cell, fields in rows
         ),
     )

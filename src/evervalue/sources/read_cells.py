@@ -12,7 +12,14 @@ from evervalue.core.errors import InputError, MissingColumns
 from evervalue.core.text import did_you_mean, listing
 from evervalue.sources import raw_zone
 from evervalue.sources.files import FoundFile
-from evervalue.sources.read_text import FAULTS, ReadResult, canonical_writer, header, insert_canonical, printable
+from evervalue.sources.read_text import (
+    FAULTS,
+    ReadResult,
+    canonical_writer,
+    header,
+    insert_canonical,
+    printable,
+)
 from evervalue.sources.settings import FilesSource
 from evervalue.sources.text import text_facts, text_lines
 from evervalue.warehouse.duckdb import Connection
@@ -35,7 +42,7 @@ def read_json_lines(
         if value is not None:
             places.update(dict.fromkeys(value))
     if not places:
-        raise InputError(f"{file.shown} holds no JSON object. Each line must be one, such as {{\"order\": 1}}.")
+        raise InputError(f'{file.shown} holds no JSON object. Each line must be one, such as {{"order": 1}}.')
     names = header([_as_line(places)], ",", '"', file.shown)
     raw_zone.prepare(con, source, [(n, "VARCHAR") for n in names], file.shown)
     kinds = _Kinds(names)
@@ -50,7 +57,15 @@ def read_json_lines(
                 cells = [_json_cell(value.get(key)) for key in places]
                 fault = _unfit(cells)
             if fault:
-                refused.append((line, fault, FAULTS[fault].format(encoding=facts.encoding), printable(text[:200]), [printable(text)]))
+                refused.append(
+                    (
+                        line,
+                        fault,
+                        FAULTS[fault].format(encoding=facts.encoding),
+                        printable(text[:200]),
+                        [printable(text)],
+                    )
+                )
                 continue
             kinds.see(cells)
             out.write(line, cells)
@@ -107,7 +122,10 @@ class _Kinds:
                 self._numbers[place] = False
 
     def columns(self) -> list[tuple[str, str]]:
-        return [(n, "number" if is_number else "text") for n, is_number in zip(self._names, self._numbers, strict=True)]
+        return [
+            (n, "number" if is_number else "text")
+            for n, is_number in zip(self._names, self._numbers, strict=True)
+        ]
 
 
 def _objects(file: FoundFile, encoding: str) -> Iterator[tuple[int, dict[str, Any] | None, str]]:
@@ -128,7 +146,9 @@ def _array(file: FoundFile, text: str) -> Iterator[tuple[int, dict[str, Any] | N
     try:
         values = json.loads(text, parse_float=Number, parse_int=Number, parse_constant=Number)
     except ValueError as error:
-        raise InputError(f"{file.shown} is not a JSON array ({error}). Write it with one object a line.") from None
+        raise InputError(
+            f"{file.shown} is not a JSON array ({error}). Write it with one object a line."
+        ) from None
     for number, value in enumerate(values, 1):
         yield number, value if isinstance(value, dict) else None, json.dumps(value, ensure_ascii=False)
 
@@ -172,7 +192,8 @@ def _sheet_rows(file: FoundFile, settings: FilesSource) -> list[list[Any]]:
         names = book.sheet_names
         if settings.sheet is not None and settings.sheet not in names:
             raise MissingColumns(
-                f"{file.shown} has no sheet '{settings.sheet}'{did_you_mean(settings.sheet, names)}; it has {listing(names, 20)}. "
+                f"{file.shown} has no sheet '{settings.sheet}'{did_you_mean(settings.sheet, names)}; it "
+                f"has {listing(names, 20)}. "
                 "Mend the setting `sheet`."
             )
         first: list[list[Any]] | None = None
@@ -187,9 +208,13 @@ def _sheet_rows(file: FoundFile, settings: FilesSource) -> list[list[Any]]:
             if first is None:
                 first = [_trimmed(rows[start]), *rows[start + 1 :]]
     except (CalamineError, OSError) as error:
-        raise InputError(f"{file.shown} cannot be read as a workbook ({error}). Save it again as .xlsx or .csv.") from None
+        raise InputError(
+            f"{file.shown} cannot be read as a workbook ({error}). Save it again as .xlsx or .csv."
+        ) from None
     if first is None:
-        raise InputError(f"{file.shown} is a workbook without a filled cell. Export it again, or take it out of the path.")
+        raise InputError(
+            f"{file.shown} is a workbook without a filled cell. Export it again, or take it out of the path."
+        )
     return first
 
 

@@ -53,7 +53,9 @@ def read_parquet(con: Connection, file: FoundFile, source: str, *, run_id: str) 
         ) from None
     rows = int(done[0]) if done else 0
     if counted and counted[0] is not None and int(counted[0]) != rows:
-        raise InputError(f"{file.shown} says it has {int(counted[0]):,} rows, and {rows:,} could be read. Fetch it again.")
+        raise InputError(
+            f"{file.shown} says it has {int(counted[0]):,} rows, and {rows:,} could be read. Fetch it again."
+        )
     stored = [(name, "text" if type == "VARCHAR" else type) for name, type in types]
     raw_zone.note_columns(con, source, file.file_id, stored)
     return ReadResult(rows, None, None, stored)

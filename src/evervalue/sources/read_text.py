@@ -52,7 +52,9 @@ def read_delimited(
     with text_lines(file, facts.encoding) as lines:
         sample = _sample(lines)
     delimiter = settings.delimiter or (
-        "\t" if file.path.name.lower().removesuffix(".gz").removesuffix(".zst").endswith((".tsv", ".tab")) else delimiter_of(sample, quote)
+        "\t"
+        if file.path.name.lower().removesuffix(".gz").removesuffix(".zst").endswith((".tsv", ".tab"))
+        else delimiter_of(sample, quote)
     )
     names = header(sample, delimiter, quote, file.shown)
     columns = [(name, "VARCHAR") for name in names]
@@ -63,14 +65,18 @@ def read_delimited(
     if rows is None:
         rows = _read_carefully(con, file, facts, source, names, delimiter, quote, run_id, temp)
     raw_zone.note_columns(con, source, file.file_id, [(name, "text") for name in names])
-    return ReadResult(rows, facts.encoding + (" with BOM" if facts.has_bom else ""), delimiter, [(n, "text") for n in names])
+    return ReadResult(
+        rows, facts.encoding + (" with BOM" if facts.has_bom else ""), delimiter, [(n, "text") for n in names]
+    )
 
 
 def header(sample: list[str], delimiter: str, quote: str, shown: str) -> list[str]:
     """The column names in the first record; a nameless column is called column_N after its place."""
     first = next(records(iter(sample), delimiter, quote), None)
     if first is None:
-        raise InputError(f"{shown} holds nothing but blank lines. Export it again, or take it out of the path.")
+        raise InputError(
+            f"{shown} holds nothing but blank lines. Export it again, or take it out of the path."
+        )
     if first.fault:
         raise InputError(f"The header of {shown} cannot be read: {_says(first, 0, 'its encoding')}.")
     names = [name.strip() or f"column_{place}" for place, name in enumerate(first.fields, 1)]
@@ -119,8 +125,15 @@ class CanonicalWriter:
 
 
 def _read_fast(
-    con: Connection, file: FoundFile, facts: TextFacts, source: str, names: list[str], delimiter: str, quote: str,
-    run_id: str, temp: Path,
+    con: Connection,
+    file: FoundFile,
+    facts: TextFacts,
+    source: str,
+    names: list[str],
+    delimiter: str,
+    quote: str,
+    run_id: str,
+    temp: Path,
 ) -> int | None:
     """Rows inserted by the engine's parser, or None where it does not see the rows that were counted."""
     path = file.path
@@ -154,8 +167,15 @@ def _read_fast(
 
 
 def _read_carefully(
-    con: Connection, file: FoundFile, facts: TextFacts, source: str, names: list[str], delimiter: str, quote: str,
-    run_id: str, temp: Path,
+    con: Connection,
+    file: FoundFile,
+    facts: TextFacts,
+    source: str,
+    names: list[str],
+    delimiter: str,
+    quote: str,
+    run_id: str,
+    temp: Path,
 ) -> int:
     path = temp / f"{file.file_id}.csv"
     refused: list[tuple[int, str, str, str, list[str]]] = []
@@ -185,8 +205,10 @@ def _read_carefully(
     if line and sum(widths.values()) == line:
         usual = max(widths, key=lambda w: widths[w])
         raise InputError(
-            f"{file.shown}: the header has {len(names)} fields ({listing(names, 4)}), yet none of the {line:,} rows has; "
-            f"most have {usual}. Name the delimiter in the setting `delimiter` (read as {delimiter!r}), or mend the header."
+            f"{file.shown}: the header has {len(names)} fields ({listing(names, 4)}), yet none of the "
+            f"{line:,} rows has; "
+            f"most have {usual}. Name the delimiter in the setting `delimiter` (read as {delimiter!r}), or "
+            "mend the header."
         )
     raw_zone.refuse(con, source, file.file_id, file.shown, run_id, refused)
     insert_canonical(con, path, source, file.file_id, run_id, names)
@@ -195,10 +217,14 @@ def _read_carefully(
 
 
 def printable(text: str) -> str:
-    """Text with stray bytes written as \\xNN and NUL as \\x00, so that any table can hold it."""
+    """Text in which a stray byte or NUL is a backslash, x and two digits, so that any table can hold it."""
     if "\0" in text:
         text = text.replace("\0", "\\x00")
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace") if not text.isascii() else text
+    return (
+        text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+        if not text.isascii()
+        else text
+    )
 
 
 def _sample(lines: Iterator[str]) -> list[str]:
@@ -213,4 +239,6 @@ def _sample(lines: Iterator[str]) -> list[str]:
 
 
 def _says(record: Record, expected: int, encoding: str) -> str:
-    return FAULTS[record.fault or "wrong_width"].format(found=len(record.fields), expected=expected, encoding=encoding)
+    return FAULTS[record.fault or "wrong_width"].format(
+        found=len(record.fields), expected=expected, encoding=encoding
+    )

@@ -42,20 +42,27 @@ class SourceReport:
         """The report in sentences."""
         files = []
         for n, word in (
-            (len(self.files_new), "new"), (len(self.files_replaced), "replaced"), (len(self.files_unchanged), "unchanged"),
-            (len(self.files_same_content), "copies not counted again"), (len(self.files_kept), "gone, rows kept"),
+            (len(self.files_new), "new"),
+            (len(self.files_replaced), "replaced"),
+            (len(self.files_unchanged), "unchanged"),
+            (len(self.files_same_content), "copies not counted again"),
+            (len(self.files_kept), "gone, rows kept"),
             (len(self.files_left_out), "left out, rows removed"),
-        ):  # fmt: skip
+        ):
             if n:
                 files.append(f"{n:,} {word}")
-        said = [f"{self.source}: files {', '.join(files)}; {count(self.rows_read, 'row')} read, {self.rows_mapped:,} mapped."]
+        rows = f"{count(self.rows_read, 'row')} read, {self.rows_mapped:,} mapped"
+        said = [f"{self.source}: files {', '.join(files)}; {rows}."]
         if self.quarantined:
             reasons = sorted(self.quarantined.items(), key=lambda r: (-r[1], r[0]))
             said.append(
                 f"{self.source}: {count(self.rows_quarantined, 'row')} in quarantine ("
                 + listing([f"{n:,} {reason}" for reason, n in reasons], 12) + ")."
             )  # fmt: skip
-        said += [f"{self.source}: {copy} has the same content as {kept} and is not counted again." for copy, kept in sorted(self.files_same_content.items())]
+        said += [
+            f"{self.source}: {copy} has the same content as {kept} and is not counted again."
+            for copy, kept in sorted(self.files_same_content.items())
+        ]
         said += [f"{self.source}: {note}." for note in self.notes]
         return said
 

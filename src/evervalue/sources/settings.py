@@ -98,7 +98,9 @@ class FilesSource(BaseModel):
     def _known_kinds(cls, value: dict[str, KindRule]) -> dict[str, KindRule]:
         for kind in value:
             if kind not in LINE_KINDS:
-                raise ValueError(f"'{kind}' is no kind of line{did_you_mean(kind, LINE_KINDS)}; use {listing(LINE_KINDS, 9)}")
+                raise ValueError(
+                    f"'{kind}' is no kind of line{did_you_mean(kind, LINE_KINDS)}; use {listing(LINE_KINDS, 9)}"
+                )
         return value
 
     @field_validator("currency")
@@ -112,7 +114,9 @@ class FilesSource(BaseModel):
     @classmethod
     def _zone(cls, value: str | None) -> str | None:
         if value is not None and value not in zoneinfo.available_timezones():
-            raise ValueError(f"'{value}' is not a time zone{did_you_mean(value, zoneinfo.available_timezones())}")
+            raise ValueError(
+                f"'{value}' is not a time zone{did_you_mean(value, zoneinfo.available_timezones())}"
+            )
         return value
 
     @field_validator("encoding")
@@ -122,7 +126,9 @@ class FilesSource(BaseModel):
             try:
                 codecs.lookup(value)
             except LookupError:
-                raise ValueError(f"'{value}' is not an encoding; examples are utf-8, cp1252, latin-1, utf-16") from None
+                raise ValueError(
+                    f"'{value}' is not an encoding; examples are utf-8, cp1252, latin-1, utf-16"
+                ) from None
         return value
 
     @field_validator("delimiter")
@@ -130,7 +136,7 @@ class FilesSource(BaseModel):
     def _one_character(cls, value: str | None) -> str | None:
         named = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";"}
         value = named.get(value, value) if value is not None else None
-        if value is not None and value != "whitespace" and (len(value) != 1 or value in "\r\n\""):
+        if value is not None and value != "whitespace" and (len(value) != 1 or value in '\r\n"'):
             raise ValueError('the delimiter is one character, or "whitespace"')
         return value
 
@@ -166,10 +172,14 @@ class FilesSource(BaseModel):
                 continue
             if field.name == "amount" and {"quantity", "unit_price"} <= have:
                 continue
-            lacks.append({
-                "customer_id": "customer_id or customer_name",
-                "amount": "amount, or quantity and unit_price",
-            }.get(field.name, field.name) if self.provides == "order_lines" else field.name)
+            lacks.append(
+                {
+                    "customer_id": "customer_id or customer_name",
+                    "amount": "amount, or quantity and unit_price",
+                }.get(field.name, field.name)
+                if self.provides == "order_lines"
+                else field.name
+            )
         if lacks:
             raise ValueError(f"columns lacks {' and '.join(lacks)}, which {self.provides} need")
         if self.discount_off and "discount" not in have:

@@ -44,7 +44,9 @@ def opened(file: FoundFile) -> Iterator[IO[bytes]]:
                 with gzip.GzipFile(fileobj=plain) as unpacked:
                     yield io.BufferedReader(unpacked, BLOCK)
             elif file.compression == "zstd":
-                with zstandard.ZstdDecompressor().stream_reader(plain, read_across_frames=True) as unpacked_zst:
+                with zstandard.ZstdDecompressor().stream_reader(
+                    plain, read_across_frames=True
+                ) as unpacked_zst:
                     yield io.BufferedReader(unpacked_zst, BLOCK)
             else:
                 yield plain

@@ -86,7 +86,9 @@ def _judged(record: Record) -> Record:
         return Record(text, record.fields, "nul_bytes")
     if not text.isascii() and any("\ud800" <= c <= "\udfff" for c in text):
         return Record(text, record.fields, "invalid_bytes")
-    if len(text) > LONGEST_FIELD and (len(text) > LONGEST_RECORD or any(len(f) > LONGEST_FIELD for f in record.fields)):
+    if len(text) > LONGEST_FIELD and (
+        len(text) > LONGEST_RECORD or any(len(f) > LONGEST_FIELD for f in record.fields)
+    ):
         return Record(text, record.fields, "field_too_long")
     return record
 

@@ -30,14 +30,17 @@ def render_toml(proposal: Proposal, name: str, *, source: str = "sales", path: s
     looked = count(proposal.rows, "row") if proposal.whole else f"its first {proposal.rows:,} rows"
     lines = [
         f"# Written after looking at {PurePath(proposal.shown).name} ({looked}).",
-        "# Every column below was guessed; the comment says why. What is doubtful is left commented out: decide, then run",
+        "# Every column below was guessed; the comment says why. What is doubtful is left commented out:",
+        "# decide, then run",
         "#     evervalue run && evervalue serve",
         "",
         "[project]",
         f"name = {toml_text(name)}",
     ]
     if proposal.currency:
-        lines.append(_said(f"currency = {toml_text(proposal.currency)}", "its sign stands beside the amounts"))
+        lines.append(
+            _said(f"currency = {toml_text(proposal.currency)}", "its sign stands beside the amounts")
+        )
     else:
         lines.append(_said('currency = "USD"', "the file does not say; set yours"))
     lines += [
@@ -59,12 +62,20 @@ def render_toml(proposal: Proposal, name: str, *, source: str = "sales", path: s
     if proposal.unused:
         lines.append(f"# not used: {listing([toml_text(c) for c in proposal.unused], 12)}")
     if proposal.attributes:
-        lines += ["", _said(f"[sources.{source}.attributes]", "what is known of a customer; latest and history are kept")]
+        lines += [
+            "",
+            _said(
+                f"[sources.{source}.attributes]", "what is known of a customer; latest and history are kept"
+            ),
+        ]
         lines += [_said(f"{key} = {toml_text(g.column)}", g.says) for key, g in proposal.attributes.items()]
     if proposal.kinds:
         lines += ["", _said(f"[sources.{source}.kinds]", "what makes a row something else than a sale")]
         lines += [_said(f"{kind} = {rule}", says) for kind, (rule, says) in proposal.kinds.items()]
-    why = {"margin": "profit of each line, or amount less cost", "revenue": "no column of profit or cost was found"}
+    why = {
+        "margin": "profit of each line, or amount less cost",
+        "revenue": "no column of profit or cost was found",
+    }
     lines += [
         "",
         "[lrfm]",
@@ -83,7 +94,12 @@ def _formats(proposal: Proposal) -> list[str]:
     lines = []
     for setting, found in (("date_format", proposal.date_format), ("decimal", proposal.decimal)):
         if found:
-            lines.append(_said(f"{setting} = {toml_text(found[0])}", f"because of {found[1]}" if found[1] else "as the column shows"))
+            lines.append(
+                _said(
+                    f"{setting} = {toml_text(found[0])}",
+                    f"because of {found[1]}" if found[1] else "as the column shows",
+                )
+            )
         elif setting in proposal.doubts:
             lines.append(_said(f"# {setting} = {EXAMPLES[setting]}", f"DECIDE: {proposal.doubts[setting]}"))
     return lines

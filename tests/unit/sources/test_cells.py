@@ -67,7 +67,11 @@ def test_notations_of_dates(warehouse: Warehouse, cell: str, at: str) -> None:
 
 
 def test_a_column_may_hold_days_with_and_without_a_time(warehouse: Warehouse) -> None:
-    assert [d for _, d in dates(warehouse, "2022-01-05", "2022-01-06 10:00", "2022-01-07T10:00:00Z")] == ["2022-01-05", "2022-01-06", "2022-01-07"]
+    assert [d for _, d in dates(warehouse, "2022-01-05", "2022-01-06 10:00", "2022-01-07T10:00:00Z")] == [
+        "2022-01-05",
+        "2022-01-06",
+        "2022-01-07",
+    ]
 
 
 def test_one_cell_settles_the_whole_source(warehouse: Warehouse) -> None:
@@ -83,11 +87,15 @@ def test_a_cell_in_another_file_settles_it(warehouse: Warehouse) -> None:
 
 
 def test_a_format_of_ones_own(warehouse: Warehouse) -> None:
-    assert dates(warehouse, "Y2022 M01 D05", date_format="Y%Y M%m D%d") == [("2022-01-05 00:00:00", "2022-01-05")]
+    assert dates(warehouse, "Y2022 M01 D05", date_format="Y%Y M%m D%d") == [
+        ("2022-01-05 00:00:00", "2022-01-05")
+    ]
 
 
 def test_times_are_in_the_projects_zone(warehouse: Warehouse) -> None:
-    assert dates(warehouse, "2022-07-05 00:30:00", zone="Europe/Berlin") == [("2022-07-04 22:30:00", "2022-07-05")]
+    assert dates(warehouse, "2022-07-05 00:30:00", zone="Europe/Berlin") == [
+        ("2022-07-04 22:30:00", "2022-07-05")
+    ]
 
 
 def test_times_may_be_in_a_zone_of_the_source(warehouse: Warehouse) -> None:
@@ -96,11 +104,15 @@ def test_times_may_be_in_a_zone_of_the_source(warehouse: Warehouse) -> None:
 
 
 def test_an_offset_says_more_than_the_zone(warehouse: Warehouse) -> None:
-    assert dates(warehouse, "2022-07-05T23:30:00Z", zone="Europe/Berlin") == [("2022-07-05 23:30:00", "2022-07-06")]
+    assert dates(warehouse, "2022-07-05T23:30:00Z", zone="Europe/Berlin") == [
+        ("2022-07-05 23:30:00", "2022-07-06")
+    ]
 
 
 def test_a_day_without_a_time_is_a_business_day(warehouse: Warehouse) -> None:
-    assert dates(warehouse, "2022-07-05", zone="Europe/Berlin", time_zone="America/New_York") == [("2022-07-04 22:00:00", "2022-07-05")]
+    assert dates(warehouse, "2022-07-05", zone="Europe/Berlin", time_zone="America/New_York") == [
+        ("2022-07-04 22:00:00", "2022-07-05")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -135,28 +147,46 @@ def test_rounding_is_told_and_the_sums_agree(warehouse: Warehouse) -> None:
     amounts(warehouse, "1.00005", "2.5")
     report = warehouse.load()
     assert any("more than four decimals (1) are rounded" in note for note in report.sources["sales"].notes)
-    assert warehouse.rows("select amount_read::text, amount_mapped::text from mapped.source_totals") == [("3.5001", "3.5001")]
+    assert warehouse.rows("select amount_read::text, amount_mapped::text from mapped.source_totals") == [
+        ("3.5001", "3.5001")
+    ]
 
 
 def test_percent_is_a_share_in_discounts_only(warehouse: Warehouse) -> None:
-    warehouse.write("order,date,customer,amount,off\n1,2022-01-05,a,5.5,20%\n2,2022-01-05,a,5.5,12.5 %\n3,2022-01-05,a,5.5,0.1\n")
+    warehouse.write(
+        "order,date,customer,amount,off\n1,2022-01-05,a,5.5,20%\n2,2022-01-05,a,5.5,12.5 %\n3,2022-01-05,a,5.5,0.1\n"
+    )
     warehouse.load(columns={**COLUMNS, "discount": "off"})
     assert warehouse.mapped("discount::text") == [("0.2000",), ("0.1250",), ("0.1000",)]
 
 
 @pytest.mark.parametrize(
     ("discount_off", "off", "expected"),
-    [(None, "0.1", "21.0000"), ("fraction", "0.1", "18.9000"), ("percent", "10", "18.9000"), ("amount", "1.5", "19.5000")],
+    [
+        (None, "0.1", "21.0000"),
+        ("fraction", "0.1", "18.9000"),
+        ("percent", "10", "18.9000"),
+        ("amount", "1.5", "19.5000"),
+    ],
 )
-def test_amounts_from_quantity_and_unit_price(warehouse: Warehouse, discount_off: str | None, off: str, expected: str) -> None:
+def test_amounts_from_quantity_and_unit_price(
+    warehouse: Warehouse, discount_off: str | None, off: str, expected: str
+) -> None:
     warehouse.write(f"order,date,customer,q,p,off\n1,2022-01-05,a,6,3.50,{off}\n")
-    columns = {**{k: v for k, v in COLUMNS.items() if k != "amount"}, "quantity": "q", "unit_price": "p", "discount": "off"}
+    columns = {
+        **{k: v for k, v in COLUMNS.items() if k != "amount"},
+        "quantity": "q",
+        "unit_price": "p",
+        "discount": "off",
+    }
     warehouse.load(columns=columns, **({"discount_off": discount_off} if discount_off else {}))
     assert warehouse.mapped("amount::text") == [(expected,)]
 
 
 def test_only_a_missing_amount_is_computed(warehouse: Warehouse) -> None:
-    warehouse.write("order,date,customer,amount,q,p\n1,2022-01-05,a,5.5,6,3.50\n2,2022-01-05,a,,6,3.50\n3,2022-01-05,a,x,6,3.50\n4,2022-01-05,a,,6,\n")
+    warehouse.write(
+        "order,date,customer,amount,q,p\n1,2022-01-05,a,5.5,6,3.50\n2,2022-01-05,a,,6,3.50\n3,2022-01-05,a,x,6,3.50\n4,2022-01-05,a,,6,\n"
+    )
     warehouse.load(columns={**COLUMNS, "quantity": "q", "unit_price": "p"})
     assert warehouse.mapped("amount::text") == [("5.5000",), ("21.0000",)]
     assert warehouse.refused() == [(3, "bad_number"), (4, "missing_amount")]
@@ -179,13 +209,18 @@ def test_kinds_by_rules_then_by_signs(warehouse: Warehouse) -> None:
 
 
 def test_kinds_by_equality_and_bound(warehouse: Warehouse) -> None:
-    warehouse.write("order,date,customer,amount,q,type\n1,2022-01-05,a,5.5,-1,x\n2,2022-01-05,a,5.5,1,R\n3,2022-01-05,a,5.5,1,x\n")
+    warehouse.write(
+        "order,date,customer,amount,q,type\n1,2022-01-05,a,5.5,-1,x\n2,2022-01-05,a,5.5,1,R\n3,2022-01-05,a,5.5,1,x\n"
+    )
     warehouse.load(kinds={"refund": {"column": "type", "equals": "R"}, "return": {"column": "q", "below": 0}})
     assert [k for (k,) in warehouse.mapped("kind")] == ["return", "refund", "sale"]
 
 
 def test_kinds_from_a_column(warehouse: Warehouse) -> None:
-    warehouse.write("order,date,customer,amount,kind\n1,2022-01-05,a,5.5,Credit Note\n2,2022-01-05,a,-5.5,\n3,2022-01-05,a,5.5,gift\n")
+    warehouse.write(
+        "order,date,customer,amount,kind\n1,2022-01-05,a,5.5,Credit "
+        "Note\n2,2022-01-05,a,-5.5,\n3,2022-01-05,a,5.5,gift\n"
+    )
     warehouse.load(columns={**COLUMNS, "kind": "kind"})
     assert [k for (k,) in warehouse.mapped("kind")] == ["credit_note", "return"]
     assert warehouse.refused() == [(3, "bad_kind")]
@@ -198,7 +233,9 @@ def test_a_loss_is_a_sale(warehouse: Warehouse) -> None:
 
 
 def test_ids_that_went_through_floats(warehouse: Warehouse) -> None:
-    warehouse.write("order,date,customer,amount\n1.0,2022-01-05,17850.0,5.5\n2.0,2022-01-05,,5.5\n3.5,2022-01-05,13047.0,5.5\n")
+    warehouse.write(
+        "order,date,customer,amount\n1.0,2022-01-05,17850.0,5.5\n2.0,2022-01-05,,5.5\n3.5,2022-01-05,13047.0,5.5\n"
+    )
     warehouse.load()
     assert warehouse.mapped("order_id, customer_id") == [("1.0", "17850"), ("3.5", "13047")]
 
@@ -210,14 +247,18 @@ def test_the_name_is_the_key_where_there_is_none(warehouse: Warehouse) -> None:
 
 
 def test_currencies_of_lines(warehouse: Warehouse) -> None:
-    warehouse.write("order,date,customer,amount,cur\n1,2022-01-05,a,5.5,eur\n2,2022-01-05,a,5.5,\n3,2022-01-05,a,5.5,euros\n")
+    warehouse.write(
+        "order,date,customer,amount,cur\n1,2022-01-05,a,5.5,eur\n2,2022-01-05,a,5.5,\n3,2022-01-05,a,5.5,euros\n"
+    )
     warehouse.load(columns={**COLUMNS, "currency": "cur"})
     assert warehouse.mapped("currency") == [("EUR",), ("USD",)]
     assert warehouse.refused() == [(3, "bad_currency")]
 
 
 def test_words_for_nothing(warehouse: Warehouse) -> None:
-    warehouse.write("order,date,customer,amount\n1,2022-01-05,NULL,5.5\n2,2022-01-05,Null,5.5\n3,2022-01-05,-,5.5\n")
+    warehouse.write(
+        "order,date,customer,amount\n1,2022-01-05,NULL,5.5\n2,2022-01-05,Null,5.5\n3,2022-01-05,-,5.5\n"
+    )
     warehouse.load()
     assert warehouse.refused() == [(1, "missing_customer")]
     warehouse.load(missing=["-"])

@@ -11,8 +11,16 @@ import zstandard
 
 from tests.support.sources import Warehouse
 
-ROWS = [("1", "2022-01-05", "Zoë, Ann", "5.50"), ("2", "2022-01-06", 'Bob "B"', "-6.25"), ("3", "2022-01-07", "c;|d", "1000")]
-EXPECTED = [("1", "2022-01-05", "Zoë, Ann", "5.5000"), ("2", "2022-01-06", 'Bob "B"', "-6.2500"), ("3", "2022-01-07", "c;|d", "1000.0000")]
+ROWS = [
+    ("1", "2022-01-05", "Zoë, Ann", "5.50"),
+    ("2", "2022-01-06", 'Bob "B"', "-6.25"),
+    ("3", "2022-01-07", "c;|d", "1000"),
+]
+EXPECTED = [
+    ("1", "2022-01-05", "Zoë, Ann", "5.5000"),
+    ("2", "2022-01-06", 'Bob "B"', "-6.2500"),
+    ("3", "2022-01-07", "c;|d", "1000.0000"),
+]
 
 
 @pytest.fixture
@@ -22,7 +30,10 @@ def warehouse(tmp_path: Path) -> Warehouse:
 
 def delimited(delimiter: str = ",", end: str = "\n", quote: str = '"') -> str:
     rows = [("order", "date", "customer", "amount"), *ROWS]
-    return end.join(delimiter.join(quote + c.replace(quote, quote * 2) + quote for c in row) for row in rows) + end
+    return (
+        end.join(delimiter.join(quote + c.replace(quote, quote * 2) + quote for c in row) for row in rows)
+        + end
+    )
 
 
 def check(warehouse: Warehouse, path: str, **settings: str) -> None:
@@ -54,7 +65,9 @@ def test_leading_blank_lines(warehouse: Warehouse) -> None:
     check(warehouse, "sales.csv")
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "latin-1", "cp1252"])
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "latin-1", "cp1252"]
+)
 def test_encodings_are_found_out(warehouse: Warehouse, encoding: str) -> None:
     warehouse.write(delimited(), encoding=encoding)
     check(warehouse, "sales.csv")
@@ -91,18 +104,30 @@ def test_tsv_by_its_name(warehouse: Warehouse) -> None:
 
 
 def test_columns_apart_by_spaces(warehouse: Warehouse) -> None:
-    warehouse.write(" order  date       customer   amount\n 1      20220105   a       5.50\n 2      20220106   b      16.25\n", "sales.txt")
+    warehouse.write(
+        " order  date       customer   amount\n 1      20220105   a       5.50\n 2      20220106   b      16.25\n",
+        "sales.txt",
+    )
     warehouse.load("sales.txt")
-    assert warehouse.mapped("order_date::text, customer_id, amount::text") == [("2022-01-05", "a", "5.5000"), ("2022-01-06", "b", "16.2500")]
+    assert warehouse.mapped("order_date::text, customer_id, amount::text") == [
+        ("2022-01-05", "a", "5.5000"),
+        ("2022-01-06", "b", "16.2500"),
+    ]
 
 
 def objects() -> list[dict[str, object]]:
-    return [{"order": int(o), "date": d, "customer": c, "amount": float(a), "extra": None} for o, d, c, a in ROWS]
+    return [
+        {"order": int(o), "date": d, "customer": c, "amount": float(a), "extra": None} for o, d, c, a in ROWS
+    ]
 
 
 def test_json_lines(warehouse: Warehouse) -> None:
     text = "\n".join(json.dumps(o) for o in objects()) + "\n\n"
-    for name, data in {"sales.jsonl": text.encode(), "sales.ndjson": text.encode("utf-16"), "sales.jsonl.gz": gzip.compress(text.encode())}.items():
+    for name, data in {
+        "sales.jsonl": text.encode(),
+        "sales.ndjson": text.encode("utf-16"),
+        "sales.jsonl.gz": gzip.compress(text.encode()),
+    }.items():
         warehouse.write(data, name)
         check(warehouse, name)
 
@@ -115,27 +140,43 @@ def test_json_array(warehouse: Warehouse) -> None:
 def test_json_numbers_keep_their_digits_and_are_never_ambiguous(warehouse: Warehouse) -> None:
     warehouse.write(
         '{"order": 1, "date": "2022-01-05", "customer": "a", "amount": 1.234}\n'
-        '{"order": 12345678901234567890, "date": "2022-01-05", "customer": "b", "amount": 12345678901234.5678, "more": [1, {"a": null}]}\n',
+        '{"order": 12345678901234567890, "date": "2022-01-05", "customer": "b", "amount": '
+        '12345678901234.5678, "more": [1, {"a": null}]}\n',
         "sales.jsonl",
     )
     warehouse.load("sales.jsonl")
-    assert warehouse.mapped("order_id, amount::text") == [("1", "1.2340"), ("12345678901234567890", "12345678901234.5678")]
+    assert warehouse.mapped("order_id, amount::text") == [
+        ("1", "1.2340"),
+        ("12345678901234567890", "12345678901234.5678"),
+    ]
     assert warehouse.rows("select more from raw.sales order by _line") == [(None,), ('["1", {"a": null}]',)]
 
 
 def test_parquet_keeps_its_types(warehouse: Warehouse) -> None:
-    values = ", ".join(f"({o}, date '{d}', {c!r}, {a}::double)" for o, d, c, a in [(o, d, c.replace("'", ""), a) for o, d, c, a in ROWS])
-    warehouse.con.execute(f"copy (select * from (values {values}) as t(\"order\", date, customer, amount)) to '{warehouse.folder}/sales.parquet'")
+    values = ", ".join(
+        f"({o}, date '{d}', {c!r}, {a}::double)"
+        for o, d, c, a in [(o, d, c.replace("'", ""), a) for o, d, c, a in ROWS]
+    )
+    warehouse.con.execute(
+        f'copy (select * from (values {values}) as t("order", date, customer, amount)) to '
+        f"'{warehouse.folder}/sales.parquet'"
+    )
     check(warehouse, "sales.parquet")
-    types = dict(warehouse.rows("select column_name, data_type from information_schema.columns where table_name = 'sales'"))
+    types = dict(
+        warehouse.rows(
+            "select column_name, data_type from information_schema.columns where table_name = 'sales'"
+        )
+    )
     assert (types["date"], types["amount"], types["order"]) == ("DATE", "DOUBLE", "INTEGER")
 
 
 def test_parquet_beside_csv(warehouse: Warehouse) -> None:
-    warehouse.con.execute(f"create table t as select 1 as \"order\", date '2022-01-05' as date, 'a' as customer, 1.234::double as amount")
+    warehouse.con.execute(
+        "create table t as select 1 as \"order\", date '2022-01-05' as date, 'a' as customer, 1.234::double as amount"
+    )
     (warehouse.folder / "in").mkdir()
     warehouse.con.execute(f"copy t to '{warehouse.folder}/in/b.parquet'")
-    warehouse.write("order,date,customer,amount\n2,13/01/2022,b,\"1,5\"\n", "in/a.csv")
+    warehouse.write('order,date,customer,amount\n2,13/01/2022,b,"1,5"\n', "in/a.csv")
     warehouse.load("in")
     assert warehouse.rows("select customer_id, amount::text, order_date::text from mapped.order_lines order by 1") == [
         ("a", "1.2340", "2022-01-05"), ("b", "1.5000", "2022-01-13"),
@@ -145,7 +186,8 @@ def test_parquet_beside_csv(warehouse: Warehouse) -> None:
 def test_doubles_become_decimals_half_away_from_zero_by_their_shortest_text(warehouse: Warehouse) -> None:
     warehouse.con.execute(
         "copy (select i as \"order\", date '2022-01-05' as date, 'a' as customer, a as amount from "
-        "(values (1, 1.00005::double), (2, -1.00005::double), (3, 0.1::double + 0.2::double), (4, 1e-7::double)) as t(i, a)) "
+        "(values (1, 1.00005::double), (2, -1.00005::double), (3, 0.1::double + 0.2::double), (4, "
+        "1e-7::double)) as t(i, a)) "
         f"to '{warehouse.folder}/sales.parquet'"
     )
     warehouse.load("sales.parquet")
@@ -163,10 +205,16 @@ def test_workbook(warehouse: Warehouse) -> None:
     sheet.append([])
     sheet.append(["order", "date", "customer", "amount", "when"])
     for o, d, c, a in ROWS:
-        sheet.append([int(o), dt.date.fromisoformat(d), c, float(a), dt.datetime.fromisoformat(d + "T12:30:00")])
+        sheet.append(
+            [int(o), dt.date.fromisoformat(d), c, float(a), dt.datetime.fromisoformat(d + "T12:30:00")]
+        )
     book.save(warehouse.folder / "sales.xlsx")
     check(warehouse, "sales.xlsx")
-    assert warehouse.rows('select "when", date, amount from raw.sales order by _line')[0] == ("2022-01-05 12:30:00", "2022-01-05", "5.5")
+    assert warehouse.rows('select "when", date, amount from raw.sales order by _line')[0] == (
+        "2022-01-05 12:30:00",
+        "2022-01-05",
+        "5.5",
+    )
 
 
 def test_typed_numbers_of_a_workbook_are_never_ambiguous(warehouse: Warehouse) -> None:

@@ -54,7 +54,7 @@ def test_what_is_written_loads_again(saas_sales: Path) -> None:
     assert files_source("sales", settings["sources"]["sales"]).columns["margin"] == "Profit"
     assert settings["lrfm"] == {"monetary": "margin", "bins": 4, "ties": "share"}
     assert 'line_id = "Row ID"                          # unique in every row' in text
-    assert 'date_format = "%m/%d/%Y"                    # because of \'1/13/2021\'' in text
+    assert "date_format = \"%m/%d/%Y\"                    # because of '1/13/2021'" in text
 
 
 def test_online_retail(data_dir: Path) -> None:
@@ -71,7 +71,12 @@ def test_online_retail(data_dir: Path) -> None:
 
 def test_complete_journey(data_dir: Path) -> None:
     proposal = look(data_dir / "complete_journey" / "transactions_w01_08.parquet")
-    expected = {"ordered_at": "transaction_timestamp", "customer_id": "household_id", "order_id": "basket_id", "amount": "sales_value"}
+    expected = {
+        "ordered_at": "transaction_timestamp",
+        "customer_id": "household_id",
+        "order_id": "basket_id",
+        "amount": "sales_value",
+    }
     assert expected.items() <= proposal.columns.items()
 
 
@@ -172,5 +177,8 @@ def test_columns_that_cannot_be_guessed_name_the_option(tmp_path: Path) -> None:
 
 
 def test_a_guess_that_is_not_needed_does_not_stop_the_scores(tmp_path: Path) -> None:
-    path = written(tmp_path, "order,date,customer,amount,quantity,discount\n1,2022-01-05,a,5.5,1.234,1.234\n2,2022-01-05,b,5.5,2.345,1.234\n")
+    path = written(
+        tmp_path,
+        "order,date,customer,amount,quantity,discount\n1,2022-01-05,a,5.5,1.234,1.234\n2,2022-01-05,b,5.5,2.345,1.234\n",
+    )
     assert {"quantity", "discount"}.isdisjoint(source(path).source.columns)

@@ -23,7 +23,14 @@ def warehouse(tmp_path: Path) -> Warehouse:
 
 
 def everything(warehouse: Warehouse) -> list[list[tuple[object, ...]]]:
-    tables = ["raw.files", "raw.columns", "raw.quarantine", "raw.sales", "mapped.order_lines", "mapped.source_totals"]
+    tables = [
+        "raw.files",
+        "raw.columns",
+        "raw.quarantine",
+        "raw.sales",
+        "mapped.order_lines",
+        "mapped.source_totals",
+    ]
     return [sorted(warehouse.rows(f"from {table}"), key=repr) for table in tables]
 
 
@@ -46,7 +53,10 @@ def test_a_corrected_file_replaces_its_rows(warehouse: Warehouse) -> None:
     report = warehouse.load()
     assert report.sources["sales"].files_replaced == ["sales.csv"]
     assert warehouse.mapped("customer_id, amount::text") == [("a", "7.5000")]
-    assert warehouse.rows("select status, rows_read from raw.files order by status") == [("loaded", 1), ("replaced", 2)]
+    assert warehouse.rows("select status, rows_read from raw.files order by status") == [
+        ("loaded", 1),
+        ("replaced", 2),
+    ]
     assert warehouse.rows("select count(*) from raw.sales") == [(1,)]
 
 
@@ -64,7 +74,9 @@ def test_a_copy_is_not_counted_twice(warehouse: Warehouse) -> None:
     report = warehouse.load("in").sources["sales"]
     assert (report.rows_read, report.rows_mapped) == (2, 2)
     assert report.files_same_content == {"in/b.csv": "in/a.csv"}
-    assert "in/b.csv has the same content as in/a.csv and is not counted again" in " ".join(report.sentences())
+    assert "in/b.csv has the same content as in/a.csv and is not counted again" in " ".join(
+        report.sentences()
+    )
     again = warehouse.load("in").sources["sales"]
     assert again.files_same_content == {"in/b.csv": "in/a.csv"}
     assert again.rows_read == 2
@@ -187,7 +199,9 @@ def test_the_caller_may_own_the_transaction(warehouse: Warehouse) -> None:
         own_transaction=False,
     )
     warehouse.con.execute("rollback")
-    assert warehouse.rows("select count(*) from information_schema.tables where table_schema = 'mapped'") == [(0,)]
+    assert warehouse.rows("select count(*) from information_schema.tables where table_schema = 'mapped'") == [
+        (0,)
+    ]
 
 
 def test_raw_keeps_what_came(warehouse: Warehouse) -> None:
@@ -202,7 +216,10 @@ def test_files_of_a_folder_may_have_other_columns_besides(warehouse: Warehouse) 
     warehouse.write("order,date,customer,amount,old\n1,2022-01-05,a,5.50,x\n", "in/a.csv")
     warehouse.write("new,amount,customer,date,order\ny,6.25,b,2022-01-06,2\n", "in/b.csv")
     warehouse.load("in")
-    assert warehouse.rows('select customer, old, new from raw.sales order by customer') == [("a", "x", None), ("b", None, "y")]
+    assert warehouse.rows("select customer, old, new from raw.sales order by customer") == [
+        ("a", "x", None),
+        ("b", None, "y"),
+    ]
     assert len(warehouse.mapped("line")) == 2
 
 
@@ -223,9 +240,14 @@ def test_progress_tells_of_files(warehouse: Warehouse) -> None:
             told.append(f"{says} {detail}")
 
     load(
-        warehouse.con, {"sales": files_source("sales", {"path": "sales.csv", "columns": COLUMNS})}, base=warehouse.folder,
-        project_currency="USD", time_zone="UTC", run_id="r", progress=Listening(),
-    )  # fmt: skip
+        warehouse.con,
+        {"sales": files_source("sales", {"path": "sales.csv", "columns": COLUMNS})},
+        base=warehouse.folder,
+        project_currency="USD",
+        time_zone="UTC",
+        run_id="r",
+        progress=Listening(),
+    )
     assert "Read sales.csv 2 rows" in told
 
 
@@ -240,7 +262,10 @@ def test_customer_attributes_keep_their_history(warehouse: Warehouse) -> None:
         "order,date,customer,amount,segment\n1,2022-01-05,a,5.5,small\n2,2022-03-01,a,5.5,large\n3,2022-02-01,a,5.5,small\n4,2022-02-01,b,5.5,\n"
     )
     warehouse.load(attributes={"segment": "segment"})
-    assert warehouse.rows("select customer_id, value, first_seen::text, last_seen::text, line_count from mapped.customer_attributes order by value") == [
+    assert warehouse.rows(
+        "select customer_id, value, first_seen::text, last_seen::text, line_count from "
+        "mapped.customer_attributes order by value"
+    ) == [
         ("a", "large", "2022-03-01", "2022-03-01", 1),
         ("a", "small", "2022-01-05", "2022-02-01", 2),
     ]
@@ -248,23 +273,43 @@ def test_customer_attributes_keep_their_history(warehouse: Warehouse) -> None:
 
 def test_sources_of_customers_costs_and_rates(warehouse: Warehouse) -> None:
     warehouse.write("id,name,city\n1,Ann,Rome\n,Bob,Oslo\n", "customers.csv")
-    warehouse.write("sku,cost,from\nA,1.123456789,2022-01-01\nB,-3.5,2022-01-01\nC,,2022-01-01\n", "costs.csv")
+    warehouse.write(
+        "sku,cost,from\nA,1.123456789,2022-01-01\nB,-3.5,2022-01-01\nC,,2022-01-01\n", "costs.csv"
+    )
     warehouse.write("day,from,to,rate\n2022-01-01,eur,USD,1.13\n2022-01-02,EUR,USD,0\n", "rates.csv")
-    warehouse.load_all({
-        "people": {"path": "customers.csv", "provides": "customers", "columns": {"customer_id": "id", "customer_name": "name"}, "attributes": {"city": "city"}},
-        "costs": {"path": "costs.csv", "provides": "costs", "columns": {"product_id": "sku", "unit_cost": "cost", "valid_from": "from"}},
-        "fx": {"path": "rates.csv", "provides": "rates", "columns": {"rate_date": "day", "from_currency": "from", "to_currency": "to", "rate": "rate"}},
-    })  # fmt: skip
+    warehouse.load_all(
+        {
+            "people": {
+                "path": "customers.csv",
+                "provides": "customers",
+                "columns": {"customer_id": "id", "customer_name": "name"},
+                "attributes": {"city": "city"},
+            },
+            "costs": {
+                "path": "costs.csv",
+                "provides": "costs",
+                "columns": {"product_id": "sku", "unit_cost": "cost", "valid_from": "from"},
+            },
+            "fx": {
+                "path": "rates.csv",
+                "provides": "rates",
+                "columns": {"rate_date": "day", "from_currency": "from", "to_currency": "to", "rate": "rate"},
+            },
+        }
+    )
     assert warehouse.rows("select customer_id, customer_name from mapped.customers") == [("1", "Ann")]
-    assert warehouse.rows("select attribute, value, first_seen from mapped.customer_attributes") == [("city", "Rome", None)]
-    assert warehouse.rows("select product_id, unit_cost::text, currency, valid_from::text from mapped.costs") == [
-        ("A", "1.1234567890", "USD", "2022-01-01")
+    assert warehouse.rows("select attribute, value, first_seen from mapped.customer_attributes") == [
+        ("city", "Rome", None)
     ]
+    assert warehouse.rows(
+        "select product_id, unit_cost::text, currency, valid_from::text from mapped.costs"
+    ) == [("A", "1.1234567890", "USD", "2022-01-01")]
     assert warehouse.rows("select from_currency, rate::text from mapped.rates") == [("EUR", "1.1300000000")]
     assert warehouse.rows("select source, reason from raw.quarantine order by source, line") == [
         ("costs", "bad_unit_cost"), ("costs", "missing_unit_cost"), ("fx", "bad_rate"), ("people", "missing_customer"),
     ]  # fmt: skip
-    assert warehouse.rows("select source, rows_read, rows_mapped, rows_quarantined from mapped.source_totals order by source") == [
+    assert warehouse.rows("select source, rows_read, rows_mapped, rows_quarantined from "
+                          "mapped.source_totals order by source") == [
         ("costs", 3, 1, 2), ("fx", 2, 1, 1), ("people", 2, 1, 1),
     ]  # fmt: skip
 

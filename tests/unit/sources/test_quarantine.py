@@ -49,8 +49,11 @@ def replay(warehouse: Warehouse, path: Path, settings: dict[str, Any] = SETTINGS
 def test_groups(warehouse: Warehouse) -> None:
     found = [(g.reason, g.column, g.rows, g.example_line) for g in quarantine.groups(warehouse.con)]
     assert found == [
-        ("bad_date", "date", 1, 3), ("bad_number", "amount", 1, 5), ("missing_customer", "customer", 1, 2), ("wrong_width", None, 1, 4),
-    ]  # fmt: skip
+        ("bad_date", "date", 1, 3),
+        ("bad_number", "amount", 1, 5),
+        ("missing_customer", "customer", 1, 2),
+        ("wrong_width", None, 1, 4),
+    ]
 
 
 def test_refused_rows(warehouse: Warehouse) -> None:
@@ -71,7 +74,10 @@ def test_mended_rows_leave_quarantine(warehouse: Warehouse) -> None:
     assert warehouse.mapped("line, customer_id, amount::text") == [
         (1, "a", "5.5000"), (2, "b", "6.2500"), (3, "c", "7.7500"), (4, "d", "8.5000"),
     ]  # fmt: skip
-    totals = warehouse.rows("select rows_read, rows_mapped, rows_quarantined, amount_read::text, amount_mapped::text from mapped.source_totals")
+    totals = warehouse.rows(
+        "select rows_read, rows_mapped, rows_quarantined, amount_read::text, amount_mapped::text from "
+        "mapped.source_totals"
+    )
     assert totals == [(5, 4, 1, "28.0000", "28.0000")]
 
 
@@ -133,7 +139,9 @@ def test_a_replay_that_fails_changes_nothing(warehouse: Warehouse) -> None:
 
 def test_a_file_that_is_no_export(warehouse: Warehouse) -> None:
     path = warehouse.write("order,date\n1,2\n", "other.csv")
-    with pytest.raises(InputError, match="lacks customer, amount, _file_id, _line, so it is no export of source 'sales'"):
+    with pytest.raises(
+        InputError, match="lacks customer, amount, _file_id, _line, so it is no export of source 'sales'"
+    ):
         replay(warehouse, path)
 
 
