@@ -21,6 +21,7 @@ from babel.numbers import (
 
 DEFAULT_LOCALE = "en_US"
 NOTHING = "–"
+WRITTEN = 8192
 Number = int | float | Decimal
 
 
@@ -38,14 +39,11 @@ class Formats:
 
     def number(self, value: Number | None, digits: int = 0) -> str:
         """A count or a measure, with `digits` decimals."""
-        if value is None:
-            return NOTHING
-        pattern = "#,##0" + ("." + "0" * digits if digits else "")
-        return format_decimal(value, format=pattern, locale=self.locale)
+        return NOTHING if value is None else _number(self.locale, value, digits)
 
     def about(self, value: Number) -> str:
         """A factor with one decimal where it has one: 3, 2.7."""
-        return format_decimal(value, format="#,##0.#", locale=self.locale)
+        return format_decimal(value, format="#,##0.#", locale=_locale(self.locale))
 
     def short_number(self, value: Number | None) -> str:
         """A count that fits on a tile: 99, 12.3K, 1M."""
@@ -53,20 +51,15 @@ class Formats:
             return NOTHING
         if -10_000 < value < 10_000:
             return self.number(value)
-        return format_compact_decimal(value, locale=self.locale, fraction_digits=1)
+        return format_compact_decimal(value, locale=_locale(self.locale), fraction_digits=1)
 
     def money(self, value: Number | None) -> str:
         """Money to the cent (or what the currency has)."""
-        return NOTHING if value is None else format_currency(value, self.currency, locale=self.locale)
+        return NOTHING if value is None else _money(self.locale, self.currency, value)
 
     def whole_money(self, value: Number | None) -> str:
         """Money without its cents, for tables."""
-        if value is None:
-            return NOTHING
-        pattern = _whole(self.locale)
-        return format_currency(
-            value, self.currency, locale=self.locale, format=pattern, currency_digits=False
-        )
+        return NOTHING if value is None else _whole_money(self.locale, self.currency, value)
 
     def short_money(self, value: Number | None) -> str:
         """Money that fits on a tile or a bar: $286.4K."""
@@ -74,7 +67,7 @@ class Formats:
             return NOTHING
         if -1000 < value < 1000:
             return self.whole_money(value)
-        return format_compact_currency(value, self.currency, locale=self.locale, fraction_digits=1)
+        return _short_money(self.locale, self.currency, value)
 
     def exact(self, value: Number | None) -> str:
         """Money to the last digit that is stored, for titles."""
@@ -85,31 +78,71 @@ class Formats:
 
     def percent(self, share: Number | None, digits: int = 0) -> str:
         """A share: 0.26 is 26%."""
-        if share is None:
-            return NOTHING
-        pattern = "#,##0" + ("." + "0" * digits if digits else "") + "%"
-        own = Locale.parse(self.locale).percent_formats[None].pattern
-        return format_percent(share, format=own.replace("#,##0", pattern[:-1]), locale=self.locale)
+        return NOTHING if share is None else _percent(self.locale, share, digits)
 
     def date(self, value: dt.date | None) -> str:
         """A day: Dec 31, 2023."""
-        return NOTHING if value is None else format_date(value, format="medium", locale=self.locale)
+        return NOTHING if value is None else _date(self.locale, value, "medium")
 
     def month(self, value: dt.date) -> str:
         """A month: Dec 2023."""
-        return format_date(value, format="MMM y", locale=self.locale)
+        return _date(self.locale, value, "MMM y")
 
     def moment(self, value: dt.datetime | None) -> str:
         """An instant, in UTC."""
         return (
-            NOTHING if value is None else format_datetime(value, format="medium", locale=self.locale) + " UTC"
+            NOTHING
+            if value is None
+            else format_datetime(value, format="medium", locale=_locale(self.locale)) + " UTC"
         )
 
 
+# A page writes hundreds of numbers, and a snapshot's numbers come again and again: they are written once.
+
+
 @lru_cache(maxsize=64)
-def _whole(locale: str) -> str:
+def _locale(name: str) -> Locale:
+    return Locale.parse(name)
+
+
+@lru_cache(maxsize=WRITTEN)
+def _number(locale: str, value: Number, digits: int) -> str:
+    pattern = "#,##0" + ("." + "0" * digits if digits else "")
+    return format_decimal(value, format=pattern, locale=_locale(locale))
+
+
+@lru_cache(maxsize=WRITTEN)
+def _money(locale: str, currency: str, value: Number) -> str:
+    return format_currency(value, currency, locale=_locale(locale))
+
+
+@lru_cache(maxsize=WRITTEN)
+def _whole_money(locale: str, currency: str, value: Number) -> str:
+    pattern = _whole_pattern(locale)
+    return format_currency(value, currency, locale=_locale(locale), format=pattern, currency_digits=False)
+
+
+@lru_cache(maxsize=WRITTEN)
+def _short_money(locale: str, currency: str, value: Number) -> str:
+    return format_compact_currency(value, currency, locale=_locale(locale), fraction_digits=1)
+
+
+@lru_cache(maxsize=WRITTEN)
+def _percent(locale: str, share: Number, digits: int) -> str:
+    pattern = "#,##0" + ("." + "0" * digits if digits else "")
+    own = str(_locale(locale).percent_formats[None].pattern)
+    return format_percent(share, format=own.replace("#,##0", pattern), locale=_locale(locale))
+
+
+@lru_cache(maxsize=WRITTEN)
+def _date(locale: str, value: dt.date, pattern: str) -> str:
+    return format_date(value, format=pattern, locale=_locale(locale))
+
+
+@lru_cache(maxsize=64)
+def _whole_pattern(locale: str) -> str:
     """The locale's currency pattern without decimals."""
-    return str(Locale.parse(locale).currency_formats["standard"].pattern).replace(".00", "")
+    return str(_locale(locale).currency_formats["standard"].pattern).replace(".00", "")
 
 
 @lru_cache(maxsize=256)

@@ -117,7 +117,8 @@ def listen(host: str, port: int) -> socket.socket:
         The address cannot be listened on.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    found = socket.socket(family, socket.SOCK_STREAM)
+    # TCP by name: only then does asyncio send small answers at once instead of waiting for the last one's receipt
+    found = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         found.bind((host, port))

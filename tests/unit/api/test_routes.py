@@ -42,7 +42,19 @@ def test_the_top_ten_are_the_published_ones_to_the_last_digit(client: TestClient
 
 
 def test_lrfm_fields_are_those_that_were_promised(client: TestClient) -> None:
-    promised = ["customer", "length_days", "recency_days", "frequency", "monetary", "l_score", "r_score", "f_score", "m_score", "lrfm_score", "customer_value"]
+    promised = [
+        "customer",
+        "length_days",
+        "recency_days",
+        "frequency",
+        "monetary",
+        "l_score",
+        "r_score",
+        "f_score",
+        "m_score",
+        "lrfm_score",
+        "customer_value",
+    ]
     assert set(promised) <= set(answer(client, "/v1/customers?limit=1")[0])
     assert set(promised) - {"customer_value"} <= set(answer(client, "/v1/gems?limit=1")[0])
 

@@ -33,7 +33,7 @@ COLUMNS = (
 )
 SORTS = {
     "customer": SortKey("lower(customer)", "varchar"),
-    "monetary": SortKey("list_position", "bigint", flipped=True),
+    "monetary": SortKey("list_position", "bigint", flipped=True, stored=True),
     "revenue": SortKey("revenue", "decimal(38,4)"),
     "margin": SortKey("margin", "decimal(38,4)"),
     "lrfm_score": SortKey("lrfm_score", "integer"),

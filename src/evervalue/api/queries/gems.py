@@ -34,7 +34,7 @@ COLUMNS = (
     "step_worth",
 )
 SORTS = {
-    "monetary": SortKey("profit_rank", "bigint", flipped=True),
+    "monetary": SortKey("profit_rank", "bigint", flipped=True, stored=True),
     "customer": SortKey("lower(customer)", "varchar"),
     "lrfm_score": SortKey("lrfm_score", "integer"),
     "l_score": SortKey("l_score", "integer"),

@@ -16,7 +16,7 @@ from evervalue.dashboard.listing import View, asked_for
 from evervalue.dashboard.view import formats_of, is_fragment, reader_of, render
 
 TOP = 20
-DRAWN = 1500
+DRAWN = 400
 GRID = "div#grid"
 
 
