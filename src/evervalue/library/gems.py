@@ -269,6 +269,7 @@ def _candidates(con: Connection, asked: dict[str, Any]) -> list[dict[str, Any]]:
     if n:
         raise SettingsError(
             f"{count(n, 'customer')} are in another tier than the bounds {used.high} and {used.mid} give, for example "
-            f"{tier} with a score of {score}. Say what the scores were computed with: high_value_at=, mid_value_at=, bins=."
+            f"{tier} with a score of {score}. Say what the scores were computed with: "
+            "high_value_at=, mid_value_at=, bins=."
         )
     return [{**given, "ties": rule} for rule in ([asked["ties"]] if "ties" in asked else ["first", "share"])]
