@@ -80,7 +80,9 @@ def problem_of(error: Exception, request: Request) -> Problem:
         phrase = HTTPStatus(error.status_code).phrase
         detail = "There is nothing at this address." if error.status_code == 404 else str(error.detail)
         code = phrase.lower().replace(" ", "-")
-        return Problem(error.status_code, code, phrase, detail, headers=dict(error.headers or {}))
+        return Problem(
+            error.status_code, code, phrase.capitalize(), detail, headers=dict(error.headers or {})
+        )
     incident = secrets.token_hex(4)
     log.error("incident %s at %s", incident, request.url.path, exc_info=error)
     where = "The engine could not answer" if isinstance(error, EngineError) else "The server could not answer"

@@ -118,7 +118,9 @@ class ListQuery:
         parameters = self._parameters()
         where = [c.sql for c in self.conditions]
         if cursor is not None and key.stored:
-            where.append(f"{key.expression} {'<' if down != back else '>'} try_cast($cursor_value as {key.type})")
+            where.append(
+                f"{key.expression} {'<' if down != back else '>'} try_cast($cursor_value as {key.type})"
+            )
             parameters["cursor_value"] = cursor.value
         elif cursor is not None:
             where.append(_beyond(key, self.key, down, back, cursor.value is None))
