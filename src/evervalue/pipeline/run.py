@@ -167,7 +167,9 @@ def told_plainly(doing: str) -> Iterator[None]:
     except duckdb.Interrupted:
         raise KeyboardInterrupt from None
     except RuntimeError as error:
-        if "interrupted" in str(error).lower():  # how the engine's client tells of ctrl-C in the middle of a query
+        if (
+            "interrupted" in str(error).lower()
+        ):  # how the engine's client tells of ctrl-C in the middle of a query
             raise KeyboardInterrupt from None
         raise
     except EngineError as error:

@@ -40,8 +40,8 @@ def test_lines_with_one_line_id_are_counted_once_and_conflicting_ones_are_refuse
     ]
     assert published(
         folder,
-        "select rows_read, rows_stored, rows_duplicate, rows_quarantined, amount_read, amount_stored, amount_duplicate, "
-        "amount_quarantined from curated.reconciliation",
+        "select rows_read, rows_stored, rows_duplicate, rows_quarantined, "
+        "amount_read, amount_stored, amount_duplicate, amount_quarantined from curated.reconciliation",
     ) == [(5, 2, 1, 2, Decimal(91), Decimal(40), Decimal(10), Decimal(41))]
 
 
@@ -183,7 +183,8 @@ def test_customers_come_from_every_source_with_their_attributes(tmp_path: Path) 
         LINES.format(more="")
         + '[sources.sales.attributes]\nregion = "region"\n'
         + '[sources.crm]\npath = "crm.csv"\nprovides = "customers"\n'
-        + '[sources.crm.columns]\ncustomer_id = "id"\ncustomer_name = "name"\n[sources.crm.attributes]\nsegment = "segment"\n'
+        + '[sources.crm.columns]\ncustomer_id = "id"\ncustomer_name = "name"\n'
+        + '[sources.crm.attributes]\nsegment = "segment"\n'
     )
     folder = project(tmp_path, {"sales.csv": lines, "crm.csv": crm}, toml)
     run_project(folder)
