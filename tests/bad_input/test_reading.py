@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import os
 from pathlib import Path
@@ -9,7 +10,14 @@ from typing import Any
 
 import pytest
 
-from evervalue.core.errors import AmbiguousInput, EvervalueError, InputError, MissingColumns, SettingsError
+from evervalue.core.errors import (
+    AmbiguousInput,
+    EvervalueError,
+    InputError,
+    MissingColumns,
+    SettingsError,
+    StorageError,
+)
 from evervalue.sources.settings import files_source
 from tests.support.sources import COLUMNS, Warehouse
 
@@ -156,6 +164,21 @@ def test_damaged_workbook(warehouse: Warehouse) -> None:
     warehouse.write(b"PK\x03\x04 and nothing more", "sales.xlsx")
     with pytest.raises(InputError, match="cannot be read as a workbook"):
         warehouse.load("sales.xlsx")
+
+
+def test_full_disk_while_unpacking(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    warehouse.write(gzip.compress(column("5.5").encode()), "sales.csv.gz")
+
+    plain_open = Path.open
+
+    def full(self: Path, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
+        if mode == "wb":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return plain_open(self, mode, *args, **kwargs)
+
+    monkeypatch.setattr(Path, "open", full)
+    with pytest.raises(StorageError, match="The disk is full: sales.csv.gz needs room"):
+        warehouse.load("sales.csv.gz")
 
 
 # Rows that cannot be read

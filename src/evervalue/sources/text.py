@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import errno
 import gzip
 import io
 import re
@@ -15,7 +16,7 @@ from typing import IO
 
 import zstandard
 
-from evervalue.core.errors import InputError
+from evervalue.core.errors import InputError, StorageError
 from evervalue.sources.files import BLOCK, FoundFile
 
 UNDEFINED_IN_CP1252 = frozenset((0x81, 0x8D, 0x8F, 0x90, 0x9D))
@@ -56,6 +57,11 @@ def opened(file: FoundFile) -> Iterator[IO[bytes]]:
             "probably cut off while it was copied; fetch it again. None of its rows was taken."
         ) from None
     except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StorageError(
+                f"The disk is full: {file.shown} needs room for a copy while it is read. Make room, or set "
+                "EVERVALUE_TEMP_DIRECTORY to a larger disk. Nothing was changed."
+            ) from None
         raise InputError(f"{file.shown} cannot be read ({(error.strerror or str(error)).lower()}).") from None
 
 

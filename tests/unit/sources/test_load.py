@@ -231,6 +231,15 @@ def test_folder_and_glob(warehouse: Warehouse, pattern: str) -> None:
     assert warehouse.load(pattern).sources["sales"].rows_mapped == 2
 
 
+def test_lines_are_numbered_in_the_order_of_the_file(warehouse: Warehouse) -> None:
+    warehouse.con.execute("set preserve_insertion_order = false")
+    warehouse.con.execute("set threads = 4")
+    filler = "x" * 90
+    warehouse.write(HEADER + "".join(f"{i},2022-01-05,c{filler},1.5\n" for i in range(1, 200_001)))
+    warehouse.load()
+    assert warehouse.rows('select count(*) from raw.sales where "order" <> _line::text') == [(0,)]
+
+
 def test_progress_tells_of_files(warehouse: Warehouse) -> None:
     warehouse.write(HEADER + ROWS)
     told: list[str] = []
