@@ -8,6 +8,7 @@ import io
 import tempfile
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -34,7 +35,7 @@ def text(rows: list[Row], delimiter: str = ",", date: str = "%Y-%m-%d") -> str:
     return out.getvalue()
 
 
-def loaded(files: dict[str, str], **more: str) -> list[tuple[object, ...]]:
+def loaded(files: dict[str, str], **more: Any) -> list[tuple[Any, ...]]:
     """Mapped rows, whatever file and line they came from, and how many were read and refused."""
     with tempfile.TemporaryDirectory() as folder:
         warehouse = Warehouse(Path(folder))
@@ -48,7 +49,7 @@ def loaded(files: dict[str, str], **more: str) -> list[tuple[object, ...]]:
         return [(report.rows_read, report.rows_quarantined), *mapped]
 
 
-def expected(rows: list[Row]) -> list[tuple[object, ...]]:
+def expected(rows: list[Row]) -> list[tuple[Any, ...]]:
     kept = [
         (o.strip(" ") or None, d, c.strip(" "), a.quantize(Decimal("0.0001")), "return" if a < 0 else "sale")
         for o, d, c, a in rows
@@ -57,7 +58,7 @@ def expected(rows: list[Row]) -> list[tuple[object, ...]]:
     return [(len(rows), len(rows) - len(kept)), *kept]
 
 
-def unordered(found: list[tuple[object, ...]]) -> list[str]:
+def unordered(found: list[tuple[Any, ...]]) -> list[str]:
     return sorted(map(repr, found))
 
 
@@ -120,7 +121,7 @@ def test_the_unit_of_money_scales_every_sum(rows: list[Row]) -> None:
 @given(
     st.lists(
         st.lists(
-            st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0\r\n")),
+            st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\r\n")),
             min_size=2,
             max_size=4,
         ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ def warehouse(tmp_path: Path) -> Warehouse:
     return Warehouse(tmp_path)
 
 
-def dates(warehouse: Warehouse, *cells: str, zone: str = "UTC", **settings: str) -> list[tuple[str, str]]:
+def dates(warehouse: Warehouse, *cells: str, zone: str = "UTC", **settings: Any) -> list[tuple[str, str]]:
     rows = "".join(f'{i},"{c}",c{i},5\n' for i, c in enumerate(cells))
     warehouse.write("order,date,customer,amount\n" + rows)
     warehouse.load_all({"sales": {"path": "sales.csv", "columns": COLUMNS, **settings}}, time_zone=zone)
@@ -22,7 +23,7 @@ def dates(warehouse: Warehouse, *cells: str, zone: str = "UTC", **settings: str)
     return [(at, day) for at, day in warehouse.mapped("ordered_at::text, order_date::text")]
 
 
-def amounts(warehouse: Warehouse, *cells: str, **settings: str) -> list[str]:
+def amounts(warehouse: Warehouse, *cells: str, **settings: Any) -> list[str]:
     rows = "".join(f'{i},2022-01-05,c{i},"{c}"\n' for i, c in enumerate(cells))
     warehouse.write("order,date,customer,amount\n" + rows)
     warehouse.load(**settings)
@@ -179,7 +180,7 @@ def test_amounts_from_quantity_and_unit_price(
         "unit_price": "p",
         "discount": "off",
     }
-    warehouse.load(columns=columns, **({"discount_off": discount_off} if discount_off else {}))
+    warehouse.load(columns=columns, discount_off=discount_off)
     assert warehouse.mapped("amount::text") == [(expected,)]
 
 

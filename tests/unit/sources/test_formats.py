@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import zstandard
@@ -36,7 +37,7 @@ def delimited(delimiter: str = ",", end: str = "\n", quote: str = '"') -> str:
     )
 
 
-def check(warehouse: Warehouse, path: str, **settings: str) -> None:
+def check(warehouse: Warehouse, path: str, **settings: Any) -> None:
     report = warehouse.load(path, **settings).sources["sales"]
     assert report.rows_read == 3
     assert warehouse.mapped("order_id, order_date::text, customer_id, amount::text") == EXPECTED
