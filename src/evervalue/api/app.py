@@ -24,7 +24,11 @@ ErrorAnswer = Callable[[Request, Exception], Response]
 
 
 def create_app(
-    data_dir: Path, settings: ServerSettings | None = None, *, answer: ErrorAnswer = handle
+    data_dir: Path,
+    settings: ServerSettings | None = None,
+    *,
+    answer: ErrorAnswer = handle,
+    warm: Callable[[], None] | None = None,
 ) -> FastAPI:
     """The application for one data directory; it serves whatever is published there, now and later.
 
@@ -36,6 +40,8 @@ def create_app(
         What differs from the defaults.
     answer
         Turns an error into a response; the JSON problem unless pages have a better one.
+    warm
+        What else to do before the first request.
     """
     chosen = settings or ServerSettings()
     reader = SnapshotReader(data_dir, chosen)
@@ -43,7 +49,9 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         with suppress(EvervalueError):  # nothing published yet: the first request after a run opens it
-            await run_in_threadpool(_warm, reader)
+            await run_in_threadpool(_open, reader)
+        if warm is not None:
+            await run_in_threadpool(warm)
         yield
         reader.close()
 
@@ -69,6 +77,6 @@ def create_app(
     return app
 
 
-def _warm(reader: SnapshotReader) -> None:
+def _open(reader: SnapshotReader) -> None:
     with reader.lease():
         pass

@@ -16,7 +16,7 @@ from evervalue.api.settings import ServerSettings
 from evervalue.core.clock import Clock, SystemClock
 from evervalue.dashboard import assets
 from evervalue.dashboard.pages import customers, gems, overview, profile, segments, tables
-from evervalue.dashboard.view import THEMES, render
+from evervalue.dashboard.view import THEMES, render, warm
 
 YEAR_SECONDS = 365 * 24 * 3600
 
@@ -35,7 +35,7 @@ def create_app(
     clock
         Tells how old the snapshot is; the machine's own unless a test gives another.
     """
-    app = create_api(data_dir, settings, answer=handle)
+    app = create_api(data_dir, settings, answer=handle, warm=warm)
     app.state.clock = clock or SystemClock()
     app.router.routes.extend(
         [

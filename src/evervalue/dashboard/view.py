@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from evervalue.api.snapshots import Reading, SnapshotReader
 from evervalue.core.clock import Clock
 from evervalue.dashboard import words
 from evervalue.dashboard.assets import bundle
-from evervalue.dashboard.formats import Formats, locale_of
+from evervalue.dashboard.formats import DEFAULT_LOCALE, Formats, locale_of
 from evervalue.dashboard.links import customer_url, url
 
 HEADERS = {"Cache-Control": "no-store", "Vary": "HX-Request, HX-Target, Accept-Language, Cookie"}
@@ -99,6 +99,16 @@ def render(
         **context,
     )  # fmt: skip
     return HTMLResponse(text, status_code=status, headers={**HEADERS, **(headers or {})})
+
+
+def warm() -> None:
+    """Does what the first reader would wait for: compiles templates, squeezes files, loads a notation."""
+    bundle()
+    for name in _environment().list_templates():
+        _environment().get_template(name)
+    formats = Formats(DEFAULT_LOCALE, "USD")
+    formats.short_money(12_345)
+    formats.month(date(2024, 1, 1))
 
 
 def _stale_days(request: Request, reading: Reading | None) -> int:

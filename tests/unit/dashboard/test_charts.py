@@ -69,7 +69,9 @@ def test_points_are_parted_by_tier_shape_and_colour() -> None:
         ("Mid-Value", "diamond", "@mid"),
         ("Low-Value", "circle", "@low"),
     ]
-    x, y = series[1]["data"][0]["value"]
+    assert series[1]["tips"][0] == ["◆ Valero Energy", "USD 10,308.6297", "Mid-Value, behaviour score 7"]
+    assert series[1]["hrefs"] == ["/customers/Valero%20Energy"]
+    x, y = series[1]["data"][0]
     assert (round(x), y) == (7, 10308.6297)
     zone = series[1]["markArea"]["data"][0]
     assert zone[0]["xAxis"] < 7 < zone[1]["xAxis"]

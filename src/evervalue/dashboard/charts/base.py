@@ -18,12 +18,10 @@ def number(value: Decimal | float | int | None) -> float | None:
 
 
 def frame(**more: Any) -> Option:
-    """An option with our type, no animation beyond what was asked for, and tooltips as plain text."""
+    """An option with our type; what a tooltip says stands with the point (`tip`) or its series (`tips`)."""
     return {
         "textStyle": {"fontFamily": "Inter, system-ui, sans-serif", "fontSize": 12},
-        "animationDuration": 200,
-        "animationDurationUpdate": 200,
-        "tooltip": {"trigger": "item", "formatter": "fmt:tip", "confine": True},
+        "tooltip": {"trigger": "item", "confine": True},
         **more,
     }
 

@@ -55,25 +55,22 @@ def nudge(customer_id: str) -> float:
 
 
 def _series(tier: str, rows: Sequence[Row], formats: Formats) -> dict[str, Any]:
-    points = [
-        {
-            "value": [round(row["behaviour"] + nudge(row["customer_id"]), 3), number(row["monetary"])],
-            "tip": [
-                (f"{GEM_MARK} " if row["is_gem"] else "") + row["customer"],
-                formats.exact(row["monetary"]),
-                f"{tier}, behaviour score {row['behaviour']}",
-            ],
-            "href": customer_url(row["customer_id"]),
-        }
-        for row in rows
-    ]
-    size = {"High-Value": 8, "Mid-Value": 11, "Low-Value": 8}[tier]
+    """Points as bare pairs, which draw twice as fast as objects; what is said of each stands beside them."""
     return {
         "type": "scatter",
         "name": tier,
-        "data": points,
+        "data": [[round(r["behaviour"] + nudge(r["customer_id"]), 3), number(r["monetary"])] for r in rows],
+        "tips": [
+            [
+                (f"{GEM_MARK} " if row["is_gem"] else "") + row["customer"],
+                formats.exact(row["monetary"]),
+                f"{tier}, behaviour score {row['behaviour']}",
+            ]
+            for row in rows
+        ],
+        "hrefs": [customer_url(row["customer_id"]) for row in rows],
         "symbol": TIER_SYMBOL[tier],
-        "symbolSize": size,
+        "symbolSize": {"High-Value": 8, "Mid-Value": 11, "Low-Value": 8}[tier],
         "itemStyle": {"color": TIER_COLOUR[tier], "opacity": 0.9},
         "cursor": "pointer",
     }

@@ -25,7 +25,6 @@ def lorenz(rows: Sequence[Row], word: str, formats: Formats) -> Option:
     return frame(
         tooltip={
             "trigger": "axis",
-            "formatter": "fmt:tip",
             "confine": True,
             "axisPointer": {"lineStyle": {"color": "@border"}},
         },

@@ -27,7 +27,6 @@ def months(rows: Sequence[Row], formats: Formats, *, margin: bool = True) -> Opt
     return frame(
         tooltip={
             "trigger": "axis",
-            "formatter": "fmt:tip",
             "confine": True,
             "axisPointer": {"lineStyle": {"color": "@border"}},
         },

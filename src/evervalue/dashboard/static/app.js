@@ -6,7 +6,6 @@
   const root = document.documentElement;
   const locale = root.dataset.locale || "en-US";
   const currency = root.dataset.currency || "USD";
-  const still = matchMedia("(prefers-reduced-motion: reduce)");
   const charts = new Map();
 
   // ---- numbers on axes, by name ----
@@ -18,28 +17,35 @@
     number: (value) => plain.format(value),
     score: (value) => (value > 2 ? plain.format(value) : ""),
     percent: (value) => percent.format(value),
-    tip: (given) => {
-      const point = Array.isArray(given) ? given[0] : given;
-      const lines = (point && point.data && point.data.tip) || [];
-      if (!lines.length) return "";
-      const box = document.createElement("div");
-      box.className = "tip";
-      lines.forEach((line, i) => {
-        const part = document.createElement(i ? "span" : "b");
-        part.textContent = line;
-        box.append(part);
-      });
-      return box;
-    },
   };
+
+  // what is said of a point: with the point itself, or beside all points of its series
+  const told = (option, point, one, many) =>
+    (point.data && point.data[one]) || (option.series[point.seriesIndex][many] || [])[point.dataIndex];
+
+  function tip(option, given) {
+    const point = Array.isArray(given) ? given[0] : given;
+    const lines = point && point.seriesIndex !== undefined && told(option, point, "tip", "tips");
+    if (!lines) return "";
+    const box = document.createElement("div");
+    box.className = "tip";
+    lines.forEach((line, i) => {
+      const part = document.createElement(i ? "span" : "b");
+      part.textContent = line;
+      box.append(part);
+    });
+    return box;
+  }
+
+  const said = new Set(["tip", "tips", "href", "hrefs"]);
 
   // '@high' is the theme's colour of that name, 'fmt:percent' a formatter; only these two are ever replaced
   function resolved(value, colours, key) {
     if (Array.isArray(value)) return value.map((each) => resolved(each, colours, key));
     if (value && typeof value === "object") {
-      return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, k === "data" && typeof v[0] === "string" ? v : resolved(v, colours, k)]));
+      return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, said.has(k) || (k === "data" && typeof v[0] === "string") ? v : resolved(v, colours, k)]));
     }
-    if (typeof value !== "string" || key === "tip" || key === "href") return value;
+    if (typeof value !== "string") return value;
     if (value.startsWith("@") && /colou?r/i.test(key || "")) return colours.getPropertyValue("--" + value.slice(1)).trim() || value;
     if (value.startsWith("fmt:")) return formatters[value.slice(4)] || value;
     return value;
@@ -50,8 +56,9 @@
     if (!source || !window.echarts) return;
     const colours = getComputedStyle(root);
     const option = resolved(JSON.parse(source.textContent), colours, "");
-    option.animation = !still.matches && !charts.has(box);
+    option.animation = false;
     Object.assign(option.tooltip, {
+      formatter: (given) => tip(option, given),
       backgroundColor: colours.getPropertyValue("--card").trim(),
       borderColor: colours.getPropertyValue("--border").trim(),
       borderWidth: 1,
@@ -63,11 +70,13 @@
     if (!chart) {
       chart = window.echarts.init(box, null, { renderer: "svg" });
       chart.on("click", (event) => {
-        if (event.data && event.data.href) location.assign(event.data.href);
+        const to = told(chart.drawn, event, "href", "hrefs");
+        if (to) location.assign(to);
       });
       charts.set(box, chart);
       sizes.observe(box);
     }
+    chart.drawn = option;
     chart.setOption(option, true);
   }
 
