@@ -19,6 +19,9 @@ from evervalue.sources.text import text_facts, text_lines
 from evervalue.warehouse.duckdb import Connection, quoted
 
 MOST_LINES = 200_000
+"""Lines of a long file that are looked at."""
+KIND_LINES = 20_000
+"""Lines by which a column's kind of content is judged."""
 SOURCE = "guessed"
 
 
@@ -80,7 +83,9 @@ def profile(con: Connection, path: str, base: Path, **reader: str | None) -> Fil
         taken, whole = _beginning(file, settings, Path(temp))
         result = read_file(con, taken, SOURCE, settings, run_id=SOURCE, temp=Path(temp))
     if result.rows_read == 0:
-        raise InputError(f"{file.shown} has a header and no rows. Export it again, or take it out of the path.")
+        raise InputError(
+            f"{file.shown} has a header and no rows. Export it again, or take it out of the path."
+        )
     columns = {c.name: _column(con, c) for c in raw_zone.stored_columns(con, SOURCE).values()}
     return FileProfile(file, len(found), result.rows_read, whole, columns, con, raw_zone.table(SOURCE))
 
@@ -114,18 +119,22 @@ def _column(con: Connection, column: raw_zone.StoredColumn) -> ColumnProfile:
     if filled and temporal:
         dates = 1.0
     elif filled:
-        shapes = number_shapes(con, cells)
-        total = sum(s.cells for s in shapes)
+        first = replace(cells, where=f"_line <= {KIND_LINES}")
+        shapes = number_shapes(con, first)
+        total = max(sum(s.cells for s in shapes), 1)
         for shape in shapes:
             if looks_like_number(shape.shape):
                 numbers += shape.cells / total
                 negative = negative or shape.shape[:1] in "-(" or shape.example.startswith("-")
                 fractional = fractional or "." in shape.shape or "," in shape.shape
-        for shape in date_shapes(con, cells):
+        compact = 0.0
+        for shape in date_shapes(con, first):
             if looks_like_date(shape.shape):
                 dates += shape.cells / total
-        if not dates and numbers == 1:
-            dates = _compact_dates(con, cells)
+            elif shape.shape == "9" * 8:
+                compact += shape.cells / total
+        if compact > 0.9:
+            dates = _compact_dates(con, first)
     typed = column.type != "VARCHAR" or "number" in column.typed_in.values()
     return ColumnProfile(column.name, filled, distinct, numbers, dates, negative, fractional, cells, typed)
 
@@ -133,8 +142,8 @@ def _column(con: Connection, column: raw_zone.StoredColumn) -> ColumnProfile:
 def _compact_dates(con: Connection, cells: Cells) -> float:
     """Share of cells that are days written in eight digits."""
     row = con.execute(
-        "select count(*) filter (length(c) = 8 and try_strptime(c, '%Y%m%d') between date '1950-01-01' and "
-        "date '2100-01-01') "
-        f"/ count(*) from (select {cells.sql} as c from {cells.table}) where c is not null"
+        "select count(*) filter (case when length(c) = 8 then try_strptime(c, '%Y%m%d') end "
+        "between date '1950-01-01' and date '2100-01-01') / count(*) "
+        f"from (select {cells.sql} as c from {cells.table} where {cells.where}) where c is not null"
     ).fetchone()
     return float(row[0] or 0) if row else 0.0
