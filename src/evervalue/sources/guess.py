@@ -100,7 +100,7 @@ class _Guesser:
         self._customer()
         self._order_and_line()
         for name in NUMBERS:
-            self._best(name, lambda c: c.numbers > 0.9 and c.filled > 0)
+            self._best(name, lambda c, name=name: _mostly(c.numbers, c, name))
         for name in ("product_id", "product_name", "category", "currency", "channel", "region", "country"):
             self._best(name, lambda c: c.dates < 0.5 and c.distinct > 0)
         self._money()
@@ -137,7 +137,7 @@ class _Guesser:
 
     def _content(self, name: str, c: ColumnProfile) -> str:
         if name in NUMBERS:
-            words = ["numbers"]
+            words = ["numbers" if c.numbers > 0.999 else f"numbers in {c.numbers:.0%} of the cells"]
             if c.negative:
                 words.append("some negative")
             if c.filled < self.file.rows:
@@ -148,7 +148,7 @@ class _Guesser:
         )
 
     def _date(self) -> None:
-        dated = [c for c in self.columns.values() if c.dates > 0.9]
+        dated = [c for c in self.columns.values() if _mostly(c.dates, c, "ordered_at")]
         ranked = sorted(((fit(c.name, "ordered_at"), c) for c in dated), key=lambda r: (-r[0], r[1].name))
         if not ranked:
             self.out.lacks.append("ordered_at")
@@ -159,6 +159,8 @@ class _Guesser:
             if len(ranked) == 1
             else f"dates, {count(column.distinct, 'distinct day or time', 'distinct days or times')}"
         )
+        if column.dates <= 0.999:
+            says += f", in {column.dates:.0%} of the cells"
         if score < 0.4 and len(ranked) > 1:
             says += "; please check, several columns hold dates"
         self._take("ordered_at", column, says)
@@ -223,19 +225,18 @@ class _Guesser:
     def _order_and_line(self) -> None:
         customer = self.out.guesses.get("customer_id") or self.out.guesses.get("customer_name")
         for _, column in [r for r in self._ranked("order_id") if r[0] >= 0.6 and r[1].filled]:
-            shared = self.file.values_a_key(column.name, customer.column) > 1 if customer else False
+            shared = self.file.shared_keys(column.name, customer.column) if customer else 0
             lines = self.file.rows / max(column.distinct, 1)
-            if shared:
+            if shared > 0.05 * column.distinct:
                 self._take(
-                    "order_id",
-                    column,
-                    "some of its values belong to several customers, so it is left out",
-                    sure=False,
+                    "order_id", column, f"{shared:,} of its values belong to several customers", sure=False
                 )
                 continue
-            says = f"{count(column.distinct, 'distinct value')}, {lines:.1f} lines each" + (
-                ", each of one customer" if customer else ""
-            )
+            says = f"{count(column.distinct, 'distinct value')}, {lines:.1f} lines each"
+            if shared:
+                says += f"; {shared:,} belong to several customers (those rows go to quarantine)"
+            elif customer:
+                says += ", each of one customer"
             self._take("order_id", column, says)
             break
         for score, column in self._ranked("line_id"):
@@ -337,6 +338,11 @@ class _Guesser:
         codes = {m for m in marks if m}
         if len(codes) == 1:
             self.out.currency = codes.pop()
+
+
+def _mostly(share: float, column: ColumnProfile, name: str) -> bool:
+    """Whether enough cells are what the field needs; fewer will do where the name says it, for files have bad rows."""
+    return column.filled > 0 and (share > 0.9 or (share >= 0.5 and fit(column.name, name) >= 0.6))
 
 
 def toml_text(text: str) -> str:

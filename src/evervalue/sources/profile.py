@@ -66,6 +66,14 @@ class FileProfile:
         ).fetchone()
         return int(row[0] or 0) if row else 0
 
+    def shared_keys(self, key: str, column: str) -> int:
+        """How many values of `key` have several values of `column`."""
+        row = self.con.execute(
+            f"select count(*) from (select {quoted(key)} from {self.table} where {quoted(key)} is not null "
+            f"and {quoted(key)}::varchar <> '' group by {quoted(key)} having count(distinct {quoted(column)}) > 1)"
+        ).fetchone()
+        return int(row[0]) if row else 0
+
 
 def profile(con: Connection, path: str, base: Path, **reader: str | None) -> FileProfile:
     """Look at the first file that `path` means, on a connection whose raw zone may be written to.

@@ -119,6 +119,22 @@ def test_names_that_need_escaping(tmp_path: Path) -> None:
     assert settings["project"]["name"] == 'A "name"'
 
 
+def test_a_file_with_bad_rows_is_guessed_by_the_others(tmp_path: Path) -> None:
+    rows = "1,2022-01-05,a,5.5\n2,soon,b,5.5\n3,2022-01-07,c,x\n"
+    proposal = look(written(tmp_path, HEADER + rows))
+    assert {"ordered_at": "date", "amount": "amount"}.items() <= proposal.columns.items()
+    assert proposal.guesses["ordered_at"].says == "the only column of dates, in 67% of the cells"
+    assert proposal.guesses["amount"].says == "numbers in 67% of the cells"
+
+
+def test_orders_of_several_customers_are_left_out_where_they_are_many(tmp_path: Path) -> None:
+    few = "".join(f"{i},2022-01-05,c{i},5.5\n" for i in range(50)) + "7,2022-01-05,other,5.5\n"
+    assert "; 1 belong to several customers" in look(written(tmp_path, HEADER + few)).guesses["order_id"].says
+    many = look(written(tmp_path, HEADER + "1,2022-01-05,a,5.5\n1,2022-01-05,b,5.5\n2,2022-01-05,a,5.5\n"))
+    assert "order_id" not in many.columns
+    assert '# order_id = "order"' in render_toml(many, "x")
+
+
 def test_a_currency_sign_names_the_currency(tmp_path: Path) -> None:
     path = written(tmp_path, HEADER + "1,2022-01-05,a,€5.50\n2,2022-01-06,b,€7.25\n")
     assert tomllib.loads(render_toml(look(path), "x"))["project"]["currency"] == "EUR"
