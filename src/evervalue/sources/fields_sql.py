@@ -160,7 +160,9 @@ class FieldsSql:
             self.numbers.setdefault(found, NumberReading())
             return f"try_cast({quoted(self._column(found))} as {type})"
         if stored in ("DOUBLE", "FLOAT"):
-            self.numbers.setdefault(found, NumberReading())
+            if found not in self.numbers:
+                self.numbers[found] = NumberReading(finer_than_money=self._finer_doubles(found, name))
+                self._note_number(found, name, self.numbers[found])
             return cast_number(f"{quoted(self._column(found))}::varchar", type)
         if found not in self.numbers:
             reading = read_numbers(
@@ -182,6 +184,17 @@ class FieldsSql:
                 f"{NumberReading().value(cell, type)} else {value} end"
             )
         return value
+
+    def _finer_doubles(self, found: str, name: str) -> int:
+        """How many binary numbers of a column of money have more than four decimals."""
+        if name not in ("amount", "margin", "cost"):
+            return 0
+        text = f"{quoted(self._column(found))}::varchar"
+        row = self.con.execute(
+            f"select count(*) from {self.out.table} where length(split_part({text}, '.', 2)) > 4 "
+            f"or contains({text}, 'e-')"
+        ).fetchone()
+        return int(row[0]) if row else 0
 
     def _note_number(self, found: str, name: str, reading: NumberReading) -> None:
         if reading.says:

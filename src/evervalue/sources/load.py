@@ -6,6 +6,7 @@ import hashlib
 import json
 import tempfile
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 
 from evervalue.core.errors import InputError
@@ -60,9 +61,7 @@ def load(
     EvervalueError
         Something cannot be taken; nothing was changed (with False: nothing will be, once the caller rolls back).
     """
-    if own_transaction:
-        con.execute("begin transaction")
-    try:
+    with raw_zone.transaction(con) if own_transaction else nullcontext():
         raw_zone.ensure(con)
         report = LoadReport()
         with tempfile.TemporaryDirectory(prefix="evervalue-", dir=temp_directory) as temp:
@@ -80,12 +79,6 @@ def load(
                     Path(temp),
                 ).bring_up_to_date()
         report.dropped = _drop_others(con, sources)
-        if own_transaction:
-            con.execute("commit")
-    except BaseException:
-        if own_transaction:
-            con.execute("rollback")
-        raise
     return report
 
 

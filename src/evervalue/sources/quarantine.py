@@ -152,8 +152,7 @@ def replay(
         raise InputError(f"There is no source '{source}' in evervalue.toml{did_you_mean(source, sources)}.")
     _there(con)
     rows = _mended(con, path, source)
-    con.execute("begin transaction")
-    try:
+    with raw_zone.transaction(con):
         mend.keep(con, source, rows, path=path.name, run_id=run_id)
         mend.put_in_place(con, source, run_id=run_id)
         raw_zone.run(con, "delete from raw.mappings where source = ?", [source])
@@ -168,10 +167,6 @@ def replay(
             temp_directory=temp_directory,
             own_transaction=False,
         )
-        con.execute("commit")
-    except BaseException:
-        con.execute("rollback")
-        raise
     again: dict[str, int] = {}
     keys = {(row.file_id, row.line) for row in rows}
     for row in refused(con, source):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.resources import files
 
 from evervalue.core.errors import InputError
-from evervalue.warehouse.duckdb import Connection, literal, quoted
+from evervalue.warehouse.duckdb import Connection, EngineError, literal, quoted
 from evervalue.warehouse.head import Head, split
 
 OWN_COLUMNS = ("_file_id", "_line", "_run_id")
@@ -63,6 +64,19 @@ def ensure(con: Connection) -> None:
             for name, column in head.columns.items()
         )
         con.execute(f"create table if not exists {head.table} ({columns})")
+
+
+@contextmanager
+def transaction(con: Connection) -> Iterator[None]:
+    """All or nothing: commits at the end of the block, rolls back on any exception, an interruption too."""
+    con.execute("begin transaction")
+    try:
+        yield
+        con.execute("commit")
+    except BaseException:
+        with suppress(EngineError):  # nothing to roll back where the engine has ended the transaction itself
+            con.execute("rollback")
+        raise
 
 
 def run(con: Connection, sql: str, values: Iterable[str | int | None] = ()) -> Connection:

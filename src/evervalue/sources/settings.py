@@ -14,7 +14,7 @@ from evervalue.core.errors import SettingsError
 from evervalue.core.text import did_you_mean, listing
 from evervalue.sources.fields import LINE_KINDS, Provides, fields_of
 
-RESERVED_NAMES = frozenset({"files", "quarantine", "columns", "mappings", "mended"})
+RESERVED_NAMES = frozenset({"files", "quarantine", "columns", "mappings", "mended", "conflicts"})
 """Tables of the raw zone that no source may be called."""
 
 

@@ -191,8 +191,11 @@ def test_doubles_become_decimals_half_away_from_zero_by_their_shortest_text(ware
         "1e-7::double)) as t(i, a)) "
         f"to '{warehouse.folder}/sales.parquet'"
     )
-    warehouse.load("sales.parquet")
+    report = warehouse.load("sales.parquet").sources["sales"]
     assert warehouse.mapped("amount::text") == [("1.0001",), ("-1.0001",), ("0.3000",), ("0.0000",)]
+    assert report.notes == [
+        "'amount': cells with more than four decimals (4) are rounded to four, half away from zero"
+    ]
 
 
 def test_workbook(warehouse: Warehouse) -> None:

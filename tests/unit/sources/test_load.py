@@ -185,6 +185,21 @@ def test_a_failure_changes_nothing(warehouse: Warehouse) -> None:
     assert everything(warehouse) == before
 
 
+def test_an_interruption_changes_nothing(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    warehouse.write(HEADER + ROWS)
+    warehouse.load()
+    before = everything(warehouse)
+
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("evervalue.sources.apply._totals", interrupt)
+    warehouse.write(HEADER + "9,2022-02-01,z,1.5\n")
+    with pytest.raises(KeyboardInterrupt):
+        warehouse.load()
+    assert everything(warehouse) == before
+
+
 def test_the_caller_may_own_the_transaction(warehouse: Warehouse) -> None:
     warehouse.write(HEADER + ROWS)
     warehouse.con.execute("begin")
