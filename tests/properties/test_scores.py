@@ -1,4 +1,4 @@
-"""Whatever the orders: their order, the engine's threads, their split over files and the unit of money change no score."""
+"""Whatever the orders: their order, threads, their split over files and the unit of money change no score."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ rows = st.lists(
 
 
 def frame(found: list[tuple[Any, ...]]) -> pl.DataFrame:
-    schema = {
+    schema: dict[str, Any] = {
         "customer": pl.String, "order_id": pl.Int64, "order_date": pl.Date, "monetary": pl.Decimal(18, 4),
     }  # fmt: skip
     return pl.DataFrame(found, schema=schema, orient="row")
 
 
-def scores(orders: Any, **options: Any) -> pl.DataFrame:
+def scores(orders: Any, **options: Any) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ev.ScoresSayLittle)
         return ev.lrfm(orders, **options)
@@ -78,7 +78,7 @@ def test_an_order_in_one_line_or_in_many(found: list[tuple[Any, ...]]) -> None:
 @given(rows, st.integers(1, 39))
 def test_splitting_a_file(found: list[tuple[Any, ...]], place: int) -> None:
     named = [(c, f"order {n if o is None else o}-{c}", d, m) for n, (c, o, d, m) in enumerate(found, 100)]
-    columns = {"customer": "customer", "order": "order_id", "date": "order_date", "monetary": "monetary"}
+    columns = ("customer", "order_id", "order_date", "monetary")
     with tempfile.TemporaryDirectory() as folder:
         lines = [f"{c},{o},{d},{m},{n}" for n, (c, o, d, m) in enumerate(named)]
         header = "customer,order_id,order_date,monetary,line_id"
@@ -88,8 +88,8 @@ def test_splitting_a_file(found: list[tuple[Any, ...]], place: int) -> None:
         Path(folder, "whole", "all.csv").write_text("\n".join([header, *lines]) + "\n", "utf-8")
         for number, part in enumerate(parts):
             Path(folder, "parts", f"{number}.csv").write_text("\n".join([header, *part]) + "\n", "utf-8")
-        whole = ev.read_orders(Path(folder, "whole"), date_format="%Y-%m-%d", decimal=".", **columns)
-        split = ev.read_orders(Path(folder, "parts"), date_format="%Y-%m-%d", decimal=".", **columns)
+        whole = ev.read_orders(Path(folder, "whole"), *columns, date_format="%Y-%m-%d", decimal=".")
+        split = ev.read_orders(Path(folder, "parts"), *columns, date_format="%Y-%m-%d", decimal=".")
         assert scores(whole).to_arrow().equals(scores(split).to_arrow())
 
 

@@ -123,10 +123,12 @@ def test_the_chart_states_the_finding(orders: ev.Orders) -> None:
     import matplotlib as mpl
 
     mpl.use("Agg")
+    import matplotlib.pyplot as plt
+
     axes = ev.plot_top_customers(ev.lrfm(orders, as_of="2024-01-01"))
     assert axes.get_title(loc="left") == "11 of the 20 most profitable customers are Mid-Value"
     labels = [text.get_text() for text in axes.texts]
     assert labels[0] == "◆ 10.3k"
     assert sum(label.startswith("◆") for label in labels) == 11
     assert [tick.get_text() for tick in axes.get_yticklabels()][:2] == ["Valero Energy", "Coca-Cola"]
-    mpl.pyplot.close(axes.figure)
+    plt.close(axes.figure)

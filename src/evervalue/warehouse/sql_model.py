@@ -39,6 +39,12 @@ class SqlModel:
                 found |= _tables(text, self.where)
         return frozenset(found)
 
+    @property
+    def references(self) -> frozenset[str]:
+        """The tables that its checks look into."""
+        columns = self.head.columns.values()
+        return frozenset(c.references.rpartition(".")[0] for c in columns if c.references)
+
     @cached_property
     def parameters(self) -> frozenset[str]:
         """The `$names` that the SELECT uses."""
@@ -89,7 +95,8 @@ def in_order(models: Iterable[SqlModel], given: Iterable[str] = ()) -> list[SqlM
         if unknown:
             hint = did_you_mean(unknown[0], known)
             raise TableError(f"{model.where} reads {unknown[0]}, which no file declares{hint}.")
-        graph.add(model.name, *sorted(model.reads & set(by_name)))
+        before = (model.reads | model.references) & (set(by_name) - {model.name})
+        graph.add(model.name, *sorted(before))
     try:
         graph.prepare()
     except GraphCycle as error:
