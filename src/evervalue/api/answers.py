@@ -1,10 +1,11 @@
-"""The one success shape: `{data, meta}` as JSON or the rows as CSV, with an ETag that names snapshot and question."""
+"""The one success shape: `{data, meta}`, or the rows as a file, with an ETag that names snapshot and question."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from itertools import chain
 from typing import Any, Literal
 
 from starlette.requests import Request
@@ -12,9 +13,15 @@ from starlette.responses import Response, StreamingResponse
 
 import evervalue
 from evervalue.api.cells import csv_text, to_json
-from evervalue.api.snapshots import Reading, Result, SnapshotReader, Statement
+from evervalue.api.snapshots import Reading, SnapshotReader, Statement
+from evervalue.api.xlsx import workbook
 
-Format = Literal["json", "csv"]
+Format = Literal["json", "csv", "xlsx"]
+FileFormat = Literal["csv", "xlsx"]
+FILE_TYPES: dict[str, str] = {
+    "csv": "text/csv",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
 PRIVATE = {"Cache-Control": "private, no-cache"}
 
 
@@ -50,51 +57,59 @@ def json_answer(data: object, about: dict[str, object], tag: str) -> Response:
     return Response(body, media_type="application/json", headers={"ETag": tag, **PRIVATE})
 
 
-def csv_answer(name: str, reading: Reading, result: Result, tag: str) -> Response:
-    """A small result as a CSV file."""
-    text = csv_text([result.columns, *result.rows])
-    return Response(
-        text, media_type="text/csv", headers={"ETag": tag, **PRIVATE, **_attachment(name, reading)}
-    )
-
-
-def csv_stream(name: str, reader: SnapshotReader, statement: Statement, tag: str) -> Response:
-    """A result of any size as a CSV file, sent while it is read; the snapshot stays open until the end."""
+def file_answer(
+    request: Request, reader: SnapshotReader, name: str, statement: Statement, format_: FileFormat
+) -> Response:
+    """A result of any size as a file, sent while it is read; its snapshot stays open until the end."""
     stack = ExitStack()
     reading = stack.enter_context(reader.lease())
     try:
         pieces = reading.stream(statement)
-        head = next(pieces)
+        head = [str(column) for column in next(pieces)[0]]
     except BaseException:
         stack.close()
         raise
-    headers = {"ETag": tag, **PRIVATE, **_attachment(name, reading)}
-    return StreamingResponse(_written(stack, head, pieces), media_type="text/csv", headers=headers)
+    body = _written(stack, name, format_, head, pieces)
+    next(body)
+    disposition = f'attachment; filename="{name}-{reading.run_id}.{format_}"'
+    headers = {"ETag": etag(reading, request), "Content-Disposition": disposition, **PRIVATE}
+    return StreamingResponse(body, media_type=FILE_TYPES[format_], headers=headers)
 
 
 def _written(
-    stack: ExitStack, head: Sequence[tuple[Any, ...]], pieces: Iterator[Sequence[tuple[Any, ...]]]
-) -> Iterator[str]:
+    stack: ExitStack,
+    name: str,
+    format_: FileFormat,
+    head: list[str],
+    pieces: Iterator[Sequence[tuple[Any, ...]]],
+) -> Iterator[bytes]:
     with stack:
-        yield csv_text(head)
-        for rows in pieces:
-            yield csv_text(rows)
-
-
-def _attachment(name: str, reading: Reading) -> dict[str, str]:
-    return {"Content-Disposition": f'attachment; filename="{name}-{reading.run_id}.csv"'}
+        yield b""  # begun: from here on even an answer that nobody takes gives its snapshot back
+        if format_ == "csv":
+            yield csv_text([head]).encode()
+            for rows in pieces:
+                yield csv_text(rows).encode()
+        else:
+            yield from workbook(name, head, chain.from_iterable(pieces))
 
 
 def table_answer(
-    request: Request, reading: Reading, name: str, statement: Statement, format_: Format, *, one: bool = False
+    request: Request,
+    reader: SnapshotReader,
+    reading: Reading,
+    name: str,
+    statement: Statement,
+    format_: Format,
+    *,
+    one: bool = False,
 ) -> Response:
     """A small result in the format asked for; `one` gives the object instead of a list of one."""
     tag = etag(reading, request)
     if (same := unchanged(request, tag)) is not None:
         return same
+    if format_ != "json":
+        return file_answer(request, reader, name, statement, format_)
     result = reading.result(statement)
-    if format_ == "csv":
-        return csv_answer(name, reading, result, tag)
     rows = result.dicts()
     data: object = (rows[0] if rows else None) if one else rows
     return json_answer(data, meta(reading, statement, result.seconds), tag)

@@ -29,7 +29,7 @@ class ListRequest(BaseModel):
 
     limit: int = Field(50, ge=1, le=MAX_LIMIT)
     format: Format | Literal[""] = "json"
-    """csv gives every row that the filters leave."""
+    """csv and xlsx give every row that the filters leave."""
 
     def page(self, default_sort: str) -> Page:
         """The part of the list that is asked for."""

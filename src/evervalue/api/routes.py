@@ -11,9 +11,8 @@ from starlette.responses import Response
 
 from evervalue.api.answers import (
     Format,
-    csv_answer,
-    csv_stream,
     etag,
+    file_answer,
     json_answer,
     meta,
     table_answer,
@@ -55,22 +54,25 @@ def reader_of(request: Request) -> SnapshotReader:
 @router.get("/headline")
 def headline(request: Request, format: Format = "json") -> Response:
     """The whole customer base in one row: customers, tiers, hidden gems, money."""
-    with reader_of(request).lease() as reading:
-        return table_answer(request, reading, "headline", overview.headline(), format, one=True)
+    reader = reader_of(request)
+    with reader.lease() as reading:
+        return table_answer(request, reader, reading, "headline", overview.headline(), format, one=True)
 
 
 @router.get("/revenue")
 def revenue(request: Request, format: Format = "json") -> Response:
     """Revenue, margin, orders and customers by month, empty months as zeros."""
-    with reader_of(request).lease() as reading:
-        return table_answer(request, reading, "revenue", overview.revenue(), format)
+    reader = reader_of(request)
+    with reader.lease() as reading:
+        return table_answer(request, reader, reading, "revenue", overview.revenue(), format)
 
 
 @router.get("/segments")
 def segment_parts(request: Request, part: segments.Part = "tiers", format: Format = "json") -> Response:
     """What the tiers are made of: `part` is tiers, concentration, lorenz or scores."""
-    with reader_of(request).lease() as reading:
-        return table_answer(request, reading, f"segments-{part}", segments.PARTS[part](), format)
+    reader = reader_of(request)
+    with reader.lease() as reading:
+        return table_answer(request, reader, reading, f"segments-{part}", segments.PARTS[part](), format)
 
 
 @router.get("/gems")
@@ -92,7 +94,8 @@ def customer(
     request: Request, customer_id: str, part: one.Part = "customer", format: Format = "json"
 ) -> Response:
     """One customer, with gem reason and orders; `part` gives orders, months, attributes or what_if alone."""
-    with reader_of(request).lease() as reading:
+    reader = reader_of(request)
+    with reader.lease() as reading:
         tag = etag(reading, request)
         if (same := unchanged(request, tag)) is not None:
             return same
@@ -103,9 +106,9 @@ def customer(
                 f"There is no customer with the key '{customer_id[:200]}' in run {reading.run_id}."
             )
         if part != "customer":
-            return table_answer(request, reading, part, one.PARTS[part](customer_id), format)
-        if format == "csv":
-            return csv_answer("customer", reading, reading.result(statement), tag)
+            return table_answer(request, reader, reading, part, one.PARTS[part](customer_id), format)
+        if format != "json":
+            return file_answer(request, reader, "customer", statement, format)
         whole = {
             **found,
             "gem": reading.row(one.gem(customer_id)),
@@ -119,8 +122,11 @@ def customer(
 @router.get("/runs/current")
 def current_run(request: Request, part: run.Part = "run", format: Format = "json") -> Response:
     """The published run: its settings; `part` gives sources (reconciliation), tables (with SQL) or columns."""
-    with reader_of(request).lease() as reading:
-        return table_answer(request, reading, f"run-{part}", run.PARTS[part](), format, one=part == "run")
+    reader = reader_of(request)
+    with reader.lease() as reading:
+        return table_answer(
+            request, reader, reading, f"run-{part}", run.PARTS[part](), format, one=part == "run"
+        )
 
 
 def _list(
@@ -136,8 +142,8 @@ def _list(
     if (same := unchanged(request, tag)) is not None:
         return same
     page = asked.page(default_sort)
-    if asked.format == "csv":
-        return csv_stream(name, reader_of(request), query.everything(page.sort), tag)
+    if asked.format in ("csv", "xlsx"):
+        return file_answer(request, reader_of(request), name, query.everything(page.sort), asked.format)
     found = query.page(reading, page)
     total = query.total(reading)
     about = meta(

@@ -78,10 +78,10 @@ class View:
         sort = "" if self.sort == self.default_sort else self.sort
         return self._address([("sort", sort), ("after", asked.after), ("before", asked.before)])
 
-    def export(self) -> str:
-        """The address of everything that the filters leave, as CSV."""
+    def export(self, file_format: str) -> str:
+        """The address of everything that the filters leave, as a file."""
         filters = [p for p in self.filters if p[0] != "columns"]
-        return url("/v1" + self.path, [*filters, ("sort", self.sort), ("format", "csv")])
+        return url("/v1" + self.path, [*filters, ("sort", self.sort), ("format", file_format)])
 
     def as_json(self) -> str:
         """The address of the same rows as JSON."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import csv
+import datetime as dt
 import io
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pytest
 from fastapi.testclient import TestClient
 
+from evervalue.api.app import create_app
 from tests.support.site import LOOPBACK, revenue_data
 
 TOP10 = Path(__file__).parents[2] / "data" / "saas_top10.csv"
@@ -187,6 +190,35 @@ def test_every_answer_comes_as_csv_with_the_same_values(client: TestClient, path
 
 
 @pytest.mark.parametrize("path", ROUTES)
+def test_every_answer_comes_as_a_workbook_with_the_same_values(client: TestClient, path: str) -> None:
+    data = client.get(path).json()["data"]
+    response = client.get(path + ("&" if "?" in path else "?") + "format=xlsx")
+    assert response.headers["content-disposition"].endswith('.xlsx"')
+    sheet = openpyxl.load_workbook(io.BytesIO(response.content)).active
+    assert sheet is not None
+    head, first = [[cell.value for cell in row] for row in sheet.iter_rows(min_row=1, max_row=2)]
+    expected = data[0] if isinstance(data, list) else data
+    for name, value in zip(head, first, strict=True):
+        wanted = expected[str(name)]
+        if isinstance(value, dt.datetime):
+            assert value.date().isoformat() == wanted
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            assert float(value) == pytest.approx(float(wanted), rel=1e-12)
+        else:
+            assert value == wanted or (value is None and wanted in (None, ""))
+
+
+def test_a_workbook_holds_no_formula() -> None:
+    with TestClient(create_app(revenue_data()), base_url=LOOPBACK) as client:
+        body = client.get("/v1/customers?format=xlsx").content
+    sheet = openpyxl.load_workbook(io.BytesIO(body)).active
+    assert sheet is not None
+    cells = [cell for row in sheet.iter_rows() for cell in row]
+    assert "=cmd|' /C calc'!A0" in [cell.value for cell in cells]
+    assert {cell.data_type for cell in cells} <= {"s", "n", "d", "b", "inlineStr"}
+
+
+@pytest.mark.parametrize("path", ROUTES)
 def test_a_held_answer_is_not_sent_again(client: TestClient, path: str) -> None:
     tag = client.get(path).headers["etag"]
     assert client.get(path, headers={"If-None-Match": tag}).status_code == 304
@@ -196,8 +228,6 @@ def test_a_held_answer_is_not_sent_again(client: TestClient, path: str) -> None:
 
 
 def test_cells_that_a_spreadsheet_would_run_are_made_safe() -> None:
-    from evervalue.api.app import create_app
-
     with TestClient(create_app(revenue_data()), base_url=LOOPBACK) as client:
         text = client.get("/v1/customers?format=csv&sort=customer").text
     names = [row["customer"] for row in csv.DictReader(io.StringIO(text))]

@@ -47,7 +47,7 @@ def test_sorting_turns_round_and_drops_the_page() -> None:
 def test_pages_and_exports_keep_filters_and_order() -> None:
     view = View("/customers", (("q", "a b"), ("columns", "region")), "customer", "-monetary")
     assert view.paged("after", "xyz") == "/customers?q=a+b&columns=region&sort=customer&after=xyz"
-    assert view.export() == "/v1/customers?q=a+b&sort=customer&format=csv"
+    assert view.export("csv") == "/v1/customers?q=a+b&sort=customer&format=csv"
 
 
 @given(st.text(min_size=1, max_size=40).filter(lambda t: t.encode("utf-8", "ignore").decode() == t))

@@ -75,7 +75,7 @@ def page(request: Request) -> Response:
     asked = asked_for(PageRequest, request)
     if asked.id:
         return profile(request, asked.id)
-    if asked.format == "csv":  # a form without script sends the page's address
+    if asked.format in ("csv", "xlsx"):  # a form without script sends the page's address
         return RedirectResponse(f"/v1/customers?{request.url.query}", status_code=303)
     with reader_of(request).lease() as reading:
         formats = formats_of(request, reading)

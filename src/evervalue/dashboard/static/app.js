@@ -105,6 +105,37 @@
     document.querySelectorAll("[data-chart]").forEach(draw);
   }
 
+  // ---- a chart as a picture, twice as fine as the screen, on the card's colour ----
+  async function savePicture(figure) {
+    const drawn = figure.querySelector(".chart svg");
+    if (!drawn) return;
+    const { width, height } = drawn.getBoundingClientRect();
+    const copy = drawn.cloneNode(true);
+    copy.setAttribute("xmlns", "http://www.w3.org/2000/svg");
+    const image = new Image(width, height);
+    image.src = URL.createObjectURL(new Blob([new XMLSerializer().serializeToString(copy)], { type: "image/svg+xml" }));
+    await image.decode();
+    URL.revokeObjectURL(image.src);
+    const title = figure.querySelector("h2").textContent;
+    const paper = document.createElement("canvas");
+    const colours = getComputedStyle(root);
+    paper.width = 2 * width;
+    paper.height = 2 * (height + 40);
+    const pen = paper.getContext("2d");
+    pen.scale(2, 2);
+    pen.fillStyle = colours.getPropertyValue("--card");
+    pen.fillRect(0, 0, width, height + 40);
+    pen.fillStyle = colours.getPropertyValue("--text");
+    pen.font = "600 14px Inter, system-ui, sans-serif";
+    pen.fillText(title, 8, 24, width - 16);
+    pen.drawImage(image, 0, 40, width, height);
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(await new Promise((done) => paper.toBlob(done, "image/png")));
+    link.download = title.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, "-") + ".png";
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  }
+
   // ---- theme ----
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const shown = () => root.dataset.theme || (dark.matches ? "dark" : "light");
@@ -157,6 +188,8 @@
       menu.setAttribute("aria-expanded", String(open));
     }
     if (event.target.closest("[data-reload]")) location.reload();
+    const picture = event.target.closest("[data-picture]");
+    if (picture) savePicture(picture.closest("figure"));
     document.querySelectorAll("details.chooser[open]").forEach((box) => {
       if (!box.contains(event.target)) box.open = false;
     });
