@@ -49,12 +49,12 @@ converted as (
     select
         k.*,
         case when k.currency = k.reporting_currency then k.amount
-            else cast(cast(k.amount as decimal(18,4)) * cast(r.rate as decimal(18,10)) as decimal(18,4)) end as net,
+            else cast(cast(k.amount as decimal(18,4)) * cast(r.rate as decimal(20,10)) as decimal(18,4)) end as net,
         case when k.currency = k.reporting_currency then k.margin
-            else cast(cast(k.margin as decimal(18,4)) * cast(r.rate as decimal(18,10)) as decimal(18,4)) end as given_margin,
+            else cast(cast(k.margin as decimal(18,4)) * cast(r.rate as decimal(20,10)) as decimal(18,4)) end as given_margin,
         coalesce(
             case when k.currency = k.reporting_currency then k.cost
-                else cast(cast(k.cost as decimal(18,4)) * cast(r.rate as decimal(18,10)) as decimal(18,4)) end,
+                else cast(cast(k.cost as decimal(18,4)) * cast(r.rate as decimal(20,10)) as decimal(18,4)) end,
             cast(cast(k.quantity as decimal(18,4)) * cast(c.unit_cost as decimal(20,10)) as decimal(18,4))
         ) as line_cost,
         case when k.cost is not null then k.reporting_currency else c.currency end as line_cost_currency
