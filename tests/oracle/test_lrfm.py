@@ -90,6 +90,8 @@ def test_scores_equal_the_plain_implementation(
         found = ev.lrfm(frame_of(lines), as_of=as_of, bins=bins, ties=ties)
 
     assert by_key(found) == expected
+    keys = found["customer_id" if "customer_id" in found.columns else "customer"].to_list()
+    assert keys == sorted(keys), "rows come in the order of the keys"
 
 
 @settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
@@ -127,7 +129,6 @@ def test_the_shorter_way_lands_the_same_tables(lines: list[Line], as_of: dt.date
             )
     for one, other in zip(*landed, strict=True):
         assert sorted(map(str, one)) == sorted(map(str, other))
-    assert landed[0][2] == landed[1][2], "rows lie in the order of the keys either way"
 
 
 @pytest.mark.parametrize("bins", [2, 4, 7])

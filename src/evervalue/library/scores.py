@@ -150,7 +150,7 @@ def score_query(con: Connection, type: str) -> str:
     ).fetchone() or (False,)
     key = f"customer_id::{type}" if type in INTEGERS else "customer_id"
     who = f"{key} as customer_id, customer" if differs else f"{key} as customer"
-    return f"select {who}, {MEASURES}, {SCORES} from customers.lrfm"
+    return f"select {who}, {MEASURES}, {SCORES} from customers.lrfm order by {key}"
 
 
 def _warn_of_few(con: Connection, bins: int) -> int:

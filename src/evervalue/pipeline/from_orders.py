@@ -26,6 +26,7 @@ from evervalue.warehouse.sql_model import SqlModel
 ZONES = ("curated", "customers", "insight", "run")
 GIVEN = ("curated.orders", "curated.customers")
 SALE = "'sale'"
+UNSORTED = ("customers.history", "customers.lrfm")
 SUMMED = ("customers.cutoff", "customers.history")
 
 
@@ -40,8 +41,7 @@ def score_orders(
 ) -> None:
     """Builds the target tables, with all that they are built from, in the connection's current database.
 
-    Rows of `customers.history` and `customers.lrfm` lie in the order of the customer keys: numbers as
-    numbers, text by code points.
+    Rows of `customers.history` and `customers.lrfm` lie in no order: who hands them out sorts them.
 
     Parameters
     ----------
@@ -68,18 +68,18 @@ def score_orders(
         A customer, a date or an amount is missing.
     """
     columns = {row[0]: str(row[1]) for row in con.execute(f"describe {orders}").fetchall()}
+    con.execute("set preserve_insertion_order = false")
     newest, all_ordered = _refuse_gaps(con, orders, columns)
     for schema in ZONES:
         con.execute(f"drop schema if exists {schema} cascade")
         con.execute(f"create schema {schema}")
     fill_run_tables(con, settings, run_id="memory", as_of=as_of)
-    key_order = "customer_id" if columns["customer_id"] == "VARCHAR" else "cast(customer_id as hugeint)"
     shorter = shorter and not {"customer", "kind"} & set(columns) and _shorter_will_do(targets)
     if shorter:
         _sum_up(con, orders, columns, as_of if as_of and newest >= as_of else None, as_of, all_ordered)
     else:
         _group(con, orders, columns)
-    build(con, _models(targets, shorter, key_order), given=GIVEN, progress=progress)
+    build(con, _models(targets, shorter), given=GIVEN, progress=progress)
 
 
 def _refuse_gaps(con: Connection, orders: str, columns: dict[str, str]) -> tuple[dt.date, bool]:
@@ -104,7 +104,7 @@ def _refuse_gaps(con: Connection, orders: str, columns: dict[str, str]) -> tuple
 
 
 class _AsItComes(Head):
-    """A head that sorts rows by nothing else than it says."""
+    """A head that sorts rows by what it says and nothing else."""
 
     @property
     def layout(self) -> tuple[str, ...]:
@@ -123,14 +123,17 @@ def _shorter_will_do(targets: tuple[str, ...]) -> bool:
 
 
 @cache
-def _models(targets: tuple[str, ...], shorter: bool, key_order: str) -> list[SqlModel]:
-    """The tables to build, with their rows in key order, sorted once: `lrfm` reads `history` from top to bottom."""
-    order_by = {"customers.history": (key_order,), "customers.lrfm": ()}
+def _models(targets: tuple[str, ...], shorter: bool) -> list[SqlModel]:
+    """The tables to build, the largest ones unsorted."""
     found = []
     for model in _wanted(targets):
-        if model.name in order_by:
-            head = _AsItComes.model_construct(**{**dict(model.head), "order_by": order_by[model.name]})
-            model = replace(model, head=head)
+        if model.name in UNSORTED:
+            head = model.head
+            if shorter and model.name == "customers.history":
+                # Customers are a view of this very table, so looking for its keys there would prove nothing.
+                key = head.columns["customer_id"].model_copy(update={"references": None})
+                head = head.model_copy(update={"columns": {**head.columns, "customer_id": key}})
+            model = replace(model, head=_AsItComes.model_construct(**{**dict(head), "order_by": ()}))
         found.append(replace(model, sql="") if shorter and model.name in SUMMED else model)
     return found
 
@@ -200,7 +203,6 @@ def _sum_up(
             from (
                 select customer_id, first_order_date, last_order_date, frequency, monetary::decimal(18,4) as monetary
                 from evervalue_summed
-                order by customer_id
             ) as s
             """
         )
