@@ -146,7 +146,7 @@ def test_charts_draw_on_every_page_that_has_them(open_page: Open) -> None:
 def test_a_chart_is_saved_as_a_picture(open_page: Open) -> None:
     page = open_page("/gems").page
     with page.expect_download() as download:
-        page.get_by_role("button", name="Save as picture: The 20 most").click()
+        page.get_by_role("button", name="PNG picture of: The 20 most").click()
     assert download.value.suggested_filename == "the-20-most-profitable-customers.png"
     picture = download.value.path().read_bytes()
     assert picture.startswith(b"\x89PNG")
