@@ -32,7 +32,7 @@ COLUMNS = (
     "attributes",
 )
 SORTS = {
-    "customer": SortKey("lower(customer)", "varchar"),
+    "customer": SortKey("lower(customer)", "varchar", nullable=False),
     "monetary": SortKey("list_position", "bigint", flipped=True, stored=True),
     "revenue": SortKey("revenue", "decimal(38,4)"),
     "margin": SortKey("margin", "decimal(38,4)"),

@@ -35,7 +35,7 @@ COLUMNS = (
 )
 SORTS = {
     "monetary": SortKey("profit_rank", "bigint", flipped=True, stored=True),
-    "customer": SortKey("lower(customer)", "varchar"),
+    "customer": SortKey("lower(customer)", "varchar", nullable=False),
     "lrfm_score": SortKey("lrfm_score", "integer"),
     "l_score": SortKey("l_score", "integer"),
     "r_score": SortKey("r_score", "integer"),
