@@ -32,7 +32,7 @@ def brute_force(everyone: list[Customer], *, bins: int, ties: str, top: int | No
         if top is None
         else {c.key for c in ranked[:top]}
     )
-    found = {}
+    found: dict[str, tuple[int | None, int | None, Decimal | None]] = {}
     for place, customer in enumerate(everyone):
         if customer.key not in best or rows[customer.key]["customer_value"] != "Mid-Value":
             continue
