@@ -42,8 +42,13 @@ COMPARED = ("l_score", "r_score", "f_score", "m_score", "lrfm_score", "customer_
 
 def section(folder: Path, say: Callable[[str], None], *, quick: bool) -> str:
     """The section of the report: every peer in fresh processes, in turn, and their scores compared."""
+    return "\n".join(_part(folder, say, quick=quick, text=text) for text in (False, True))
+
+
+def _part(folder: Path, say: Callable[[str], None], *, quick: bool, text: bool) -> str:
     lines, customers, rounds = (100_000, 10_000, 1) if quick else (10_000_000, 1_000_000, 3)
-    path, few = data.parquet(folder, lines, customers), data.parquet(folder, 1_000, 100)
+    path = data.parquet(folder, lines, customers, text=text)
+    few = data.parquet(folder, 1_000, 100, text=text)
     results: dict[str, list[Result]] = {name: [] for name in SAYS}
     for turn in range(rounds):
         for name, found in results.items():
@@ -55,7 +60,7 @@ def section(folder: Path, say: Callable[[str], None], *, quick: bool) -> str:
             say(f"{name}: {found[-1].seconds:.2f} s, {found[-1].peak_mb:,.0f} MB")
     return "\n".join(
         [
-            f"## LRFM and tiers, {lines:,} order lines, {customers:,} customers",
+            f"## LRFM and tiers, {lines:,} order lines, {customers:,} customers, {'text' if text else 'number'} keys",
             "",
             ABOUT,
             "",

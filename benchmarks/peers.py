@@ -44,11 +44,12 @@ def evervalue_duckdb(path: Path) -> tuple[Callable[[], Any], Any]:
 
     con = connect()
     con.execute(f"create table lines as from '{path}'")
+    (key,) = con.execute("select typeof(any_value(customer_id)) from lines").fetchone() or ("",)
 
     def work() -> Any:
         score_orders(con, "lines", settings({}), "customers.lrfm", progress=Silent())
         return con.execute(
-            "select customer_id::bigint as customer, * exclude (customer_id, customer) from customers.lrfm"
+            f"select customer_id::{key} as customer, * exclude (customer_id, customer) from customers.lrfm order by 1"
         ).to_arrow_table()
 
     return work, con

@@ -161,11 +161,12 @@ def _money(con: Connection, column: str, type: str) -> str:
     near = f"{ident}::decimal(18,4)"
     if type not in FLOATS:
         return near
-    # The amount that a float stands for is its shortest text, rounded half away from zero.
+    # The amount that a float stands for is its shortest text, rounded half away from zero. Where the float is the one
+    # nearest to an amount of four places, that amount has the shortest text, and no text need be made.
     shown = f"{ident}::text::decimal(18,4)"
     if type == "FLOAT":
         return shown
-    return f"case when abs({ident}) < {EXACT} and ({near})::double = {ident} then {near} else {shown} end"
+    return f"case when abs({ident}) < {EXACT} and round({ident} * 1e4) / 1e4 = {ident} then {near} else {shown} end"
 
 
 def _kind(con: Connection, column: str) -> str:
