@@ -12,15 +12,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import zstandard
 
 from evervalue.core.errors import InputError, StorageError
 from evervalue.sources.files import BLOCK, FoundFile
 
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
 UNDEFINED_IN_CP1252 = frozenset((0x81, 0x8D, 0x8F, 0x90, 0x9D))
 ASCII = bytes(range(128))
+ZSTD_BLOCK = 1 << 14
+"""Packed bytes unpacked at a time, so that what a well packed file unpacks to still fits the memory."""
 BLANK_LINE = re.compile(rb"\n(?=\r?\n)")
 
 
@@ -45,10 +50,7 @@ def opened(file: FoundFile) -> Iterator[IO[bytes]]:
                 with gzip.GzipFile(fileobj=plain) as unpacked:
                     yield io.BufferedReader(unpacked, BLOCK)
             elif file.compression == "zstd":
-                with zstandard.ZstdDecompressor().stream_reader(
-                    plain, read_across_frames=True
-                ) as unpacked_zst:
-                    yield io.BufferedReader(unpacked_zst, BLOCK)
+                yield io.BufferedReader(_Zstd(plain), BLOCK)
             else:
                 yield plain
     except (EOFError, gzip.BadGzipFile, zlib.error, zstandard.ZstdError) as error:
@@ -63,6 +65,45 @@ def opened(file: FoundFile) -> Iterator[IO[bytes]]:
                 "EVERVALUE_TEMP_DIRECTORY to a larger disk. Nothing was changed."
             ) from None
         raise InputError(f"{file.shown} cannot be read ({(error.strerror or str(error)).lower()}).") from None
+
+
+class _Zstd(io.RawIOBase):
+    """The unpacked bytes of zstd frames; unlike the library's reader, it says when the last frame was cut off."""
+
+    def __init__(self, packed: IO[bytes]) -> None:
+        self._packed = packed
+        self._frame = zstandard.ZstdDecompressor().decompressobj()
+        self._begun = False
+        self._rest = self._ready = b""
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    def readinto(self, target: Buffer) -> int:
+        """The next bytes.
+
+        Raises
+        ------
+        EOFError
+            The file ends inside a frame.
+        """
+        view = memoryview(target).cast("B")
+        while not self._ready:
+            some = self._rest or self._packed.read(ZSTD_BLOCK)
+            if not some:
+                if self._begun:
+                    raise EOFError("the file ends before its last block does")
+                return 0
+            self._begun, self._ready, self._rest = True, self._frame.decompress(some), b""
+            if self._frame.eof:
+                self._rest = self._frame.unused_data
+                self._frame = zstandard.ZstdDecompressor().decompressobj()
+                self._begun = False
+        size = min(len(view), len(self._ready))
+        view[:size] = self._ready[:size]
+        self._ready = self._ready[size:]
+        return size
 
 
 def text_facts(file: FoundFile, encoding: str | None, quote: str | None) -> TextFacts:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import zstandard
 
+from evervalue.core.errors import InputError
 from tests.support.sources import Warehouse
 
 ROWS = [
@@ -96,6 +97,29 @@ def test_packed(warehouse: Warehouse, encoding: str) -> None:
     for name, pack in packed.items():
         warehouse.write(pack(delimited().encode(encoding)), name)
         check(warehouse, name)
+
+
+@pytest.mark.parametrize(
+    ("name", "pack"), [("sales.csv.gz", gzip.compress), ("sales.csv.zst", zstandard.compress)]
+)
+@pytest.mark.parametrize("share", [0.01, 0.5, 0.99])
+def test_a_packed_file_that_was_cut_off_is_refused(
+    warehouse: Warehouse, name: str, pack: Any, share: float
+) -> None:
+    lines = "".join(f"{i},2022-01-05,c{i * 7919 % 10007},{i}.5\n" for i in range(60_000))
+    packed = pack(("order,date,customer,amount\n" + lines).encode())
+    warehouse.write(packed[: int(len(packed) * share)], name)
+    with pytest.raises(InputError, match="cannot be unpacked.*None of its rows was taken"):
+        warehouse.load(name)
+    warehouse.write(packed, name)
+    assert warehouse.load(name).sources["sales"].rows_read == 60_000
+
+
+def test_zstd_frames_one_after_another(warehouse: Warehouse) -> None:
+    text = delimited().encode()
+    frames = [zstandard.compress(text[:40]), zstandard.compress(b""), zstandard.compress(text[40:])]
+    warehouse.write(b"".join(frames), "sales.csv.zst")
+    check(warehouse, "sales.csv.zst")
 
 
 def test_tsv_by_its_name(warehouse: Warehouse) -> None:
