@@ -47,13 +47,16 @@ class Customer:
 
 
 def orders_of(lines: Sequence[Line]) -> list[tuple[Any, dt.date, str, Decimal]]:
-    """(customer, day, kind, money) of each order: lines of a customer with one id, or a line without one."""
+    """(customer, day, kind, money) of each order: lines of a customer with one id, or a line without one.
+
+    Lines that take something back stand apart from the sale whose id they carry, by kind and day.
+    """
     groups: dict[Any, list[Line]] = {}
     for number, line in enumerate(lines):
         alone = ("line", number)
-        groups.setdefault(
-            (line.customer_id, line.order_id if line.order_id is not None else alone), []
-        ).append(line)
+        order = line.order_id if line.order_id is not None else alone
+        apart = () if line.kind == "sale" else (line.kind, line.order_date)
+        groups.setdefault((line.customer_id, (order, apart)), []).append(line)
     return [
         (
             customer,

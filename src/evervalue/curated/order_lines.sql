@@ -10,7 +10,7 @@ columns:
   source: {type: text, says: name of the source}
   file_id: {type: text, says: file the line came from}
   line: {type: bigint, says: data row in the file}
-  order_key: {type: text, says: "key of the order, unique over all sources"}
+  order_key: {type: text, says: "key of the order, unique over all sources; a return's names its kind and day too"}
   order_id: {type: text, nullable: true, says: order number as the source writes it}
   line_id: {type: text, nullable: true, says: line number as the source writes it}
   customer_id: {type: text, says: stable customer key}
@@ -69,8 +69,9 @@ select
     source,
     file_id,
     line,
-    case when order_id is not null then source || '/' || order_id
-        else source || '#' || file_id || ':' || line end as order_key,
+    -- A return may carry its sale's number; it is an order of its own, of its own day.
+    case when order_id is not null then source || '/' || order_id else source || '#' || file_id || ':' || line end
+        || case when kind = 'sale' then '' else '~' || kind || '~' || order_date end as order_key,
     order_id,
     line_id,
     customer_id,

@@ -1,7 +1,7 @@
 /* ---
 table: curated.orders
 grain: order_key
-says: "One row an order, return or credit note, with the sums of its lines."
+says: "One row an order, with the sums of its lines; lines that take something back are a row of their own, of their own day, also where they carry the number of the sale."
 order_by: customer_id, order_date, order_key
 columns:
   order_key: {type: text, says: "key of the order, unique over all sources"}
@@ -9,7 +9,7 @@ columns:
   customer_id: {type: text, says: stable customer key}
   ordered_at: {type: timestamp, says: "instant of the first line, UTC"}
   order_date: {type: date, says: business day of the first line}
-  kind: {type: text, says: "sale where any line is one, else what its lines are"}
+  kind: {type: text, says: "what its lines are: sale, return, cancellation ..."}
   line_count: {type: bigint, unit: count, says: lines of the order}
   revenue: {type: "decimal(18,4)", unit: currency, says: net revenue}
   margin: {type: "decimal(18,4)", nullable: true, unit: currency, says: "margin, null where no line has one"}
@@ -25,7 +25,7 @@ select
     min(customer_id) as customer_id,
     min(ordered_at) as ordered_at,
     min(order_date) as order_date,
-    case when bool_or(kind = 'sale') then 'sale' else min(kind) end as kind,
+    min(kind) as kind,
     count(*) as line_count,
     sum(amount)::decimal(18,4) as revenue,
     sum(margin)::decimal(18,4) as margin,

@@ -10,17 +10,19 @@ columns:
   kind: {type: text, says: what the line is}
   amount: {type: "decimal(18,4)", unit: currency, says: net revenue of the line}
   reverses_order_key: {type: text, nullable: true, says: order that is taken back}
-  basis: {type: text, check: "in ('given', 'matched', 'none')", says: "given by the source, matched to the customer's last earlier sale of the product, or not found"}
+  basis: {type: text, check: "in ('given', 'matched', 'none')", says: "given by the source (also by carrying the sale's number), matched to the customer's last earlier sale of the product, or not found"}
 --- */
 with reversing as (
-    select source, file_id, line, customer_id, product_id, ordered_at, kind, amount, reverses_order_id
+    select source, file_id, line, customer_id, product_id, ordered_at, kind, amount,
+        coalesce(reverses_order_id, order_id) as reverses_order_id
     from curated.order_lines
     where kind <> 'sale'
 ),
 given as (
     select r.source, r.file_id, r.line, min(o.order_key) as order_key
     from reversing as r
-    join curated.orders as o on o.order_id = r.reverses_order_id and o.customer_id = r.customer_id
+    join curated.orders as o
+        on o.order_id = r.reverses_order_id and o.customer_id = r.customer_id and o.kind = 'sale'
     group by r.source, r.file_id, r.line
 ),
 matched as (
@@ -29,7 +31,6 @@ matched as (
     join curated.order_lines as s
         on s.customer_id = r.customer_id and s.product_id = r.product_id and s.kind = 'sale'
         and s.ordered_at <= r.ordered_at
-    where r.reverses_order_id is null
     group by r.source, r.file_id, r.line
 )
 select

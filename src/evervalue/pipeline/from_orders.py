@@ -139,13 +139,21 @@ def _models(targets: tuple[str, ...], shorter: bool) -> list[SqlModel]:
 
 
 def _grouped(
-    orders: str, columns: dict[str, str], every: str, alone: str, *, all_ordered: bool = False
+    orders: str,
+    columns: dict[str, str],
+    every: str,
+    alone: str,
+    *,
+    all_ordered: bool = False,
+    apart: str = "",
 ) -> str:
     """The SELECT of one row an order: `every` over the lines of an order, `alone` over a line that is one."""
     parts = []
     if "order_id" in columns:
         some = "" if all_ordered else "where order_id is not null"
-        parts.append(f"select customer_id, {every} from {orders} {some} group by customer_id, order_id")
+        parts.append(
+            f"select customer_id, {every} from {orders} {some} group by customer_id, order_id{apart}"
+        )
     if not all_ordered:
         none = "where order_id is null" if "order_id" in columns else ""
         parts.append(f"select customer_id, {alone} from {orders} {none}")
@@ -214,12 +222,15 @@ def _sum_up(
 def _group(con: Connection, orders: str, columns: dict[str, str]) -> None:
     """Fills `curated.orders` and `curated.customers` from lines of any kind."""
     has_kind, has_name = "kind" in columns, "customer" in columns
-    kind = "case when bool_or(kind = 'sale') then 'sale' else min(kind) end" if has_kind else SALE
+    kind = "kind" if has_kind else SALE
+    # As in a run: what takes something back is a row of its own, of its own day, whatever order it names.
+    apart = ", kind, case when kind <> 'sale' then order_date end" if has_kind else ""
     grouped = _grouped(
         orders,
         columns,
         f"min(order_date) as order_date, {kind} as kind, sum(monetary)::decimal(18,4) as monetary",
-        f"order_date, {'kind' if has_kind else SALE} as kind, monetary",
+        f"order_date, {kind} as kind, monetary",
+        apart=apart,
     )
     con.execute(
         f"""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from decimal import Decimal
 from pathlib import Path
 
@@ -200,3 +201,28 @@ def test_customers_come_from_every_source_with_their_attributes(tmp_path: Path) 
     assert published(
         folder, "select rows_read, rows_stored from curated.reconciliation where source = 'crm'"
     ) == [(2, 2)]
+
+
+def test_a_return_under_its_sales_number_counts_on_its_own_day(tmp_path: Path) -> None:
+    lines = (
+        "order,date,customer,amount\n100,2024-01-10,Ann,100\n100,2024-03-10,Ann,-40\n101,2024-02-20,Ann,5\n"
+    )
+    folder = project(tmp_path, {"sales.csv": lines}, LINES.format(more=""))
+    run_project(folder, as_of=dt.date(2024, 2, 1))
+    assert published(folder, "select frequency, monetary from customers.lrfm") == [(1, Decimal(100))]
+    run_project(folder)
+    assert published(folder, "select as_of from customers.cutoff") == [(dt.date(2024, 3, 11),)]
+    assert published(folder, "select frequency, monetary, recency_days from customers.lrfm") == [
+        (2, Decimal(65), 20)
+    ]
+    assert published(folder, "select reversal_count, reversed_amount from customers.history") == [
+        (1, Decimal(-40))
+    ]
+    assert published(folder, "select month::text, revenue from insight.revenue_by_month order by month") == [
+        ("2024-01-01", Decimal(100)),
+        ("2024-02-01", Decimal(5)),
+        ("2024-03-01", Decimal(-40)),
+    ]
+    assert published(folder, "select kind, reverses_order_key, basis from curated.reversals") == [
+        ("return", "sales/100", "given")
+    ]
