@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from tests.support.site import LOOPBACK, saas_data
 
 PAGES = ["/", "/gems", "/segments", "/customers", "/customers/1093", "/tables", "/tables/customers.lrfm"]
 DATA = ["/v1/headline", "/v1/customers", "/v1/gems", "/v1/segments", "/v1/revenue", "/v1/runs/current"]
+DEEP = base64.urlsafe_b64encode(b"[" * 1490).decode()
+SURROGATE = base64.urlsafe_b64encode(rb'["customer","\ud800","k",1]').decode()
 WRONG = {
     "/v1/nowhere": 404,
     "/v1/customers/nobody": 404,
@@ -26,6 +29,8 @@ WRONG = {
     "/v1/customers?sort=nothing": 400,
     "/v1/customers?after=x": 400,
     "/v1/customers?after=x&before=y": 400,
+    f"/v1/customers?after={DEEP}": 400,
+    f"/v1/customers?sort=customer&after={SURROGATE}": 400,
     "/v1/gems?sort=region": 400,
     "/v1/segments?part=nothing": 422,
     "/v1/headline?format=xml": 422,

@@ -14,6 +14,8 @@ from typing import Any
 
 from evervalue.api.errors import BadRequest
 
+LAST_POSITION = 2**53
+
 
 @dataclass(frozen=True)
 class Cursor:
@@ -43,14 +45,19 @@ def decode(text: str, sort: str) -> Cursor:
     """
     try:
         found: Any = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        json.dumps(found, ensure_ascii=False).encode()  # half a surrogate pair is no text of ours
         of_sort, value, key, position = found
         cursor = Cursor(of_sort, value, key, position)
-    except (binascii.Error, ValueError, TypeError) as error:
+    except (binascii.Error, ValueError, TypeError, RecursionError):
         raise BadRequest(
             "The cursor is not one that this server gave. Start again from the first page."
-        ) from error
+        ) from None
     good = (
-        isinstance(value, str | None) and isinstance(key, str) and isinstance(position, int) and position > 0
+        isinstance(of_sort, str)
+        and isinstance(value, str | None)
+        and isinstance(key, str)
+        and isinstance(position, int)
+        and 0 < position < LAST_POSITION
     )
     if not good or isinstance(position, bool):
         raise BadRequest("The cursor is not one that this server gave. Start again from the first page.")

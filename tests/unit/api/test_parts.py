@@ -42,6 +42,11 @@ def test_no_made_up_cursor_gets_through(text: str) -> None:
         ["customer", "v", None, 1],
         ["customer", "v", "k", 0],
         ["customer", "v", "k", True],
+        ["customer", "v", "k", 10**1000],
+        ["customer", "\ud800", "k", 1],
+        ["customer", "v", "\ud800", 1],
+        ["\ud800", "v", "k", 1],
+        [["customer"], "v", "k", 1],
         [],
         {},
     ],
@@ -50,6 +55,12 @@ def test_no_forged_cursor_gets_through(given_cursor: object) -> None:
     text = base64.urlsafe_b64encode(json.dumps(given_cursor).encode()).decode()
     with pytest.raises(BadRequest):
         decode(text, "customer")
+
+
+def test_a_deep_cursor_is_refused() -> None:
+    for text in ("[" * 1500, '{"a":' * 900, "[" * 1499 + "]" * 1499):
+        with pytest.raises(BadRequest):
+            decode(base64.urlsafe_b64encode(text.encode()).decode(), "customer")
 
 
 def test_a_cursor_of_another_order_is_refused() -> None:
