@@ -10,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TextIO
 
+from evervalue.api.cells import safe_cell
 from evervalue.core.errors import SettingsError, StorageError
 from evervalue.core.text import did_you_mean
 from evervalue.warehouse.duckdb import Connection, EngineError, first_line, literal
@@ -39,10 +40,18 @@ def chosen_format(asked: str | None, output: Path | None) -> str:
 
 
 def write(con: Connection, query: str, fmt: str, output: Path | None) -> None:
-    """Writes the rows of `query` in `fmt` to the file, or to standard output. Money in JSON is a string."""
+    """Writes the rows of `query` in `fmt` to the file, or to standard output.
+
+    Money in JSON is a string; CSV text that a spreadsheet would run as a formula is led by an apostrophe.
+    """
     if output is None:
         _text(con, query, fmt, sys.stdout)
         return
+    if output.exists() and not output.is_file():
+        raise SettingsError(
+            f"{output} is not a file; name one with -o, or leave -o out to write to the terminal."
+        )
+    output = output.resolve()
     partial = output.with_name(output.name + ".partial")
     try:
         if fmt == "parquet":
@@ -64,7 +73,7 @@ def _text(con: Connection, query: str, fmt: str, target: TextIO) -> None:
         writer = csv.writer(target, lineterminator="\n")
         writer.writerow(names)
         while rows := cursor.fetchmany(10_000):
-            writer.writerows(rows)
+            writer.writerows([safe_cell(cell) for cell in row] for row in rows)
         return
     target.write("[")
     lead = "\n"

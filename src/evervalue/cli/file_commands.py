@@ -173,7 +173,7 @@ def _scored(
         settings, "insight.headline", *targets, base=Path.cwd(), progress=steps, as_of=day(as_of, "--as-of")
     ) as scored:
         head = headline(scored.con)
-        for warning in head.warnings():
+        for warning in [*scored.left_out(), *head.warnings()]:
             show.warn(warning)
         yield scored.con, head
 

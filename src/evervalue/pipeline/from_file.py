@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from evervalue.core.progress import Progress
+from evervalue.core.text import count
 from evervalue.pipeline.run import told_plainly
 from evervalue.pipeline.settings import Settings, settings_from
 from evervalue.pipeline.tables import fill_run_tables, models_for
@@ -95,6 +96,22 @@ class Scored:
 
     con: Connection
     report: LoadReport
+
+    def left_out(self) -> list[str]:
+        """What is not in the scores and why, a sentence a reason; empty where every row is."""
+        (rows,) = self.con.execute(
+            "select sum(rows_read)::bigint from curated.reconciliation"
+        ).fetchone() or (0,)
+        reasons = self.con.execute(
+            "select verdict, reason, count(*), min(line), arg_min(says, line) from ("
+            "select 'refused' as verdict, reason, line, says from raw.quarantine union all "
+            "select case verdict when 'duplicate' then 'counted once' else 'refused' end, reason, line, says "
+            "from curated.refused_lines) group by verdict, reason order by count(*) desc, reason"
+        ).fetchall()
+        return [
+            f"{count(n, 'row')} of {rows:,} {verdict} and not scored ({reason}; first row {line:,}: {says})."
+            for verdict, reason, n, line, says in reasons
+        ]
 
 
 @contextmanager

@@ -68,13 +68,12 @@ class Headline:
             )
         if self.ties == "first":
             told.append(
-                f"{count(self.tie_dependent, 'tier')} hang on the order of names among equal values; "
+                f"{count(self.tie_dependent, 'tier')} {'hangs' if self.tie_dependent == 1 else 'hang'} "
+                "on the order of names among equal values; "
                 'ties = "share" gives equal values the same score.'
             )
         if self.later_orders:
-            told.append(
-                f"{count(self.later_orders, 'order')} on or after the cutoff {self.as_of} are left out."
-            )
+            told.append(f"Left out: {count(self.later_orders, 'order')} on or after the cutoff {self.as_of}.")
         return told
 
 

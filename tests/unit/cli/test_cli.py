@@ -214,3 +214,29 @@ def test_rows_that_contradict_one_another_are_mended_the_same_way(tmp_path: Path
         folder, "select rows_read, rows_stored, rows_quarantined from curated.reconciliation"
     ) == [(3, 3, 0)]
     assert "No row is in quarantine." in evervalue("quarantine", "list", folder, cwd=tmp_path).stdout
+
+
+def test_rows_that_are_not_scored_are_told(tmp_path: Path) -> None:
+    (tmp_path / "s.csv").write_text(
+        "order,date,customer,amount\n1,2024-01-01,A,1\n1,2024-01-01,B,2\n2,2024-01-02,C,5\n3,2024-01-32,C,5\n4,2024-01-03,,5\n"
+    )
+    done = evervalue("lrfm", "s.csv", "--order", "order", cwd=tmp_path)
+    said = " ".join(done.stderr.split())
+    assert done.returncode == 0, done.stderr
+    assert "2 rows of 5 refused and not scored (order_of_several_customers; first row 1" in said
+    assert "1 row of 5 refused and not scored (bad_date; first row 4" in said
+    assert "1 row of 5 refused and not scored (missing_customer; first row 5" in said
+
+
+def test_an_export_is_safe_for_spreadsheets_and_for_what_it_is_pointed_at(tmp_path: Path) -> None:
+    (tmp_path / "s.csv").write_text('order,date,customer,amount\n1,2024-01-01,"=cmd|calc",1\n')
+    assert "\n'=cmd|calc," in evervalue("lrfm", "s.csv", "--format", "csv", cwd=tmp_path).stdout
+    done = evervalue("lrfm", "s.csv", "-o", "/dev/null", "--format", "csv", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "is not a file" in done.stderr
+    assert Path("/dev/null").is_char_device()
+    (tmp_path / "real.csv").write_text("old")
+    (tmp_path / "link.csv").symlink_to(tmp_path / "real.csv")
+    assert evervalue("lrfm", "s.csv", "-o", "link.csv", cwd=tmp_path).returncode == 0
+    assert (tmp_path / "link.csv").is_symlink()
+    assert (tmp_path / "real.csv").read_text().startswith("customer,")
