@@ -53,8 +53,10 @@ def date_shapes(con: Connection, cells: Cells) -> list[Shape]:
 
 
 def _shapes(con: Connection, cells: Cells, shape: str) -> list[Shape]:
+    # The cell is named in a query of its own: beside the table, `group by c` would mean a column of the file called c.
     rows = con.execute(
-        f"with cells as (select {cells.sql} as c, count(*) as n from {cells.table} where {cells.where} group by c) "
+        f"with cells as (select c, count(*) as n from (select {cells.sql} as c from {cells.table} "
+        f"where {cells.where}) group by c) "
         f"select {shape} as shape, sum(n)::bigint as n, min(c) as example from cells where c is not null "
         f"group by shape order by n desc, shape limit {MOST_SHAPES}"
     ).fetchall()

@@ -264,3 +264,56 @@ def test_words_for_nothing(warehouse: Warehouse) -> None:
     assert warehouse.refused() == [(1, "missing_customer")]
     warehouse.load(missing=["-"])
     assert warehouse.refused() == [(3, "missing_customer")]
+
+
+OURS = [
+    "c",
+    "n",
+    "d",
+    "h",
+    "q",
+    "f",
+    "r",
+    "t0",
+    "shape",
+    "cells",
+    "days",
+    "parsed",
+    "judged",
+    "taken",
+    "bad",
+    "said",
+]
+
+
+@pytest.mark.parametrize(
+    "column", [*OURS, "c_amount", "v_amount", "v_ordered_at_local", "_value", "_why", "_empty"]
+)
+def test_a_column_may_be_called_what_our_queries_call_theirs(warehouse: Warehouse, column: str) -> None:
+    others = [c for c in OURS if c != column]
+    header = ",".join(["order", "date", column, "customer", *others])
+    rows = [
+        ("1", "13/01/2022", '"1,5"', "a"),
+        ("2", "02/01/2022", '"2,5"', "b"),
+        ("2", "02/01/2022", "x", "b"),
+    ]
+    filling = ",".join("7" for _ in others)
+    warehouse.write("\n".join([header, *(",".join([*row, filling]) for row in rows)]) + "\n")
+    warehouse.load(columns={**COLUMNS, "amount": column}, attributes={"more": others[0]})
+    assert warehouse.mapped("order_date::text, amount::text") == [
+        ("2022-01-13", "1.5000"),
+        ("2022-01-02", "2.5000"),
+    ]
+    assert warehouse.refused() == [(3, "bad_number")]
+
+
+@pytest.mark.parametrize(
+    "column", [*OURS, "c_ordered_at", "v_ordered_at_local", "v_ordered_at_instant", "order_date"]
+)
+def test_a_column_of_dates_may_be_called_so_too(warehouse: Warehouse, column: str) -> None:
+    warehouse.write(f"order,{column},customer,amount\n1,13/01/2022,a,1.5\n2,02/01/2022,b,2.5\n")
+    warehouse.load(columns={**COLUMNS, "ordered_at": column}, attributes={"more": column})
+    assert warehouse.mapped("order_date::text, amount::text") == [
+        ("2022-01-13", "1.5000"),
+        ("2022-01-02", "2.5000"),
+    ]
