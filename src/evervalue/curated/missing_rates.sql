@@ -16,4 +16,8 @@ cross join run.settings as s
 left join curated.rates as r
     on r.from_currency = l.currency and l.order_date >= r.rate_date and l.order_date < r.valid_until
 where l.currency <> s.currency and r.rate is null
+    and not exists (
+        select 1 from curated.refused_lines as f
+        where f.source = l.source and f.file_id = l.file_id and f.line = l.line
+    )
 group by l.order_date, l.currency, s.currency

@@ -6,7 +6,7 @@ columns:
   from_currency: {type: text, says: currency that is converted}
   rate_date: {type: date, says: day of the rate}
   valid_until: {type: date, says: first day on which the rate no longer holds}
-  rate: {type: "decimal(28,10)", check: "> 0", says: reporting currency for one unit}
+  rate: {type: "decimal(28,10)", check: "between 0.0000000001 and 9999999999", says: reporting currency for one unit}
 --- */
 select
     r.from_currency,

@@ -90,9 +90,9 @@ class GemSettings(_Settings):
 
     rule: Literal["m_score", "top_n", "top_share"] = "m_score"
     """Top profit performers are those with the best M scores, the top N, or a top share of customers."""
-    min_m_score: int | None = Field(default=None, ge=1)
+    min_m_score: int | None = Field(default=None, ge=1, le=10)
     """With rule = "m_score": lowest M score. Default: the highest there is."""
-    top_n: int = Field(default=20, ge=1)
+    top_n: int = Field(default=20, ge=1, le=1_000_000_000)
     """With rule = "top_n": how many."""
     top_share: float = Field(default=0.1, gt=0, le=1)
     """With rule = "top_share": which share of the scored customers."""
@@ -115,6 +115,16 @@ class ActionRule(_Settings):
     """Lowest and highest R score that fit. Default: any."""
     f: tuple[int, int] | None = None
     """Lowest and highest F score that fit. Default: any."""
+
+    @model_validator(mode="after")
+    def _ranges(self) -> ActionRule:
+        for name in ("l", "r", "f"):
+            scores = getattr(self, name)
+            if scores and not 1 <= scores[0] <= scores[1]:
+                raise ValueError(
+                    f"{name} = {list(scores)} of rule '{self.action}' must be [lowest, highest], from 1 up"
+                )
+        return self
 
 
 class ActionSettings(_Settings):
@@ -260,6 +270,10 @@ def settings_from(values: dict[str, Any]) -> Settings:
             sources[name] = files_source(name, table)
         except SettingsError as error:
             faults.append(str(error))
+    if not faults and (parts["gems"].min_m_score or 1) > parts["lrfm"].bins:
+        faults.append(
+            f"gems.min_m_score is above the highest score, {parts['lrfm'].bins} (lrfm.bins). Lower it."
+        )
     if faults:
         raise SettingsError(" ".join(faults))
     return Settings(parts["project"], sources, parts["lrfm"], parts["gems"], parts["actions"])

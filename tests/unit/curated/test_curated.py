@@ -226,3 +226,18 @@ def test_a_return_under_its_sales_number_counts_on_its_own_day(tmp_path: Path) -
     assert published(folder, "select kind, reverses_order_key, basis from curated.reversals") == [
         ("return", "sales/100", "given")
     ]
+
+
+def test_a_refused_line_needs_no_rate_and_an_impossible_rate_is_named(tmp_path: Path) -> None:
+    lines = (
+        "order,date,customer,amount,currency\n"
+        "1,2024-01-01,Ann,10,USD\n1,2024-01-01,Bob,10,USD\n2,2024-01-02,Cid,1,EUR\n"
+    )
+    rates = "day,from,to,rate\n2024-06-01,USD,EUR,{rate}\n"
+    toml = LINES.format(more="") + 'currency = "currency"\n' + RATES
+    folder = project(tmp_path, {"sales.csv": lines, "rates.csv": rates.format(rate="0.9")}, toml)
+    run_project(folder)
+    assert published(folder, "select customer from customers.lrfm where frequency > 0") == [("Cid",)]
+    (folder / "rates.csv").write_text(rates.format(rate="4200000000000"))
+    with pytest.raises(CheckFailed, match="rate is not between"):
+        run_project(folder)

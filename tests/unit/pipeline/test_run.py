@@ -213,3 +213,25 @@ def test_a_snapshot_is_read_only(saas: Path) -> None:
     with pytest.raises(Exception, match="read-only"):
         con.execute("delete from customers.lrfm")
     con.close()
+
+
+@pytest.mark.parametrize(
+    ("toml", "says"),
+    [
+        ("[gems]\nmin_m_score = 9\n", "above the highest score, 4"),
+        ("[gems]\ntop_n = 99999999999999999999\n", "gems.top_n"),
+        ("[lrfm]\nhigh_value_at = 9\nmid_value_at = 10\n", "must lie in this order"),
+        (
+            '[[actions.rules]]\naction = "a"\ntitle = "A"\nsays = "A."\nl = [4, 1]\n',
+            "must be [lowest, highest]",
+        ),
+        ('[[actions.rules]]\naction = "a"\ntitle = "A"\nsays = "A."\nl = [1, 4]\n', "must fit everyone"),
+    ],
+)
+def test_impossible_settings_are_told(tmp_path: Path, toml: str, says: str) -> None:
+    folder = project(
+        tmp_path, {"sales.csv": SALES}, LINES + toml + ("" if "[lrfm]" in toml else "[lrfm]\nbins = 4\n")
+    )
+    with pytest.raises(SettingsError) as raised:
+        read_project(folder)
+    assert says in str(raised.value)
