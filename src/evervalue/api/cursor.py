@@ -1,13 +1,15 @@
 """Keyset cursors: where a page of a sorted list begins, without counting the rows before it.
 
 A cursor names the sort order, the last row's sort value and key, and the row's position (for display). It is
-opaque to clients, checked when it comes back, and its value only ever becomes a bound parameter.
+opaque to clients, checked when it comes back, and its value only ever becomes a bound parameter. Where names
+or keys are so long that it would not fit in an address, it carries the key's digest alone, and the row is found by it.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import json
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +17,8 @@ from typing import Any
 from evervalue.api.errors import BadRequest
 
 LAST_POSITION = 2**53
+LONGEST = 2000
+"""Most characters of a cursor, given or taken."""
 
 
 @dataclass(frozen=True)
@@ -27,12 +31,21 @@ class Cursor:
     position: int
     """Number of the row in the sorted list, from 1."""
 
+    digested: bool = False
+    """True where `key` is the digest of the row's key, and `value` is not known."""
+
     def encode(self) -> str:
         """The cursor as text that fits in a URL."""
-        text = json.dumps(
-            [self.sort, self.value, self.key, self.position], ensure_ascii=False, separators=(",", ":")
-        )
-        return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+        whole = _text([self.sort, self.value, self.key, self.position])
+        if len(whole) <= LONGEST:
+            return whole
+        digest = hashlib.md5(self.key.encode(), usedforsecurity=False).hexdigest()
+        return _text([self.sort, None, digest, self.position, True])
+
+
+def _text(fields: list[object]) -> str:
+    text = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
 def decode(text: str, sort: str) -> Cursor:
@@ -46,8 +59,8 @@ def decode(text: str, sort: str) -> Cursor:
     try:
         found: Any = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
         json.dumps(found, ensure_ascii=False).encode()  # half a surrogate pair is no text of ours
-        of_sort, value, key, position = found
-        cursor = Cursor(of_sort, value, key, position)
+        of_sort, value, key, position, *digested = found
+        cursor = Cursor(of_sort, value, key, position, bool(digested))
     except (binascii.Error, ValueError, TypeError, RecursionError):
         raise BadRequest(
             "The cursor is not one that this server gave. Start again from the first page."
@@ -58,6 +71,7 @@ def decode(text: str, sort: str) -> Cursor:
         and isinstance(key, str)
         and isinstance(position, int)
         and 0 < position < LAST_POSITION
+        and digested in ([], [True])
     )
     if not good or isinstance(position, bool):
         raise BadRequest("The cursor is not one that this server gave. Start again from the first page.")

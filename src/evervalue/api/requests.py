@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from evervalue.api.answers import Format
+from evervalue.api.cursor import LONGEST
 from evervalue.api.queries import customers, gems
 from evervalue.api.queries.base import Page
 
@@ -21,10 +22,10 @@ class ListRequest(BaseModel):
     sort: str = Field("", max_length=40)
     """Column to sort by; a '-' before it sorts downwards."""
 
-    after: str = Field("", max_length=2000)
+    after: str = Field("", max_length=LONGEST)
     """`next_cursor` of the page before."""
 
-    before: str = Field("", max_length=2000)
+    before: str = Field("", max_length=LONGEST)
     """`previous_cursor` of the page after."""
 
     limit: int = Field(50, ge=1, le=MAX_LIMIT)

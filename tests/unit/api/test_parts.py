@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evervalue.api.cells import csv_text, safe_cell, to_json
-from evervalue.api.cursor import Cursor, decode
+from evervalue.api.cursor import LONGEST, Cursor, decode
 from evervalue.api.errors import BadRequest
 from evervalue.api.middleware import host_name
 from evervalue.api.watchdog import Watchdog
@@ -47,6 +47,8 @@ def test_no_made_up_cursor_gets_through(text: str) -> None:
         ["customer", "v", "\ud800", 1],
         ["\ud800", "v", "k", 1],
         [["customer"], "v", "k", 1],
+        ["customer", None, "k", 1, False],
+        ["customer", None, "k", 1, True, True],
         [],
         {},
     ],
@@ -55,6 +57,14 @@ def test_no_forged_cursor_gets_through(given_cursor: object) -> None:
     text = base64.urlsafe_b64encode(json.dumps(given_cursor).encode()).decode()
     with pytest.raises(BadRequest):
         decode(text, "customer")
+
+
+def test_a_cursor_is_never_too_long_to_be_taken() -> None:
+    for value, key in (("v" * 3000, "k"), ("v", "k" * 3000), ("💎" * 5000, "💎" * 5000)):
+        text = Cursor("customer", value, key, 7).encode()
+        assert len(text) <= LONGEST
+        found = decode(text, "customer")
+        assert (found.digested, found.value, found.position) == (True, None, 7)
 
 
 def test_a_deep_cursor_is_refused() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import io
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,9 @@ import pytest
 from fastapi.testclient import TestClient
 
 from evervalue.api.app import create_app
+from evervalue.api.cursor import Cursor
+from evervalue.pipeline.settings import read_project
+from tests.support.projects import project, run_project
 from tests.support.site import LOOPBACK, revenue_data
 
 TOP10 = Path(__file__).parents[2] / "data" / "saas_top10.csv"
@@ -78,17 +82,15 @@ def test_gems_carry_reason_action_and_step(client: TestClient) -> None:
     }
 
 
-@pytest.mark.parametrize(
-    "sort", ["monetary", "customer", "region", "lrfm_score", "l_score", "last_order_date"]
-)
-@pytest.mark.parametrize("way", ["", "-"])
-def test_pages_hold_every_row_once_in_order_forth_and_back(client: TestClient, sort: str, way: str) -> None:
-    whole = [r["customer_id"] for r in answer(client, f"/v1/customers?limit=1000&sort={way}{sort}")]
-    assert len(set(whole)) == 99
+def pages_hold_every_row_once(client: TestClient, sort: str, rows: int, limit: int) -> None:
+    everyone = client.get("/v1/customers", params={"limit": 1000, "sort": sort}).json()["data"]
+    whole = [row["customer_id"] for row in everyone]
+    assert len(set(whole)) == rows
+    asked: dict[str, str | int] = {"limit": limit, "sort": sort}
     seen: list[str] = []
     cursor = ""
     while True:
-        page = client.get("/v1/customers", params={"limit": 20, "sort": way + sort, "after": cursor}).json()
+        page = client.get("/v1/customers", params={**asked, "after": cursor}).json()
         seen += [row["customer_id"] for row in page["data"]]
         if page["meta"]["next_cursor"] is None:
             break
@@ -97,9 +99,51 @@ def test_pages_hold_every_row_once_in_order_forth_and_back(client: TestClient, s
     back = [row["customer_id"] for row in page["data"]]
     while page["meta"]["previous_cursor"]:
         cursor = page["meta"]["previous_cursor"]
-        page = client.get("/v1/customers", params={"limit": 20, "sort": way + sort, "before": cursor}).json()
+        page = client.get("/v1/customers", params={**asked, "before": cursor}).json()
         back = [row["customer_id"] for row in page["data"]] + back
     assert back == whole
+
+
+@pytest.mark.parametrize(
+    "sort", ["monetary", "customer", "region", "lrfm_score", "l_score", "last_order_date"]
+)
+@pytest.mark.parametrize("way", ["", "-"])
+def test_pages_hold_every_row_once_in_order_forth_and_back(client: TestClient, sort: str, way: str) -> None:
+    pages_hold_every_row_once(client, way + sort, 99, 20)
+
+
+@pytest.fixture(scope="module")
+def long_names(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    """A shop whose customers' names, which are their keys, are 3000 characters long and end differently."""
+    rows = ["order,date,customer,amount"]
+    rows += [f"{n},2024-01-{n % 28 + 1:02},{'Ñ' * 3000}{n:03},{10 + n}" for n in range(1, 25)]
+    toml = """
+[project]
+name = "Long names"
+currency = "EUR"
+[sources.sales]
+path = "sales.csv"
+[sources.sales.columns]
+order_id = "order"
+ordered_at = "date"
+customer_name = "customer"
+amount = "amount"
+"""
+    folder = tmp_path_factory.mktemp("long") / "project"
+    run_project(project(folder, {"sales.csv": "\n".join(rows) + "\n"}, toml))
+    data = read_project(folder).data_dir
+    with TestClient(create_app(data), base_url=LOOPBACK, raise_server_exceptions=False) as found:
+        yield found
+
+
+@pytest.mark.parametrize("sort", ["customer", "-customer", "-monetary", "monetary", "region", "-l_score"])
+def test_very_long_names_are_paged_too(long_names: TestClient, sort: str) -> None:
+    pages_hold_every_row_once(long_names, sort, 24, 5)
+
+
+def test_a_cursor_whose_row_is_gone_is_refused(long_names: TestClient) -> None:
+    gone = Cursor("customer", "x" * 3000, "x" * 3000, 3).encode()
+    assert long_names.get("/v1/customers", params={"sort": "customer", "after": gone}).status_code == 400
 
 
 def test_filters_are_joined_and_said(client: TestClient) -> None:

@@ -97,7 +97,7 @@ class ListQuery:
         if page.after and page.before:
             raise BadRequest("Give 'after' or 'before', not both.")
         given = page.after or page.before
-        cursor = decode(given, page.sort) if given else None
+        cursor = self._found(reading, decode(given, page.sort)) if given else None
         back = page.before is not None
         statement = self._statement(page, cursor, back)
         result = reading.result(statement, keep=False)
@@ -115,6 +115,18 @@ class ListQuery:
         next_, previous = self._neighbours(page.sort, rows, first, has_next, has_previous)
         shown = [{k: v for k, v in row.items() if k != "_sort"} for row in rows]
         return PageOfRows(shown, statement, result.seconds, first, next_, previous)
+
+    def _found(self, reading: Reading, cursor: Cursor) -> Cursor:
+        """The cursor with its row's own value and key, where it came with the key's digest alone."""
+        if not cursor.digested:
+            return cursor
+        key, _ = self._sort(cursor.sort)
+        sql = f"select cast({key.expression} as varchar), {self.key} from {self.table} where md5({self.key}) = $digest"
+        rows = reading.result(Statement(sql, {"digest": cursor.key})).rows
+        if not rows:
+            raise BadRequest("The cursor's row is not in this run. Start again from the first page.")
+        value, row_key = rows[0]
+        return Cursor(cursor.sort, value, row_key, cursor.position)
 
     def _statement(self, page: Page, cursor: Cursor | None, back: bool) -> Statement:
         key, down = self._sort(page.sort)
