@@ -5,6 +5,8 @@ from __future__ import annotations
 import fnmatch
 import glob
 import hashlib
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,7 +36,7 @@ class FoundFile:
 
     path: Path
     shown: str
-    """The path as messages and tables give it: relative to the project where it lies inside."""
+    """The path as messages and tables give it: relative to the project where it lies inside, else whole."""
     format: str
     compression: str | None
     bytes: int
@@ -76,15 +78,47 @@ def find_files(pattern: str, base: Path, source: str) -> list[FoundFile]:
 
 def path_means(pattern: str, base: Path, shown: str) -> bool:
     """Whether `pattern` means the file of that shown path, were it there."""
-    whole = base / Path(pattern).expanduser()
-    file = base / shown
-    if file == whole:
-        return True
-    if glob.has_magic(str(pattern)):
-        return fnmatch.fnmatch(str(file), str(whole).replace("/**/", "/*")) or fnmatch.fnmatch(
-            str(file), str(whole)
-        )
-    return file.parent == whole
+    whole = located(pattern, base)
+    file = Path(os.path.normpath(base.resolve() / shown))
+    return whole in (file, file.parent) or _matches(file.parts, whole.parts)
+
+
+def located(pattern: str, base: Path) -> Path:
+    """The whole path or glob that `pattern` means, the same from wherever the program was started.
+
+    Links are followed in the folders that lead to a file, not in the file itself, which thus keeps its name when the
+    link is set to another file.
+    """
+    folder, rest = _parted(pattern, base)
+    return folder.joinpath(*rest)
+
+
+def _parted(pattern: str, base: Path) -> tuple[Path, tuple[str, ...]]:
+    """The folder that leads to a file or glob, with links followed, and what is left of the path."""
+    try:
+        path = Path(pattern).expanduser()
+    except RuntimeError:
+        raise InputError(
+            f"The path {pattern} names the home folder of somebody who is not known here. Write the folder itself."
+        ) from None
+    whole = base.resolve() / path
+    own = len(whole.parts) - len(path.parts)
+    fixed = next((own + i for i, part in enumerate(path.parts) if glob.has_magic(part)), len(whole.parts) - 1)
+    if whole.is_dir() or whole.name == "..":
+        return whole.resolve(), ()
+    if whole.exists():
+        fixed = len(whole.parts) - 1
+    return Path(*whole.parts[:fixed]).resolve(), whole.parts[fixed:]
+
+
+def _matches(file: Sequence[str], glob_parts: Sequence[str]) -> bool:
+    """Whether the parts of a path fit those of a glob, where `**` is any number of folders."""
+    if not glob_parts or not file:
+        return not glob_parts and not file
+    first, *rest = glob_parts
+    if first == "**":
+        return _matches(file, rest) or _matches(file[1:], glob_parts)
+    return (file[0] == first or fnmatch.fnmatchcase(file[0], first)) and _matches(file[1:], rest)
 
 
 def file_format(path: Path, shown: str) -> tuple[str, str | None]:
@@ -120,8 +154,7 @@ def file_format(path: Path, shown: str) -> tuple[str, str | None]:
 
 
 def _paths(pattern: str, base: Path, source: str) -> list[Path]:
-    path = Path(pattern).expanduser()
-    whole = path if path.is_absolute() else base / path
+    whole = located(pattern, base)
     try:
         if whole.is_dir():
             everything = sorted(whole.iterdir())
@@ -138,8 +171,9 @@ def _paths(pattern: str, base: Path, source: str) -> list[Path]:
         raise InputError(
             f"sources.{source}: {pattern} cannot be read ({_why(error)}). Give this user the right to read it."
         ) from None
-    found = glob.glob(str(whole), recursive=True)  # noqa: PTH207  the pattern may be absolute, which Path refuses
-    paths = sorted(Path(p) for p in found if Path(p).is_file())
+    top, rest = _parted(pattern, base)
+    found = glob.glob(os.path.join("", *rest), root_dir=top, recursive=True)  # noqa: PTH118, PTH207
+    paths = sorted(top / p for p in found if (top / p).is_file())
     if paths:
         return paths
     siblings = [p.name for p in whole.parent.iterdir()] if whole.parent.is_dir() else []
@@ -158,11 +192,12 @@ def _is_data(path: Path) -> bool:
 
 
 def shown_path(path: Path, base: Path) -> str:
-    """A path as messages give it: relative to the project where it lies inside."""
+    """A located path as messages give it: relative to the project where it lies inside, else whole."""
+    file = Path(os.path.normpath(path))
     try:
-        return path.resolve().relative_to(base.resolve()).as_posix()
+        return file.relative_to(base.resolve()).as_posix()
     except ValueError:
-        return path.as_posix()
+        return file.as_posix()
 
 
 def _sha256(path: Path) -> str:

@@ -13,7 +13,7 @@ from evervalue.core.errors import InputError
 from evervalue.core.progress import Progress
 from evervalue.core.text import count
 from evervalue.sources import apply, mend, raw_zone
-from evervalue.sources.files import FoundFile, find_files, path_means, shown_path
+from evervalue.sources.files import FoundFile, find_files, located, path_means, shown_path
 from evervalue.sources.mapping import plan
 from evervalue.sources.plan import check_columns
 from evervalue.sources.raw_zone import FileRow
@@ -183,7 +183,7 @@ class _Source:
 
     def _find(self, known: set[str]) -> list[FoundFile]:
         """The files on disk; none, with a warning, where the one file that was loaded before is gone."""
-        path = self.base / self.settings.path
+        path = located(self.settings.path, self.base)
         if shown_path(path, self.base) in known and not path.exists() and path.parent.is_dir():
             self.gone = (
                 f"sources.{self.name}: {self.settings.path} is not there any more; its rows are "
