@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import html
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from fastapi.testclient import TestClient
 from evervalue.api.settings import ServerSettings
 from evervalue.api.snapshots import Reading
 from evervalue.dashboard.app import create_app
+from evervalue.warehouse.duckdb import connect
 from tests.support.site import LOOPBACK, saas_data
 
 PAGES = ["/", "/gems", "/segments", "/customers", "/customers/1093", "/tables", "/tables/customers.lrfm"]
@@ -80,6 +83,30 @@ def test_nothing_published_is_an_error_that_passes(tmp_path: Path) -> None:
             assert response.headers["retry-after"] == "10"
             assert is_problem(response.json(), 503)
             assert str(tmp_path) not in response.text
+
+
+@pytest.mark.parametrize("where", ["file", "manifest", "settings"])
+def test_a_run_that_cannot_be_opened_is_an_error_that_passes(tmp_path: Path, where: str) -> None:
+    shutil.copytree(saas_data() / "runs", tmp_path / "runs")
+    shutil.copy(saas_data() / "current", tmp_path / "current")
+    run = next((tmp_path / "runs").iterdir())
+    if where == "file":
+        (run / "snapshot.duckdb").write_bytes(b"not a database")
+    elif where == "manifest":
+        (run / "manifest.json").unlink()
+    else:
+        (run / "snapshot.duckdb").unlink()
+        connect(run / "snapshot.duckdb").close()
+    with TestClient(create_app(tmp_path), base_url=LOOPBACK) as client:
+        for path in (*DATA, *PAGES):
+            response = client.get(path)
+            assert response.status_code == 503
+            assert "evervalue publish --rollback" in html.unescape(response.text)
+            assert str(tmp_path) not in response.text
+            if path.startswith("/v1"):
+                assert is_problem(response.json(), 503)
+            else:
+                assert 'id="main"' in response.text
 
 
 def test_a_failure_tells_nothing_of_the_inside(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from evervalue.api.snapshots import QueryTimeout
+from evervalue.api.snapshots import QueryTimeout, SnapshotUnreadable
 from evervalue.core.errors import EvervalueError, NothingPublished
 from evervalue.warehouse.duckdb import EngineError
 
@@ -64,6 +64,17 @@ def problem_of(error: Exception, request: Request) -> Problem:
             "nothing-published",
             "Nothing is published yet",
             "There is no run to show yet. Run 'evervalue run' in the project; the page fills itself when it has ended.",
+            headers={"Retry-After": "10"},
+        )
+    if isinstance(error, SnapshotUnreadable):
+        log.error("the published run cannot be opened: %s", error)
+        return Problem(
+            503,
+            "snapshot-unreadable",
+            "The published run cannot be opened",
+            "Its file may be damaged; the server's log has the reason. In the project, 'evervalue publish --rollback' "
+            "points readers to the run before, and 'evervalue run' publishes a new one; nothing needs to be "
+            "started again.",
             headers={"Retry-After": "10"},
         )
     if isinstance(error, QueryTimeout):

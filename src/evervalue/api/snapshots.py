@@ -22,8 +22,8 @@ from typing import Any
 
 from evervalue.api.settings import ServerSettings
 from evervalue.api.watchdog import Watchdog
-from evervalue.core.errors import EvervalueError
-from evervalue.warehouse.duckdb import Connection, EngineError, connect
+from evervalue.core.errors import EvervalueError, NothingPublished
+from evervalue.warehouse.duckdb import Connection, EngineError, connect, first_line
 from evervalue.warehouse.publish import Publisher, Snapshot
 
 log = logging.getLogger("evervalue.api")
@@ -34,6 +34,10 @@ RETRY_SECONDS = 2.0
 
 class QueryTimeout(EvervalueError):
     """A query was stopped because it ran too long."""
+
+
+class SnapshotUnreadable(EvervalueError):
+    """The published snapshot cannot be opened, and no other one is open."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,11 @@ class OpenSnapshot:
         self.retired = False
         self._cache: OrderedDict[tuple[object, ...], Result] = OrderedDict()
         self._cache_lock = threading.Lock()
-        self.run = self._run_settings()
+        try:
+            self.run = self._run_settings()
+        except BaseException:
+            self.connection.close()
+            raise
 
     def cached(self, key: tuple[object, ...]) -> Result | None:
         """A small result that was kept, or None."""
@@ -243,6 +251,8 @@ class SnapshotReader:
         ------
         NothingPublished
             There is no snapshot yet.
+        SnapshotUnreadable
+            There is one that cannot be opened, and none before it is open.
         """
         opened = self._take()
         reading = Reading(opened)
@@ -278,9 +288,11 @@ class SnapshotReader:
                 if old is not None:
                     self._retire(old)
             self._seen = mark
-        except (EvervalueError, EngineError, OSError) as error:
-            if old is None:
+        except (EvervalueError, EngineError, OSError, ValueError) as error:
+            if old is None and isinstance(error, NothingPublished):
                 raise
+            if old is None:
+                raise SnapshotUnreadable(first_line(error)) from error
             self._retry_at = time.monotonic() + RETRY_SECONDS
             log.warning("still serving run %s: %s", old.snapshot.run_id, error)
 

@@ -17,6 +17,9 @@ Relation = duckdb.DuckDBPyRelation
 EngineError = duckdb.Error
 Interrupted = duckdb.InterruptException
 version: str = duckdb.__version__
+LOCKED = ("Could not set lock", "Conflicting lock")
+DAMAGED = ("Corrupt database file", "not a valid DuckDB database file", "Could not read enough bytes")
+"""The engine's words; it has no kind of error for either."""
 
 
 def connect(
@@ -58,10 +61,15 @@ def connect(
         con = duckdb.connect(str(path) if path else ":memory:", read_only=read_only, config=config)
     except duckdb.IOException as error:
         text = str(error)
-        if "lock" in text.lower():
+        if any(words in text for words in LOCKED):
             raise Busy(
                 f"Another process is using {path}. Wait for it to end, or stop it; "
                 "two runs in one project do not run at the same time."
+            ) from None
+        if any(words in text for words in DAMAGED):
+            raise StorageError(
+                f"{path} is damaged ({first_line(error)}). Where it is a published run, "
+                "'evervalue publish --rollback' points readers to the run before."
             ) from None
         raise StorageError(f"Cannot open {path}: {first_line(error)}") from None
     except duckdb.Error as error:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from evervalue.api.settings import ServerSettings
-from evervalue.api.snapshots import QueryTimeout, SnapshotReader, Statement
+from evervalue.api.snapshots import QueryTimeout, SnapshotReader, SnapshotUnreadable, Statement
 from evervalue.core.errors import NothingPublished
 from evervalue.warehouse.duckdb import EngineError
 from tests.support.site import saas_data
@@ -71,6 +71,41 @@ def test_a_broken_new_run_leaves_the_old_one_served(data: Path, caplog: pytest.L
         assert reading.run_id == before
         assert len(reading.rows(Statement("select 1 from insight.tiers", {}))) == 3
     assert "still serving" in caplog.text
+    reader.close()
+
+
+@pytest.mark.parametrize("pointer", [b"\xff\xfe", b"\0", b"nowhere"])
+def test_a_broken_pointer_leaves_the_old_run_served(data: Path, pointer: bytes) -> None:
+    reader = SnapshotReader(data)
+    with reader.lease() as reading:
+        before = reading.run_id
+    (data / "current").write_bytes(pointer)
+    with reader.lease() as reading:
+        assert reading.run_id == before
+    reader.close()
+
+
+def damaged(data: Path, at: int) -> None:
+    """The published file with one of its parts overwritten."""
+    file = next((data / "runs").iterdir()) / "snapshot.duckdb"
+    content = bytearray(file.read_bytes())
+    content[at : at + 262_144] = b"\xaa" * 262_144
+    file.write_bytes(content)
+
+
+@pytest.mark.parametrize("at", [0, 12_288])
+def test_a_run_that_cannot_be_opened_at_the_start_is_told_as_such(data: Path, at: int) -> None:
+    damaged(data, at)
+    reader = SnapshotReader(data)
+    for _ in range(2):
+        with pytest.raises(SnapshotUnreadable), reader.lease():
+            pass
+    publish_again(data, "29990101T000000Z")
+    shutil.copy(
+        next((saas_data() / "runs").iterdir()) / "snapshot.duckdb", data / "runs" / "29990101T000000Z"
+    )
+    with reader.lease() as reading:
+        assert reading.run_id == "29990101T000000Z", "the next run that is whole is served"
     reader.close()
 
 
