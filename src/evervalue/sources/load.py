@@ -7,6 +7,7 @@ import json
 import tempfile
 from collections.abc import Mapping
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 from evervalue.core.errors import InputError
@@ -45,9 +46,9 @@ def load(
     """Load what is new or changed in `sources`; returns what became of each.
 
     A file whose content was read before is not read again. A file whose content changed replaces its rows; a copy of
-    a loaded file is reported and not counted. Rows of a file that is gone stay; rows of a file that the setting `path`
-    does not mean any more go. Mapped rows of a source are computed
-    anew when its files or its settings changed.
+    a loaded file is reported and not counted, and takes its place when the loaded file is gone. Rows of a file that
+    is gone stay; rows of a file that the setting `path` does not mean any more go. Mapped rows of a source are
+    computed anew when its files or its settings changed.
 
     Parameters
     ----------
@@ -131,9 +132,9 @@ class _Source:
         """Bring the raw table in step with the files; returns whether any row came or went."""
         before = {row.path: row for row in raw_zone.files_of(self.con, self.name) if row.status != "replaced"}
         found = self._find(set(before))
+        changed = self._rename(before, found)
         loaded = {row.sha256: row.path for row in before.values() if row.status == "loaded"}
         here = {file.shown for file in found}
-        changed = False
         for path, old in before.items():
             if path in here:
                 continue
@@ -157,7 +158,8 @@ class _Source:
             if row is None:
                 fresh.append(file)
             elif row.status == "loaded" and self._is_current(row, file):
-                self.report.files_unchanged.append(file.shown)
+                if file.shown not in self.report.files_renamed:
+                    self.report.files_unchanged.append(file.shown)
             else:
                 if row.status == "loaded":
                     raw_zone.forget(self.con, self.name, row.file_id)
@@ -179,6 +181,30 @@ class _Source:
             raise InputError(
                 f"sources.{self.name}: {self.settings.path} has a header and no rows. Export it again."
             )
+        return changed
+
+    def _rename(self, before: dict[str, FileRow], found: list[FoundFile]) -> bool:
+        """Let a file take the place of one that is gone and had the same content; returns whether any row went."""
+        here = {file.shown for file in found}
+        gone = {
+            row.sha256: row
+            for path, row in before.items()
+            if row.status == "loaded" and path not in here and path_means(self.settings.path, self.base, path)
+        }
+        changed = False
+        for file in found:
+            old, row = gone.get(file.sha256), before.get(file.shown)
+            if old is None:
+                continue
+            if row is not None:
+                if row.status == "loaded":
+                    raw_zone.forget(self.con, self.name, row.file_id)
+                    changed = True
+                self._retire(row, file)
+            raw_zone.rename(self.con, self.name, old, file.shown)
+            self.report.files_renamed[file.shown] = old.path
+            before[file.shown] = replace(old, path=file.shown)
+            del before[old.path], gone[file.sha256]
         return changed
 
     def _find(self, known: set[str]) -> list[FoundFile]:

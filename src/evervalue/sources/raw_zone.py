@@ -183,6 +183,23 @@ def forget(con: Connection, source: str, file_id: str) -> None:
     run(con, "delete from raw.quarantine where source = ? and file_id = ?", [source, file_id])
 
 
+def rename(con: Connection, source: str, file: FileRow, path: str) -> None:
+    """Let what was read of a file stand under another path."""
+    key = [source, path, file.sha256]
+    run(con, "delete from raw.files where source = ? and path = ? and sha256 = ?", key)
+    run(
+        con,
+        "update raw.files set path = ? where source = ? and path = ? and sha256 = ?",
+        [path, source, file.path, file.sha256],
+    )
+    for zone in ("quarantine", "conflicts"):
+        run(
+            con,
+            f"update raw.{zone} set path = ? where source = ? and file_id = ?",
+            [path, source, file.file_id],
+        )
+
+
 def refuse(
     con: Connection,
     source: str,

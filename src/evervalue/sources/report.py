@@ -19,6 +19,8 @@ class SourceReport:
     files_unchanged: list[str] = field(default_factory=list)
     files_same_content: dict[str, str] = field(default_factory=dict)
     """Copy: the file whose content it has; not counted twice."""
+    files_renamed: dict[str, str] = field(default_factory=dict)
+    """File: the path under which its content was read, where nothing lies any more."""
     files_kept: list[str] = field(default_factory=list)
     """Files that were loaded before and are not there any more; their rows stay."""
     files_left_out: list[str] = field(default_factory=list)
@@ -45,6 +47,7 @@ class SourceReport:
             (len(self.files_new), "new"),
             (len(self.files_replaced), "replaced"),
             (len(self.files_unchanged), "unchanged"),
+            (len(self.files_renamed), "renamed"),
             (len(self.files_same_content), "copies not counted again"),
             (len(self.files_kept), "gone, rows kept"),
             (len(self.files_left_out), "left out, rows removed"),
@@ -62,6 +65,10 @@ class SourceReport:
         said += [
             f"{self.source}: {copy} has the same content as {kept} and is not counted again."
             for copy, kept in sorted(self.files_same_content.items())
+        ]
+        said += [
+            f"{self.source}: {file} is what was read as {old}, renamed."
+            for file, old in sorted(self.files_renamed.items())
         ]
         said += [f"{self.source}: {note}." for note in self.notes]
         return said

@@ -127,13 +127,43 @@ def test_a_moved_file(warehouse: Warehouse) -> None:
     assert warehouse.load("orders.csv").sources["sales"].rows_mapped == 2
 
 
-def test_a_renamed_file_is_a_copy(warehouse: Warehouse) -> None:
-    old = warehouse.write(HEADER + ROWS, "in/a.csv")
+def test_a_renamed_file_keeps_its_rows_and_is_then_corrected(warehouse: Warehouse) -> None:
+    old = warehouse.write(HEADER + ROWS + "3,2022-01-07,,1\n", "in/a.csv")
     warehouse.load("in")
-    old.rename(warehouse.folder / "in" / "renamed.csv")
+    new = old.rename(warehouse.folder / "in" / "b.csv")
     report = warehouse.load("in").sources["sales"]
-    assert report.files_same_content == {"in/renamed.csv": "in/a.csv"}
+    assert (report.files_renamed, report.files_kept) == ({"in/b.csv": "in/a.csv"}, [])
+    assert "in/b.csv is what was read as in/a.csv, renamed" in " ".join(report.sentences())
     assert report.rows_mapped == 2
+    assert warehouse.rows("select path, status from raw.files") == [("in/b.csv", "loaded")]
+    assert warehouse.rows("select path from raw.quarantine") == [("in/b.csv",)]
+    new.write_text(HEADER + ROWS + "3,2022-01-07,c,1\n")
+    report = warehouse.load("in").sources["sales"]
+    assert report.files_replaced == ["in/b.csv"]
+    assert sorted(warehouse.mapped("customer_id")) == [("a",), ("b",), ("c",)]
+
+
+def test_a_copy_is_the_file_when_its_original_is_gone(warehouse: Warehouse) -> None:
+    old = warehouse.write(HEADER + ROWS, "in/a.csv")
+    copy = warehouse.write(HEADER + ROWS, "in/b.csv")
+    warehouse.load("in")
+    old.unlink()
+    assert warehouse.load("in").sources["sales"].files_renamed == {"in/b.csv": "in/a.csv"}
+    copy.write_text(HEADER + ROWS + "3,2022-01-07,c,1\n")
+    warehouse.load("in")
+    assert sorted(warehouse.mapped("customer_id")) == [("a",), ("b",), ("c",)]
+
+
+def test_a_file_renamed_over_another(warehouse: Warehouse) -> None:
+    old = warehouse.write(HEADER + ROWS, "in/a.csv")
+    other = warehouse.write(HEADER + "9,2022-02-01,z,1.5\n", "in/b.csv")
+    warehouse.load("in")
+    old.rename(other)
+    warehouse.load("in")
+    assert sorted(warehouse.mapped("customer_id")) == [("a",), ("b",)]
+    other.write_text(HEADER + "1,2022-01-05,a,5.5\n")
+    warehouse.load("in")
+    assert warehouse.mapped("customer_id") == [("a",)]
 
 
 def test_new_settings_map_anew_without_reading(warehouse: Warehouse) -> None:
