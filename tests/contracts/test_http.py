@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import base64
+import gc
 import html
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from evervalue.api.settings import ServerSettings
-from evervalue.api.snapshots import Reading
+from evervalue.api.snapshots import Reading, Statement
 from evervalue.dashboard.app import create_app
 from evervalue.warehouse.duckdb import connect
 from tests.support.site import LOOPBACK, saas_data
@@ -73,6 +74,48 @@ def test_errors_have_one_shape(client: TestClient, path: str, status: int) -> No
 @pytest.mark.parametrize("path", ["/v1/customers", "/customers", "/theme"])
 def test_nothing_can_be_changed_from_outside(client: TestClient, path: str, method: str) -> None:
     assert client.request(method, path).status_code == 405
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *DATA,
+        *PAGES,
+        "/v1/customers?format=csv",
+        "/v1/customers?format=xlsx",
+        "/v1/customers/1093",
+        "/v1/openapi.json",
+        "/v1/nowhere",
+        "/v1/customers?tier=best",
+        "/nowhere",
+        "/theme",
+    ],
+)
+def test_head_is_answered_like_get_without_the_body(client: TestClient, path: str) -> None:
+    got, head = client.get(path), client.head(path)
+    assert head.status_code == got.status_code
+    assert set(head.headers) == set(got.headers)
+    for name in ("content-type", "etag", "content-disposition", "vary"):
+        assert head.headers.get(name) == got.headers.get(name)
+    assert head.content == b""
+
+
+def test_head_on_an_export_gives_its_snapshot_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[int] = []
+    stream = Reading.stream
+
+    def watched(self: Reading, statement: Statement) -> Iterator[Sequence[tuple[Any, ...]]]:
+        for piece in stream(self, statement, 1):
+            taken.append(len(piece))
+            yield piece
+
+    monkeypatch.setattr(Reading, "stream", watched)
+    app = create_app(saas_data())
+    with TestClient(app, base_url=LOOPBACK) as client:
+        assert client.head("/v1/customers?format=csv").status_code == 200
+        assert len(taken) < 99
+        gc.collect()
+        assert app.state.reader._opened.users == 0
 
 
 def test_nothing_published_is_an_error_that_passes(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 import evervalue
 from evervalue.api.errors import HANDLED, handle
-from evervalue.api.middleware import Incidents, KnownHosts, SecurityHeaders
+from evervalue.api.middleware import Heads, Incidents, KnownHosts, SecurityHeaders
 from evervalue.api.routes import router
 from evervalue.api.settings import ServerSettings
 from evervalue.api.snapshots import SnapshotReader
@@ -74,6 +74,7 @@ def create_app(
     app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=5)
     app.add_middleware(KnownHosts, allowed=chosen.allowed_hosts)
     app.add_middleware(SecurityHeaders)
+    app.add_middleware(Heads)
     return app
 
 

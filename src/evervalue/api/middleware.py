@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 
@@ -51,6 +52,34 @@ class SecurityHeaders:
             await send(message)
 
         await self.app(scope, receive, completed)
+
+
+class Heads:
+    """Answers HEAD as GET without the body, of which no more is made than its beginning."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes a HEAD request on as GET and keeps the body back."""
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self.app(scope, receive, send)
+            return
+        answered = asyncio.Event()
+
+        async def without_body(message: Message) -> None:
+            if message["type"] == "http.response.body":
+                if answered.is_set():
+                    return
+                answered.set()
+                message = {"type": "http.response.body", "body": b"", "more_body": False}
+            await send(message)
+
+        async def gone() -> Message:
+            await answered.wait()  # an answer that is sent in pieces ends when its client has gone
+            return {"type": "http.disconnect"}
+
+        await self.app({**scope, "method": "GET"}, gone, without_body)
 
 
 class Incidents:
