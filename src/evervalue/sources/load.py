@@ -102,7 +102,8 @@ class _Source:
         self.temp = temp
         self.reader = _hashed(settings.model_dump(include=READER_SETTINGS, mode="json"))
         self.report = SourceReport(name, settings.provides)
-        self.gone: str | None = None
+        self.said: list[str] = []
+        """Warnings of this run, which the source's mapping does not bring."""
 
     def bring_up_to_date(self) -> SourceReport:
         """Read what changed, map what must be mapped anew, and report."""
@@ -122,8 +123,7 @@ class _Source:
             kept = json.loads(known[1])
             self.report.notes, self.report.warnings = kept["notes"], kept["warnings"]
         self._count()
-        if self.gone:
-            self.report.warnings = [*self.report.warnings, self.gone]
+        self.report.warnings = [*self.report.warnings, *self.said]
         for warning in self.report.warnings:
             self.progress.warn(warning)
         return self.report
@@ -172,7 +172,7 @@ class _Source:
             if file.sha256 in loaded:
                 self._note_copy(file, loaded[file.sha256])
                 continue
-            self._take(file)
+            self._take(file, row)
             loaded[file.sha256] = file.shown
             changed = True
             replaced = row is not None and row.status == "loaded"
@@ -211,7 +211,7 @@ class _Source:
         """The files on disk; none, with a warning, where the one file that was loaded before is gone."""
         path = located(self.settings.path, self.base)
         if shown_path(path, self.base) in known and not path.exists() and path.parent.is_dir():
-            self.gone = (
+            self.said.append(
                 f"sources.{self.name}: {self.settings.path} is not there any more; its rows are "
                 "kept as they were read."
             )
@@ -242,7 +242,7 @@ class _Source:
         self.report.files_same_content[file.shown] = original
         self._register(file, None, None, 0, "same_content")
 
-    def _take(self, file: FoundFile) -> None:
+    def _take(self, file: FoundFile, before: FileRow | None) -> None:
         result = read_file(self.con, file, self.name, self.settings, run_id=self.run_id, temp=self.temp)
         if result.rows_read == 0 and self.settings.path.endswith(file.path.name):
             raise InputError(
@@ -250,6 +250,16 @@ class _Source:
                 "out of the path."
             )
         check_columns(self.name, self.settings, file.shown, [name for name, _ in result.columns])
+        if before is not None and before.status == "loaded" and before.file_id != file.file_id:
+            held, lost = mend.carry_over(
+                self.con, self.name, before.file_id, file.file_id, run_id=self.run_id
+            )
+            if lost:
+                self.said.append(
+                    f"sources.{self.name}: {count(lost, 'row')} of {held:,} that were mended in {file.shown} "
+                    "cannot be found as they came in its new content, so the mending is not applied to it. "
+                    "Look at `evervalue quarantine` and mend what is still refused."
+                )
         mend.put_in_place(self.con, self.name, run_id=self.run_id, file_id=file.file_id)
         self._register(file, result.encoding, result.delimiter, result.rows_read, "loaded")
         self.progress.step(f"Read {file.shown}", detail=count(result.rows_read, "row"))

@@ -64,6 +64,58 @@ def put_in_place(con: Connection, source: str, *, run_id: str, file_id: str | No
     return len(rows)
 
 
+def carry_over(con: Connection, source: str, old: str, new: str, *, run_id: str) -> tuple[int, int]:
+    """Give the mended rows of a file's old content to the rows of its new content that came just as they did.
+
+    Returns how many mended rows the old content has, and how many of them have no such row.
+    """
+    key = f"source = {literal(source)} and file_id = {literal(old)}"
+    rows = con.execute(
+        f"select line, reason, original_json, mended_json, path from raw.mended where {key} order by line"
+    ).fetchall()
+    lines = _lines_like(con, source, new, {str(row[2]) for row in rows})
+    kept: list[list[str | int]] = []
+    for _, reason, original, mended, path in rows:
+        if places := lines.get(original):
+            kept.append([source, new, places.pop(0), reason, original, mended, path, run_id])
+    for row in kept:
+        raw_zone.run(
+            con,
+            "delete from raw.mended where source = ? and file_id = ? and line = ?",
+            row[:3],
+        )
+    raw_zone.insert(con, "raw.mended", kept)
+    return len(rows), len(rows) - len(kept)
+
+
+def _lines_like(con: Connection, source: str, file_id: str, originals: set[str]) -> dict[str, list[int]]:
+    """Lines of a file, read and not yet mended, whose row equals one of `originals`, by that row, in order."""
+    types = {name.lower(): name for name in raw_zone.column_types(con, source)}
+    by_names: dict[tuple[str, ...], list[str]] = {}
+    for original in sorted(originals):
+        row = json.loads(original)
+        names = tuple(row) if isinstance(row, dict) else ()
+        if all(name.lower() in types for name in names):
+            by_names.setdefault(names, []).append(original)
+    found: dict[str, list[int]] = {}
+    for names, some in by_names.items():
+        if names:
+            cells = ", ".join(f"{literal(name)}, {quoted(types[name.lower()])}" for name in names)
+            rows = (
+                f"select _line as line, json_object({cells})::varchar as row_json "
+                f"from {raw_zone.table(source)} where _file_id"
+            )
+        else:
+            rows = f"select line, row_json from raw.quarantine where source = {literal(source)} and file_id"
+        same = con.execute(
+            f"select row_json, line from ({rows} = {literal(file_id)}) where row_json in ({raw_zone.in_list(some)}) "
+            "order by line"
+        ).fetchall()
+        for row_json, line in same:
+            found.setdefault(row_json, []).append(int(line))
+    return found
+
+
 def _value(con: Connection, cell: str | None, type: str, name: str, line: int) -> str:
     """A mended cell as SQL of the column's type."""
     if cell is None:

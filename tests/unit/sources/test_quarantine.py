@@ -102,6 +102,34 @@ def test_mended_rows_survive_later_runs(warehouse: Warehouse) -> None:
     assert [line for (line,) in warehouse.mapped("line")] == [1, 2, 4]
 
 
+def test_mended_rows_are_carried_over_when_the_file_grows(warehouse: Warehouse) -> None:
+    path = warehouse.folder / "mend.csv"
+    quarantine.export(warehouse.con, path, "sales")
+    mend(path, {"2": {"customer": "b"}, "3": {"date": "2022-01-07"}, "4": {"amount": "8.5"}})
+    replay(warehouse, path)
+    grown = (
+        BAD.replace(HEADER, HEADER + "0,2022-01-04,first,1.5\n") + "2,2022-01-06,,6.25\n6,2022-01-10,f,1\n"
+    )
+    warehouse.write(grown)
+    report = warehouse.load()
+    assert report.warnings == []
+    assert warehouse.mapped("line, customer_id, amount::text") == [
+        (1, "first", "1.5000"), (2, "a", "5.5000"), (3, "b", "6.2500"), (4, "c", "7.7500"), (5, "d", "8.5000"),
+        (8, "f", "1.0000"),
+    ]  # fmt: skip
+    assert warehouse.refused() == [(6, "bad_number"), (7, "missing_customer")]
+    warehouse.write(BAD)
+    assert warehouse.load().warnings == []
+    assert [line for (line,) in warehouse.mapped("line")] == [1, 2, 3, 4]
+    warehouse.write(HEADER + "1,2022-01-05,a,5.50\n3,soon,c,7.75\n2,2022-01-06,x,6.25\n")
+    said = warehouse.load().warnings
+    assert len(said) == 1
+    assert (
+        "2 rows of 3 that were mended in sales.csv cannot be found as they came in its new content" in said[0]
+    )
+    assert warehouse.mapped("customer_id") == [("a",), ("c",), ("x",)]
+
+
 def test_a_corrected_file_makes_mended_rows_pointless(warehouse: Warehouse) -> None:
     path = warehouse.folder / "mend.csv"
     quarantine.export(warehouse.con, path, "sales")
