@@ -76,6 +76,18 @@ def find_files(pattern: str, base: Path, source: str) -> list[FoundFile]:
     return found
 
 
+def left_aside(pattern: str, base: Path) -> list[str]:
+    """What lies in the folder that `pattern` names and is not read: files of no known ending, and folders."""
+    whole = located(pattern, base)
+    if not whole.is_dir():
+        return []
+    return [
+        p.name + ("/" if p.is_dir() else "")
+        for p in sorted(whole.iterdir())
+        if not p.name.startswith(".") and not (p.is_file() and _is_data(p))
+    ]
+
+
 def path_means(pattern: str, base: Path, shown: str) -> bool:
     """Whether `pattern` means the file of that shown path, were it there."""
     whole = located(pattern, base)
@@ -185,6 +197,7 @@ def _paths(pattern: str, base: Path, source: str) -> list[Path]:
 
 
 def _is_data(path: Path) -> bool:
+    """Whether a file in a folder is read: .txt and .json are not, for what lies there is as often a README."""
     suffixes = [s.lower() for s in path.suffixes]
     if suffixes and suffixes[-1] in COMPRESSED:
         suffixes = suffixes[:-1]

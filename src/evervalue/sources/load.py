@@ -12,9 +12,9 @@ from pathlib import Path
 
 from evervalue.core.errors import InputError
 from evervalue.core.progress import Progress
-from evervalue.core.text import count
+from evervalue.core.text import count, listing
 from evervalue.sources import apply, mend, raw_zone
-from evervalue.sources.files import FoundFile, find_files, located, path_means, shown_path
+from evervalue.sources.files import FoundFile, find_files, left_aside, located, path_means, shown_path
 from evervalue.sources.mapping import plan
 from evervalue.sources.plan import check_columns
 from evervalue.sources.raw_zone import FileRow
@@ -80,6 +80,9 @@ def load(
                     Path(temp),
                 ).bring_up_to_date()
         report.dropped = _drop_others(con, sources)
+        for name, warning in _shared_content(con, sources):
+            report.sources[name].warnings = [*report.sources[name].warnings, warning]
+            progress.warn(warning)
     return report
 
 
@@ -216,7 +219,14 @@ class _Source:
                 "kept as they were read."
             )
             return []
-        return find_files(self.settings.path, self.base, self.name)
+        found = find_files(self.settings.path, self.base, self.name)
+        if aside := left_aside(self.settings.path, self.base):
+            self.said.append(
+                f"sources.{self.name}: {count(len(aside), 'entry', 'entries')} of the folder {self.settings.path} "
+                f"{'is' if len(aside) == 1 else 'are'} not read: {listing(aside, 3)}. A folder means its files of "
+                "csv, tsv, jsonl, parquet and xlsx; name others with a pattern such as *.txt."
+            )
+        return found
 
     def _is_current(self, row: FileRow, file: FoundFile) -> bool:
         return row.sha256 == file.sha256 and row.reader == self.reader and not self.full_refresh
@@ -304,6 +314,28 @@ class _Source:
                 [self.name],
             ).fetchall()
         }
+
+
+def _shared_content(con: Connection, sources: Mapping[str, FilesSource]) -> list[tuple[str, str]]:
+    """A warning for every source that reads a file whose content another source reads as the same thing."""
+    seen: dict[tuple[str, str], tuple[str, str]] = {}
+    pairs: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    for name, settings in sources.items():
+        for row in raw_zone.files_of(con, name):
+            if row.status != "loaded":
+                continue
+            other, path = seen.setdefault((settings.provides, row.sha256), (name, row.path))
+            if other != name:
+                pairs.setdefault((name, other), []).append((row.path, path))
+    return [
+        (
+            name,
+            f"sources.{name}: {files[0][0]} has the same content as {files[0][1]} of sources.{other}"
+            + (f", and so have {len(files) - 1:,} more" if len(files) > 1 else "")
+            + f"; both provide {sources[name].provides}, so its rows count twice. Take it out of one of them.",
+        )
+        for (name, other), files in pairs.items()
+    ]
 
 
 def _drop_others(con: Connection, sources: Mapping[str, FilesSource]) -> list[str]:

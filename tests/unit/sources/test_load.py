@@ -276,6 +276,29 @@ def test_folder_and_glob(warehouse: Warehouse, pattern: str) -> None:
     assert warehouse.load(pattern).sources["sales"].rows_mapped == 2
 
 
+def test_what_is_not_read_in_a_folder_is_named(warehouse: Warehouse) -> None:
+    warehouse.write(HEADER + ROWS, "in/a.csv")
+    assert warehouse.load("in").warnings == []
+    warehouse.write(HEADER + "3,2022-01-07,c,1\n", "in/b.txt")
+    assert "1 entry of the folder in is not read: b.txt." in warehouse.load("in").warnings[0]
+    warehouse.write(HEADER + "4,2022-01-07,d,1\n", "in/older/c.csv")
+    warehouse.write("x", "in/.hidden")
+    assert "2 entries of the folder in are not read: b.txt, older/." in warehouse.load("in").warnings[0]
+    assert warehouse.load("in/*.txt").warnings == []
+
+
+def test_the_same_content_in_two_sources(warehouse: Warehouse) -> None:
+    warehouse.write(HEADER + ROWS, "a.csv")
+    warehouse.write(HEADER + ROWS, "b.csv")
+    one, two = ({"path": path, "columns": COLUMNS} for path in ("a.csv", "b.csv"))
+    costs = {"path": "b.csv", "provides": "costs", "columns": {"product_id": "order", "unit_cost": "amount"}}
+    assert warehouse.load_all({"one": one, "costs": costs}).warnings == []
+    report = warehouse.load_all({"one": one, "two": two, "costs": costs})
+    assert len(report.warnings) == 1
+    assert "sources.two: b.csv has the same content as a.csv of sources.one" in report.warnings[0]
+    assert len(warehouse.mapped("line")) == 4
+
+
 def test_lines_are_numbered_in_the_order_of_the_file(warehouse: Warehouse) -> None:
     warehouse.con.execute("set preserve_insertion_order = false")
     warehouse.con.execute("set threads = 4")
