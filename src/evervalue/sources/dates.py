@@ -45,6 +45,17 @@ class DateReading:
     """Which of day, month and year comes first, where that had to be settled."""
     tidy: bool = field(default=False)
     """Some cells need their weekday, dots or commas taken off before they are read."""
+    timed_format: str | None = None
+    """The format that was set, where it holds a time of day."""
+
+    def timed(self, cell: str) -> str:
+        """SQL: whether the cell carries a time of day."""
+        test = f"regexp_matches({cell}, '[0-9]:[0-9]{{2}}') or regexp_full_match({cell}, '[0-9]{{14}}')"
+        return (
+            f"({test} or try_strptime({cell}, {literal(self.timed_format)}) is not null)"
+            if self.timed_format
+            else f"({test})"
+        )
 
     def local(self, cell: str) -> str:
         """SQL: the cell as a timestamp as written, null where it carries an offset or is no date."""
@@ -68,7 +79,7 @@ class DateReading:
         tries = []
         if self.zoned:
             tries.append(
-                f"case when regexp_matches({cell}, '[0-9].*(Z|UTC|GMT|[+-][0-9]{{2}}(:?[0-9]{{2}})?)$') "
+                f"case when regexp_matches({cell}, ':[0-9]{{2}}.*(Z|UTC|GMT|[+-][0-9]{{2}}(:?[0-9]{{2}})?)$') "
                 f"then timezone('UTC', try_cast(replace({cell}, 'GMT', 'UTC') as timestamptz)) end"
             )
         if self.epoch:
@@ -99,7 +110,8 @@ def read_dates(
     formats: list[str] = [date_format] if date_format else []
     numeric: list[tuple[Shape, str, str, str]] = []
     zoned = iso = epoch = tidy = False
-    has_time = bool(date_format and re.search("%[HI]", date_format))
+    timed_format = date_format if date_format and re.search("%[HI]", date_format) else None
+    has_time = timed_format is not None
     for shape in shapes:
         layout = _layout(shape.shape)
         if layout is None:
@@ -120,7 +132,7 @@ def read_dates(
             written = mark.join(parts) + time
             if written not in formats:
                 formats.append(written)
-    return DateReading(tuple(formats), zoned, iso, epoch, has_time, says, order, tidy)
+    return DateReading(tuple(formats), zoned, iso, epoch, has_time, says, order, tidy, timed_format)
 
 
 def looks_like_date(shape: str) -> bool:

@@ -246,11 +246,20 @@ class FieldsSql:
             if reading.says:
                 self.out.notes.append(reading.says)
             local, instant, has_time = reading.local(cell), reading.instant(cell), reading.has_time
+            if has_time and zone != self.project_zone:
+                self.out.parsed[f"{v}_timed"] = reading.timed(cell)
         if not has_time:
             zone = self.project_zone
         self.out.parsed[f"{v}_local"] = local
         self.out.parsed[f"{v}_instant"] = instant
         day, at = self._day_and_instant(f"{v}_local", f"{v}_instant", zone)
+        if f"{v}_timed" in self.out.parsed:
+            # A date without a time is a business day as it is, whatever stands in the cells around it.
+            as_is = self._day_and_instant(f"{v}_local", f"{v}_instant", self.project_zone)
+            day, at = (
+                f"case when {v}_timed then {there} else {here} end"
+                for there, here in zip((day, at), as_is, strict=True)
+            )
         either = f"coalesce({v}_instant, {v}_local)"
         if known.needed:
             self._refuse(f"{c} is null", known, "missing_date", "is empty")

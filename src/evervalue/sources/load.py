@@ -23,7 +23,7 @@ from evervalue.sources.report import LoadReport, SourceReport
 from evervalue.sources.settings import FilesSource
 from evervalue.warehouse.duckdb import Connection
 
-MAPPING_VERSION = 1
+MAPPING_VERSION = 2
 """Raised whenever the same raw rows would be mapped otherwise, so that every source is mapped anew."""
 
 READER_SETTINGS = {"encoding", "delimiter", "quote", "sheet"}

@@ -317,3 +317,33 @@ def test_a_column_of_dates_may_be_called_so_too(warehouse: Warehouse, column: st
         ("2022-01-13", "1.5000"),
         ("2022-01-02", "2.5000"),
     ]
+
+
+@pytest.mark.parametrize("source_zone", ["America/New_York", "Asia/Tokyo", None])
+def test_a_date_beside_times_is_a_business_day_as_it_is(
+    warehouse: Warehouse, source_zone: str | None
+) -> None:
+    found = dates(
+        warehouse, "2022-01-05", "2022-01-05 12:00", "2022-01-06T01:00:00Z", "Jan 7, 2022", "20220108",
+        zone="Europe/Berlin", time_zone=source_zone,
+    )  # fmt: skip
+    midnight = ["2022-01-04 23:00:00", "2022-01-06 23:00:00", "2022-01-07 23:00:00"]
+    assert [found[i] for i in (0, 3, 4)] == [
+        (at, day) for at, day in zip(midnight, ["2022-01-05", "2022-01-07", "2022-01-08"], strict=True)
+    ]
+    assert (
+        found[1]
+        == {
+            "America/New_York": ("2022-01-05 17:00:00", "2022-01-05"),
+            "Asia/Tokyo": ("2022-01-05 03:00:00", "2022-01-05"),
+            None: ("2022-01-05 11:00:00", "2022-01-05"),
+        }[source_zone]
+    )
+    assert found[2] == ("2022-01-06 01:00:00", "2022-01-06")
+
+
+def test_a_date_beside_times_keeps_its_day_where_the_project_counts_in_utc(warehouse: Warehouse) -> None:
+    assert dates(warehouse, "05/13/2022", "05/14/2022 23:00", time_zone="America/New_York") == [
+        ("2022-05-13 00:00:00", "2022-05-13"),
+        ("2022-05-15 03:00:00", "2022-05-15"),
+    ]
