@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import codecs
+import math
 import re
 import zoneinfo
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -16,6 +17,10 @@ from evervalue.sources.fields import LINE_KINDS, Provides, fields_of
 
 RESERVED_NAMES = frozenset({"files", "quarantine", "columns", "mappings", "mended", "conflicts"})
 """Tables of the raw zone that no source may be called."""
+
+
+DATE_PARTS = frozenset([f"%{p}" for p in "aAbBcdfgGhHIjmMnpSTuUVwWxXyYzZ%"] + [f"%-{p}" for p in "dHIjmMSy"])
+"""Parts of a date that the engine can read."""
 
 
 class KindRule(BaseModel):
@@ -33,6 +38,13 @@ class KindRule(BaseModel):
     """The cell begins with this text."""
     below: int | float | None = None
     """The cell is a number below this one."""
+
+    @field_validator("below")
+    @classmethod
+    def _finite(cls, value: int | float | None) -> int | float | None:
+        if value is not None and not math.isfinite(value):
+            raise ValueError(f"{value} is not a finite number")
+        return value
 
     @model_validator(mode="after")
     def _one_test(self) -> KindRule:
@@ -86,6 +98,19 @@ class FilesSource(BaseModel):
     sheet: str | None = None
     """Sheet of a workbook; default: the only one, or the first that holds the mapped columns."""
 
+    @field_validator("path")
+    @classmethod
+    def _a_path(cls, value: str) -> str:
+        if "\0" in value:
+            raise ValueError("the path holds a NUL character")
+        try:
+            Path(value).expanduser()
+        except RuntimeError:
+            raise ValueError(
+                f"'{value}' names a home folder that is not known here; write the folder itself"
+            ) from None
+        return value
+
     @field_validator("columns")
     @classmethod
     def _some_columns(cls, value: dict[str, str]) -> dict[str, str]:
@@ -124,10 +149,12 @@ class FilesSource(BaseModel):
     def _known_encoding(cls, value: str | None) -> str | None:
         if value is not None:
             try:
-                codecs.lookup(value)
-            except LookupError:
+                "1".encode(value).decode(
+                    value
+                )  # refuses codecs that are no encodings of text, such as base64
+            except (LookupError, UnicodeError, ValueError):
                 raise ValueError(
-                    f"'{value}' is not an encoding; examples are utf-8, cp1252, latin-1, utf-16"
+                    f"'{value}' is not an encoding of text; examples are utf-8, cp1252, latin-1, utf-16"
                 ) from None
         return value
 
@@ -152,6 +179,11 @@ class FilesSource(BaseModel):
     def _format(cls, value: str | None) -> str | None:
         if value is not None and "%" not in value:
             raise ValueError(f"'{value}' has no % parts; write it as in %d/%m/%Y, %m/%d/%Y or %Y-%m-%d %H:%M")
+        for part in re.findall("%-?.?", value or "", re.DOTALL):
+            if part not in DATE_PARTS:
+                raise ValueError(
+                    f"'{part}' in '{value}' is no part of a date; write it as in %d/%m/%Y, %m/%d/%Y or %Y-%m-%d %H:%M"
+                )
         return value
 
     @model_validator(mode="after")
