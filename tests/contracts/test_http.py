@@ -195,6 +195,28 @@ def test_a_foreign_host_name_is_refused(client: TestClient) -> None:
         assert client.get("/v1/headline", headers={"Host": name}).status_code == 200
 
 
+def test_a_reader_is_refused_with_a_page_that_needs_no_other_file(client: TestClient) -> None:
+    for path in (*PAGES, "/static/0/app.css", "/nowhere"):
+        response = client.get(path, headers={"Host": "evil.example", "Accept": "text/html,*/*;q=0.8"})
+        assert response.status_code == 421
+        assert response.headers["content-type"].startswith("text/html")
+        assert response.headers["content-security-policy"] == POLICY
+        assert response.headers["cache-control"] == "no-store"
+        assert "<h1>Unknown host</h1>" in response.text
+        assert "evil" not in response.text
+        assert "/static" not in response.text
+        assert "<script" not in response.text
+
+
+def test_a_static_file_that_is_not_there_is_a_page_for_a_reader(client: TestClient) -> None:
+    page = client.get("/static/0/app.css", headers={"Accept": "text/html,*/*;q=0.8"})
+    assert page.status_code == 404
+    assert page.headers["content-type"].startswith("text/html")
+    assert 'id="main"' in page.text
+    for accept in ("text/css,*/*;q=0.1", "*/*"):
+        assert is_problem(client.get("/static/0/app.css", headers={"Accept": accept}).json(), 404)
+
+
 def test_static_files_are_immutable_under_their_hash(client: TestClient) -> None:
     page = client.get("/gems").text
     script = next(part for part in page.split('"') if part.endswith("/app.js"))

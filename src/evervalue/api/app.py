@@ -72,7 +72,7 @@ def create_app(
         app.add_exception_handler(kind, answer)
     app.add_middleware(Incidents, answer=answer)
     app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=5)
-    app.add_middleware(KnownHosts, allowed=chosen.allowed_hosts)
+    app.add_middleware(KnownHosts, answer=answer, allowed=chosen.allowed_hosts)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(Heads)
     return app

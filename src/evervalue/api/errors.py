@@ -33,6 +33,10 @@ class NotFound(EvervalueError):
     """There is no such thing."""
 
 
+class UnknownHost(EvervalueError):
+    """The server was asked under a name that is none of its own."""
+
+
 @dataclass(frozen=True)
 class Problem:
     """One error, as it is told."""
@@ -79,6 +83,8 @@ def problem_of(error: Exception, request: Request) -> Problem:
         )
     if isinstance(error, QueryTimeout):
         return Problem(504, "query-timeout", "That took too long", str(error))
+    if isinstance(error, UnknownHost):
+        return Problem(421, "unknown-host", "Unknown host", str(error))
     if isinstance(error, NotFound):
         return Problem(404, "not-found", "Not found", str(error))
     if isinstance(error, BadRequest):

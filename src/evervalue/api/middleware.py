@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from evervalue.api.errors import Problem, respond
+from evervalue.api.errors import UnknownHost
 from evervalue.api.settings import LOOPBACK
 
 log = logging.getLogger("evervalue.api")
@@ -114,8 +114,11 @@ class Incidents:
 class KnownHosts:
     """Refuses requests under a foreign name, so that no web page can reach a local server by rebinding its own."""
 
-    def __init__(self, app: ASGIApp, allowed: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, app: ASGIApp, answer: Callable[[Request, Exception], Response], allowed: tuple[str, ...] = ()
+    ) -> None:
         self.app = app
+        self.answer = answer
         self.allowed = frozenset(h.lower() for h in (*LOOPBACK, *allowed))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -128,11 +131,10 @@ class KnownHosts:
             await self.app(scope, receive, send)
             return
         log.warning("refused a request for a host that is not configured")
-        detail = (
+        refused = UnknownHost(
             "This server does not answer under that name. Start it with the name among its allowed hosts."
         )
-        response = respond(request, Problem(421, "unknown-host", "Unknown host", detail))
-        await response(scope, receive, send)
+        await self.answer(request, refused)(scope, receive, send)
 
 
 def host_name(header: str) -> str:

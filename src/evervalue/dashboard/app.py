@@ -7,16 +7,16 @@ from urllib.parse import urlsplit
 
 from fastapi import FastAPI
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from evervalue.api.app import create_app as create_api
-from evervalue.api.errors import problem_of, respond
+from evervalue.api.errors import UnknownHost, problem_of, respond
 from evervalue.api.settings import ServerSettings
 from evervalue.core.clock import Clock, SystemClock
 from evervalue.dashboard import assets
 from evervalue.dashboard.pages import customers, gems, overview, profile, segments, tables
-from evervalue.dashboard.view import THEMES, render, warm
+from evervalue.dashboard.view import HEADERS, THEMES, bare, render, warm
 
 YEAR_SECONDS = 365 * 24 * 3600
 
@@ -71,8 +71,12 @@ def theme(request: Request) -> Response:
 def handle(request: Request, error: Exception) -> Response:
     """Any error: a designed page for a reader, the one error shape for a program."""
     problem = problem_of(error, request)
-    if request.url.path.startswith(("/v1", "/static")):
+    path = request.scope["path"]  # request.url is made of the host's name, which may be anything here
+    reader = "text/html" in request.headers.get("accept", "")
+    if path.startswith("/v1") or (path.startswith("/static") and not reader):
         return respond(request, problem)
+    if isinstance(error, UnknownHost):
+        return HTMLResponse(bare(problem), status_code=problem.status, headers=HEADERS)
     if request.headers.get("hx-request") == "true":
         headers = {**problem.headers, "HX-Reswap": "innerHTML", "HX-Push-Url": "false"}
         return render(

@@ -9,18 +9,66 @@ from contextlib import suppress
 from pathlib import Path
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.supervisors import Multiprocess
 
+from evervalue.api.cells import to_json
+from evervalue.api.errors import MEDIA_TYPE, Problem
+from evervalue.api.middleware import HEADERS
 from evervalue.api.settings import ServerSettings
 from evervalue.core.errors import EvervalueError
 from evervalue.dashboard.app import create_app
+from evervalue.dashboard.view import bare
 
 ANY_ADDRESS = ("0.0.0.0", "::", "")
 STARTUP_SECONDS = 60
+LINE_BYTES = 8192
+UNREADABLE = Problem(
+    400,
+    "unreadable-request",
+    "The request cannot be read",
+    "It names no host (HTTP/1.1 wants a Host header), is not HTTP, or is too long.",
+)
 
 
 class AddressTaken(EvervalueError):
     """The port is in use, or may not be used."""
+
+
+class _Protocol(H11Protocol):
+    """HTTP, where a request that cannot be read (one that names no host, say) is told so in our own shape."""
+
+    _first_line = b""
+
+    def data_received(self, data: bytes) -> None:
+        """Keeps the line that says what is asked for, then reads on."""
+        self._first_line = data[:LINE_BYTES].partition(b"\r\n")[0]
+        super().data_received(data)
+
+    def send_400_response(self, msg: str) -> None:
+        """The problem for a program, a small page for a reader."""
+        cycle = self.cycle  # None before the first request, whatever its type says
+        begun = bool(cycle) and cycle.response_started and not cycle.response_complete
+        if not begun:
+            self.transport.write(_unreadable(self._first_line))
+        self.transport.close()
+
+
+def _unreadable(first_line: bytes) -> bytes:
+    path = [*first_line.decode("ascii", "replace").split(" "), ""][1].partition("?")[0]
+    if path.startswith("/v1"):
+        kind, text = MEDIA_TYPE, to_json(UNREADABLE.body(path))
+    else:
+        kind, text = "text/html; charset=utf-8", bare(UNREADABLE).encode()
+    headers = {
+        **HEADERS,
+        "Content-Type": kind,
+        "Content-Length": str(len(text)),
+        "Cache-Control": "no-store",
+        "Connection": "close",
+    }
+    lines = ["HTTP/1.1 400 Bad Request", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
+    return "\r\n".join(lines).encode() + text
 
 
 class _Announced(uvicorn.Server):
@@ -90,6 +138,7 @@ def serve(
     config = uvicorn.Config(
         functools.partial(create_app, data_dir, settings),
         factory=True,
+        http=_Protocol,
         host=host,
         port=found,
         workers=workers,

@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 import evervalue
+from evervalue.api.errors import Problem
 from evervalue.api.settings import ServerSettings
 from evervalue.api.snapshots import Reading, SnapshotReader
 from evervalue.core.clock import Clock
@@ -99,6 +100,11 @@ def render(
         **context,
     )  # fmt: skip
     return HTMLResponse(text, status_code=status, headers={**HEADERS, **(headers or {})})
+
+
+def bare(problem: Problem) -> str:
+    """A small page that needs no other file, for who cannot be given one."""
+    return _environment().get_template("bare.html").render(problem=problem)
 
 
 def warm() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -10,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.client import HTTPResponse
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -56,6 +58,29 @@ def test_the_announced_address_answers_and_ctrl_c_ends_it_quietly(tmp_path: Path
         _, complaints = process.communicate(timeout=30)
         assert "Traceback" not in complaints
         assert process.returncode in (0, -signal.SIGINT, 128 + signal.SIGINT)
+
+
+def test_a_request_that_cannot_be_read_is_told_so_in_our_own_shape(tmp_path: Path) -> None:
+    with started(tmp_path, 1) as (_, address):
+        port = int(address.rstrip("/").rpartition(":")[2])
+        for asked, kind in (
+            (b"GET /v1/headline?a=1 HTTP/1.1\r\n\r\n", "application/problem+json"),
+            (b"GET /customers HTTP/1.1\r\n\r\n", "text/html; charset=utf-8"),
+            (b"\x16\x03\x01\r\n\r\n", "text/html; charset=utf-8"),
+        ):
+            with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+                connection.sendall(asked)
+                answer = HTTPResponse(connection)
+                answer.begin()
+                text = answer.read().decode()
+            assert answer.status == 400
+            assert answer.headers["content-type"] == kind
+            assert answer.headers["x-content-type-options"] == "nosniff"
+            assert "Host header" in text
+            if kind == "application/problem+json":
+                assert json.loads(text)["instance"] == "/v1/headline"
+            else:
+                assert "<h1>The request cannot be read</h1>" in text
 
 
 def test_an_address_that_is_taken_is_told_before_anything_starts(tmp_path: Path) -> None:
