@@ -133,6 +133,7 @@ class _Source:
 
     def _read(self) -> bool:
         """Bring the raw table in step with the files; returns whether any row came or went."""
+        raw_zone.come_back(self.con, self.name)
         before = {row.path: row for row in raw_zone.files_of(self.con, self.name) if row.status != "replaced"}
         found = self._find(set(before))
         changed = self._rename(before, found)
@@ -339,10 +340,13 @@ def _shared_content(con: Connection, sources: Mapping[str, FilesSource]) -> list
 
 
 def _drop_others(con: Connection, sources: Mapping[str, FilesSource]) -> list[str]:
-    known = {row[0] for row in con.execute("select source from raw.mappings").fetchall()}
-    gone = sorted(known - set(sources))
+    held = con.execute(
+        "select source from raw.mappings union select source from raw.files where status = 'loaded'"
+    ).fetchall()
+    gone = sorted({row[0] for row in held} - set(sources))
     for name in gone:
         apply.clear(con, name)
+        raw_zone.leave(con, name)
         raw_zone.run(con, "delete from raw.mappings where source = ?", [name])
     return gone
 

@@ -15,5 +15,5 @@ columns:
   reader: {type: text, says: "hash of the settings it was read with"}
   rows_read: {type: bigint, unit: count, says: "rows it holds; 0 for a copy, which is not read"}
   run_id: {type: text, says: "run that read it"}
-  status: {type: text, check: "in ('loaded', 'same_content', 'replaced', 'replayed')", says: "loaded: its rows are in the raw table; same_content: a copy of a loaded file, not counted again; replaced: newer content under this path took its place; replayed: mended rows of quarantine"}
+  status: {type: text, check: "in ('loaded', 'same_content', 'replaced', 'replayed', 'left')", says: "loaded: its rows are in the raw table; same_content: a copy of a loaded file, not counted again; replaced: newer content under this path took its place; left: its source is not in the settings any more, its rows are in the raw table and count nowhere; replayed: mended rows of quarantine"}
 --- */

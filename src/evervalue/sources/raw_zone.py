@@ -200,6 +200,29 @@ def rename(con: Connection, source: str, file: FileRow, path: str) -> None:
         )
 
 
+def leave(con: Connection, source: str) -> None:
+    """Mark the files of a source that left the settings; its raw rows stay, what it had refused goes."""
+    run(con, "update raw.files set status = 'left' where source = ? and status = 'loaded'", [source])
+    for zone in ("quarantine", "conflicts"):
+        run(con, f"delete from raw.{zone} where source = ?", [source])
+
+
+def come_back(con: Connection, source: str) -> None:
+    """Take the files of a source that had left as loaded again, to be read anew where they still lie.
+
+    What had been refused of a file that is gone cannot be told any more, so the file counts by the rows that are left.
+    """
+    if not any(file.status == "left" for file in files_of(con, source)):
+        return
+    held = f"select count(*) from {table(source)} as held where held._file_id = files.file_id"
+    run(
+        con,
+        f"update raw.files set status = 'loaded', reader = '', rows_read = ({held}) "
+        "where source = ? and status = 'left'",
+        [source],
+    )
+
+
 def refuse(
     con: Connection,
     source: str,

@@ -205,6 +205,27 @@ def test_a_source_that_left_the_settings_leaves_no_mapped_rows(warehouse: Wareho
     assert warehouse.rows("select count(*) from raw.more") == [(1,)]
 
 
+def test_a_source_that_left_and_came_back(warehouse: Warehouse) -> None:
+    bad = "10,2022-02-01,,1\n11,2022-02-01,y\n"
+    warehouse.write(HEADER + ROWS)
+    gone = warehouse.write(HEADER + "8,2022-02-01,x,2.5\n" + bad, "more/a.csv")
+    warehouse.write(HEADER + "9,2022-02-01,z,1.5\n" + bad, "more/b.csv")
+    one, more = ({"path": path, "columns": COLUMNS} for path in ("sales.csv", "more"))
+    warehouse.load_all({"sales": one, "more": more})
+    assert len(warehouse.refused()) == 4
+    assert warehouse.load_all({"sales": one}).dropped == ["more"]
+    assert warehouse.load_all({"sales": one}).dropped == []
+    assert warehouse.refused() == []
+    assert warehouse.rows("select source, status from raw.files order by all") == [
+        ("more", "left"), ("more", "left"), ("sales", "loaded"),
+    ]  # fmt: skip
+    gone.unlink()
+    report = warehouse.load_all({"sales": one, "more": more}).sources["more"]
+    assert (report.files_kept, report.files_replaced) == (["more/a.csv"], ["more/b.csv"])
+    assert report.quarantined == {"missing_customer": 2, "wrong_width": 1}
+    assert sorted(warehouse.mapped("customer_id")) == [("a",), ("b",), ("x",), ("z",)]
+
+
 def test_a_failure_changes_nothing(warehouse: Warehouse) -> None:
     warehouse.write(HEADER + ROWS, "in/a.csv")
     warehouse.load("in")
