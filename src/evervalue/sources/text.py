@@ -12,15 +12,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, Any
 
 import zstandard
 
 from evervalue.core.errors import InputError, StorageError
 from evervalue.sources.files import BLOCK, FoundFile
-
-if TYPE_CHECKING:
-    from typing_extensions import Buffer
 
 UNDEFINED_IN_CP1252 = frozenset((0x81, 0x8D, 0x8F, 0x90, 0x9D))
 ASCII = bytes(range(128))
@@ -80,7 +77,7 @@ class _Zstd(io.RawIOBase):
         """Always."""
         return True
 
-    def readinto(self, target: Buffer) -> int:
+    def readinto(self, target: Any) -> int:
         """The next bytes.
 
         Raises
