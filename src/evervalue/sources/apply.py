@@ -107,7 +107,9 @@ def _attributes(con: Connection, plan: Plan) -> None:
     day = f", {plan.mapped['order_date']} as order_date" if dated else ""
     for attribute, column in plan.settings.attributes.items():
         name = next(c for c in plan.all_columns if c.lower() == column.lower())
-        value = f", nullif(trim({quoted(name)}::varchar), '') as _value"
+        nothing = raw_zone.in_list(["", *plan.settings.missing])
+        cell = f"trim({quoted(name)}::varchar)"
+        value = f", case when {cell} not in ({nothing}) then {cell} end as _value"
         con.execute(
             f"insert into mapped.customer_attributes "
             f"{plan.taken(value)}, "

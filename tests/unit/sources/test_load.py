@@ -369,6 +369,17 @@ def test_customer_attributes_keep_their_history(warehouse: Warehouse) -> None:
     ]
 
 
+def test_attributes_that_stand_for_nothing(warehouse: Warehouse) -> None:
+    warehouse.write(
+        "order,date,customer,amount,segment\n1,2022-01-05,a,5.5,NULL\n2,2022-03-01,a,5.5, N/A \n"
+        "3,2022-02-01,b,5.5,small\n"
+    )
+    warehouse.load(attributes={"segment": "segment"})
+    assert warehouse.rows("select customer_id, value from mapped.customer_attributes") == [("b", "small")]
+    warehouse.load(attributes={"segment": "segment"}, missing=("small",))
+    assert sorted(warehouse.rows("select value from mapped.customer_attributes")) == [("N/A",), ("NULL",)]
+
+
 def test_sources_of_customers_costs_and_rates(warehouse: Warehouse) -> None:
     warehouse.write("id,name,city\n1,Ann,Rome\n,Bob,Oslo\n", "customers.csv")
     warehouse.write(
