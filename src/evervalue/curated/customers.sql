@@ -1,7 +1,7 @@
 /* ---
 table: curated.customers
 grain: customer_id
-says: "Every customer that any source names, with the name last seen."
+says: "Every customer that any source names, with the name last seen: in the last row of a list of customers, else on the newest line."
 order_by: customer_id
 columns:
   customer_id: {type: text, says: stable customer key}
@@ -19,7 +19,12 @@ with seen as (
     group by customer_id
 ),
 listed as (
-    select customer_id, max(customer_name) as customer_name from mapped.customers group by customer_id
+    select
+        m.customer_id,
+        max_by(m.customer_name, row(m.source, f.path, m.line)) filter (where m.customer_name is not null) as customer_name
+    from mapped.customers as m
+    join raw.files as f on f.source = m.source and f.file_id = m.file_id and f.status = 'loaded'
+    group by m.customer_id
 )
 select
     coalesce(l.customer_id, s.customer_id) as customer_id,

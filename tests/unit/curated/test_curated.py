@@ -241,3 +241,13 @@ def test_a_refused_line_needs_no_rate_and_an_impossible_rate_is_named(tmp_path: 
     (folder / "rates.csv").write_text(rates.format(rate="4200000000000"))
     with pytest.raises(CheckFailed, match="rate is not between"):
         run_project(folder)
+
+
+def test_the_last_row_of_a_list_of_customers_names_them(tmp_path: Path) -> None:
+    lines = "order,date,customer,amount\n1,2024-01-01,c1,10\n"
+    crm = "id,name\nc1,Zed\nc1,Abe\nc1,\n"
+    toml = LINES.format(more="") + '[sources.crm]\npath = "crm.csv"\nprovides = "customers"\n'
+    toml += '[sources.crm.columns]\ncustomer_id = "id"\ncustomer_name = "name"\n'
+    folder = project(tmp_path, {"sales.csv": lines, "crm.csv": crm}, toml)
+    run_project(folder)
+    assert published(folder, "select customer from customers.lrfm") == [("Abe",)]
