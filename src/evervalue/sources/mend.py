@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from evervalue.core.errors import InputError
 from evervalue.sources import raw_zone
-from evervalue.warehouse.duckdb import Connection, literal, quoted
+from evervalue.warehouse.duckdb import Connection, insert, literal, quoted
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,7 @@ def keep(con: Connection, source: str, rows: list[Mended], *, path: str, run_id:
         reason, original = before or found or ("", "{}")
         con.execute(f"delete from raw.mended where {key}")
         mended = json.dumps(row.cells, ensure_ascii=False)
-        raw_zone.insert(
-            con, "raw.mended", [[source, row.file_id, row.line, reason, original, mended, path, run_id]]
-        )
+        insert(con, "raw.mended", [[source, row.file_id, row.line, reason, original, mended, path, run_id]])
 
 
 def put_in_place(con: Connection, source: str, *, run_id: str, file_id: str | None = None) -> int:
@@ -84,7 +82,7 @@ def carry_over(con: Connection, source: str, old: str, new: str, *, run_id: str)
             "delete from raw.mended where source = ? and file_id = ? and line = ?",
             row[:3],
         )
-    raw_zone.insert(con, "raw.mended", kept)
+    insert(con, "raw.mended", kept)
     return len(rows), len(rows) - len(kept)
 
 

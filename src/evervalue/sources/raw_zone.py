@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 
 from evervalue.core.errors import InputError
-from evervalue.warehouse.duckdb import Connection, EngineError, literal, quoted
+from evervalue.warehouse.duckdb import Connection, EngineError, insert, literal, quoted, value
 from evervalue.warehouse.head import Head, split
 
 OWN_COLUMNS = ("_file_id", "_line", "_run_id")
@@ -86,21 +86,9 @@ def run(con: Connection, sql: str, values: Iterable[str | int | None] = ()) -> C
     """
     parts = sql.split("?")
     bound = [parts[0]]
-    for value, part in zip(values, parts[1:], strict=True):
-        bound += [sql_value(value), part]
+    for item, part in zip(values, parts[1:], strict=True):
+        bound += [value(item), part]
     return con.execute("".join(bound))
-
-
-def sql_value(value: str | int | None) -> str:
-    """A value as a SQL literal."""
-    return "null" if value is None else literal(value) if isinstance(value, str) else str(value)
-
-
-def insert(con: Connection, table: str, rows: Iterable[Iterable[str | int | None]]) -> None:
-    """Insert a few rows of plain values."""
-    listed = ["(" + ", ".join(sql_value(v) for v in row) + ")" for row in rows]
-    for start in range(0, len(listed), 500):
-        con.execute(f"insert into {table} values {', '.join(listed[start : start + 500])}")
 
 
 def table(source: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from decimal import Decimal
 from pathlib import Path
 
@@ -108,8 +108,8 @@ def value(item: object) -> str:
     return literal(str(item))
 
 
-def insert(con: Connection, table: str, rows: Iterable[Sequence[object]]) -> None:
+def insert(con: Connection, table: str, rows: Iterable[Iterable[object]]) -> None:
     """Adds rows to a table; for the few rows that code writes itself."""
-    tuples = ", ".join(f"({', '.join(map(value, row))})" for row in rows)
-    if tuples:
-        con.execute(f"insert into {table} values {tuples}")
+    tuples = [f"({', '.join(map(value, row))})" for row in rows]
+    for start in range(0, len(tuples), 500):
+        con.execute(f"insert into {table} values {', '.join(tuples[start : start + 500])}")
