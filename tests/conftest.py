@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.support import cdnow
+
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared" / "data"
 
@@ -42,6 +44,12 @@ def data_dir() -> Path:
 def saas_sales() -> Path:
     """The example company's sales file."""
     return ROOT / "examples" / "saas" / "SaaS-Sales.csv"
+
+
+@pytest.fixture(scope="session")
+def cdnow_sample() -> Path:
+    """The CDNOW sample as published: 6,919 transactions of 2,357 customers, parted by spaces."""
+    return cdnow.path()
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ from typing import Any
 
 from evervalue.core.errors import AmbiguousInput, InputError
 from evervalue.core.text import count, listing
-from evervalue.library.frames import Kind, chosen, names_in, take_in
 from evervalue.sources.fields import LINE_KINDS
 from evervalue.warehouse.duckdb import Connection, literal, quoted
+from evervalue.warehouse.frames import Kind, chosen, names_in, take_in
 
 INTEGERS = {
     "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT",

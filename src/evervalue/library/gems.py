@@ -13,7 +13,6 @@ from evervalue.core.progress import Silent
 from evervalue.core.text import count, did_you_mean, listing
 from evervalue.library import show
 from evervalue.library.columns import INTEGERS, frame_columns, lines_view
-from evervalue.library.frames import Kind, give_out, kind_of, names_in, take_in
 from evervalue.library.orders import Orders
 from evervalue.library.scores import Scores, Ties, key_type
 from evervalue.library.session import cutoff, engine, settings
@@ -22,6 +21,7 @@ from evervalue.pipeline.from_orders import score_orders
 from evervalue.pipeline.from_scores import gems_from_scores
 from evervalue.pipeline.settings import Settings
 from evervalue.warehouse.duckdb import Connection, quoted
+from evervalue.warehouse.frames import Kind, give_out, kind_of, names_in, take_in
 
 Frame = TypeVar("Frame")
 

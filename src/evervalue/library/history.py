@@ -11,12 +11,12 @@ from typing import Any, Literal, TypeVar, overload
 from evervalue.core.errors import SettingsError
 from evervalue.core.progress import Silent
 from evervalue.library.columns import INTEGERS, frame_columns, lines_view
-from evervalue.library.frames import give_out, kind_of
 from evervalue.library.orders import Orders
 from evervalue.library.scores import key_type
 from evervalue.library.session import cutoff, engine, settings
 from evervalue.pipeline.from_orders import score_orders
 from evervalue.warehouse.duckdb import Connection
+from evervalue.warehouse.frames import give_out, kind_of
 
 Frame = TypeVar("Frame")
 DAYS = {"D": 1, "W": 7}

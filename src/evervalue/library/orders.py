@@ -14,10 +14,10 @@ from evervalue.core.errors import SettingsError
 from evervalue.core.progress import Silent
 from evervalue.core.text import did_you_mean, listing
 from evervalue.library import show
-from evervalue.library.frames import FRAMES
 from evervalue.library.tables import Table
 from evervalue.pipeline.from_file import Scored, scored_files, settings_for_file
 from evervalue.warehouse.duckdb import Connection
+from evervalue.warehouse.frames import FRAMES
 
 LINES = (
     "select l.customer_id, c.customer, l.order_id, l.order_date, l.kind, l.monetary "

@@ -6,8 +6,8 @@ from typing import Any
 
 from evervalue.core.errors import InputError, MissingColumns, SettingsError
 from evervalue.core.text import did_you_mean
-from evervalue.library.frames import kind_of, names_in, needed, take_in
 from evervalue.library.session import engine
+from evervalue.warehouse.frames import kind_of, names_in, needed, take_in
 
 COLOURS = {"High-Value": "#0b5cab", "Mid-Value": "#c2560a", "Low-Value": "#8a94a3"}
 NEEDED = ("customer", "monetary", "customer_value")

@@ -14,13 +14,13 @@ from evervalue.core.progress import Silent
 from evervalue.core.text import count
 from evervalue.library import show
 from evervalue.library.columns import INTEGERS, frame_columns, lines_view
-from evervalue.library.frames import give_out, kind_of
 from evervalue.library.orders import Orders
 from evervalue.library.session import cutoff, engine, settings
 from evervalue.library.tables import Table
 from evervalue.pipeline.from_orders import score_orders
 from evervalue.pipeline.settings import Settings
 from evervalue.warehouse.duckdb import Connection
+from evervalue.warehouse.frames import give_out, kind_of
 
 Frame = TypeVar("Frame")
 Ties = Literal["first", "share"]
@@ -59,7 +59,7 @@ def lrfm(
 
     Columns: `customer, length_days, recency_days, frequency, monetary, l_score, r_score, f_score, m_score,
     lrfm_score, customer_value`, and `customer_id` in front where a key differs from the name shown. Money is
-    DECIMAL(18,4) (`evervalue.library.frames` says what that is in each kind of frame). Customers without a
+    DECIMAL(18,4) (`evervalue.warehouse.frames` says what that is in each kind of frame). Customers without a
     sale before the cutoff are listed without scores.
 
     Parameters

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from evervalue.library import show
-from evervalue.library.frames import Kind, give_out
 from evervalue.library.session import Held
 from evervalue.warehouse.duckdb import quoted
+from evervalue.warehouse.frames import Kind, give_out
 
 SHOWN = 10
 
