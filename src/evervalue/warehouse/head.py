@@ -52,8 +52,10 @@ class Head(BaseModel):
     """How the rows are laid out on disk, for those who read a few of them; the grain settles what it leaves open."""
     filled_by: str | None = None
     """The part of the code that fills a table which has no SELECT."""
+    reads: tuple[str, ...] = ()
+    """The tables that this code reads; it then fills the table in the middle of a run, behind them."""
 
-    @field_validator("grain", "order_by", mode="before")
+    @field_validator("grain", "order_by", "reads", mode="before")
     @classmethod
     def _names(cls, value: Any) -> Any:
         return (
@@ -69,6 +71,10 @@ class Head(BaseModel):
         unknown = [c for c in (*self.grain, *self.order_by) if c not in self.columns]
         if unknown:
             raise ValueError(f"grain or order_by names {unknown}, which no column is called")
+        if self.reads and not self.filled_by:
+            raise ValueError(
+                "'reads' is for a table that is filled by code; a SELECT says itself what it reads"
+            )
         return self
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from evervalue.core.errors import EvervalueError, StorageError, TableError
@@ -14,6 +14,9 @@ from evervalue.warehouse.duckdb import Connection, EngineError, first_line
 from evervalue.warehouse.money_sql import MACRO
 from evervalue.warehouse.sql_model import SqlModel, in_order
 from evervalue.warehouse.variables import bindings, with_variables
+
+Filler = Callable[[Connection], None]
+"""Creates and fills one table in the current database."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,12 @@ class Built:
 
 
 def build(
-    con: Connection, models: Sequence[SqlModel], *, given: Iterable[str] = (), progress: Progress
+    con: Connection,
+    models: Sequence[SqlModel],
+    *,
+    given: Iterable[str] = (),
+    fillers: Mapping[str, Filler] | None = None,
+    progress: Progress,
 ) -> list[Built]:
     """The tables, built and checked, in the order in which they were.
 
@@ -36,9 +44,11 @@ def build(
     con
         An open connection; tables land in its current database.
     models
-        Declared tables. Those without a SELECT must be there already: they are checked alone.
+        Declared tables. Those without a SELECT that read nothing must be there already: they are checked alone.
     given
         Further tables that are there and may be read.
+    fillers
+        For each table that code fills in the middle of a run (its head says `reads`): what creates and fills it.
     progress
         Told of each table.
 
@@ -51,14 +61,14 @@ def build(
     # Rows land in the order of each head, so the engine need not keep any other: less memory, and inserts in parallel.
     con.execute("set preserve_insertion_order = false")
     ordered = in_order(models, given)
-    for schema in sorted({m.head.schema_name for m in ordered if m.sql}):
+    for schema in sorted({m.head.schema_name for m in ordered if m.sql or m.head.reads}):
         con.execute(f"create schema if not exists {schema}")
-    built = [_built(con, model, progress) for model in ordered]
+    built = [_built(con, model, fillers or {}, progress) for model in ordered]
     progress.step("Tables built and checked", detail=count(len(built), "table"))
     return built
 
 
-def _built(con: Connection, model: SqlModel, progress: Progress) -> Built:
+def _built(con: Connection, model: SqlModel, fillers: Mapping[str, Filler], progress: Progress) -> Built:
     start = time.perf_counter()
     progress.doing(model.name)
     try:
@@ -69,6 +79,13 @@ def _built(con: Connection, model: SqlModel, progress: Progress) -> Built:
             if order := model.head.layout:
                 select = f"select * from (\n{select}\n) order by {', '.join(order)}"
             con.execute(f"create table {model.name} as {select}")
+        elif model.head.reads:
+            if model.name not in fillers:
+                raise TableError(
+                    f"{model.name} is filled in the middle of a run by {model.head.filled_by}, "
+                    "and build() was given no filler for it."
+                )
+            fillers[model.name](con)
         rows = check(con, model.head)
     except EngineError as error:
         raise engine_failure(error, model.name) from error

@@ -32,8 +32,8 @@ class SqlModel:
 
     @cached_property
     def reads(self) -> frozenset[str]:
-        """The tables that the SELECT and the constants read, as `schema.table`."""
-        found: set[str] = set()
+        """The tables that the SELECT and the constants read, or the code that fills it, as `schema.table`."""
+        found = set(self.head.reads)
         for text in (self.sql, *self.head.constants.values()):
             if text:
                 found |= _tables(text, self.where)

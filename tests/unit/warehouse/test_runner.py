@@ -140,3 +140,41 @@ def test_a_head_that_says_something_unknown_is_refused() -> None:
         model("x.a", "select 1 as n", "n: {type: integer, sayz: s}")
     with pytest.raises(TableError, match="does not begin with a head"):
         split("select 1", "x/a.sql")
+
+
+def counted(con: Connection) -> None:
+    con.execute("create table m.counted as select count(*)::integer as n from a.first")
+
+
+def test_code_fills_a_table_in_the_middle_of_a_run(con: Connection) -> None:
+    models = [
+        model("z.last", "select n + 1 as n from m.counted"),
+        model("m.counted", "", filled_by="a test", reads="[a.first]"),
+        model("a.first", "select unnest([1, 2, 3]) as n"),
+    ]
+    built = build(con, models, fillers={"m.counted": counted}, progress=Silent())
+    assert [(b.name, b.rows) for b in built] == [("a.first", 3), ("m.counted", 1), ("z.last", 1)]
+    assert con.execute("select n from z.last").fetchall() == [(4,)]
+    assert upstream(models, "z.last") == {"a.first", "m.counted", "z.last"}
+
+
+def test_what_code_fills_is_held_to_its_head(con: Connection) -> None:
+    models = [
+        model("a.first", "select unnest([1, 2, 3]) as n"),
+        model("m.counted", "", "n: {type: integer, says: s, check: '< 3'}", filled_by="t", reads="a.first"),
+    ]
+    with pytest.raises(CheckFailed, match=r"m\.counted .*n is not < 3: n=3"):
+        build(con, models, fillers={"m.counted": counted}, progress=Silent())
+
+
+def test_a_table_without_its_filler_and_reads_beside_a_select_are_refused(con: Connection) -> None:
+    models = [
+        model("a.first", "select 1 as n"),
+        model("m.counted", "", filled_by="a test", reads="[a.first]"),
+    ]
+    with pytest.raises(TableError, match=r"m\.counted .* no filler"):
+        build(con, models, progress=Silent())
+    with pytest.raises(TableError, match=r"m/x\.sql reads a\.furst.*did you mean 'a\.first'"):
+        in_order([models[0], model("m.x", "", filled_by="a test", reads="a.furst")])
+    with pytest.raises(TableError, match="'reads' is for a table that is filled by code"):
+        model("m.x", "select 1 as n", reads="[a.first]")
