@@ -1,0 +1,201 @@
+"""Pareto/NBD: customers order at random at rates of their own, and leave for good at an unseen, random time.
+
+Schmittlein, Morrison and Colombo (1987), "Counting your customers: who are they and what will they do next?". While
+active, a customer orders as a Poisson process of rate lambda and leaves at rate mu; over customers lambda is
+Gamma(r, alpha) and mu is Gamma(s, beta), independent. x repeat orders, t_x time of the last, T age, all from the
+first order; alpha and beta are in the same unit of time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from scipy.special import exprel
+
+from evervalue.numerics.arrays import Array, Number, Params
+from evervalue.numerics.chunks import in_chunks
+from evervalue.numerics.dropout_integral import silence
+from evervalue.numerics.order_counts import order_counts
+from evervalue.numerics.rising import digamma_rise, log_rising
+from evervalue.numerics.simulated import Simulated
+
+NAMES = ("r", "alpha", "s", "beta")
+TIME_NAMES = ("alpha", "beta")
+COVARIATES = {"transaction": {"alpha": -1}, "dropout": {"beta": -1}}
+
+_LONGEST = 700.0  # exp of it is finite
+
+
+def log_likelihood(params: Params, x: Number, t_x: Number, T: Number) -> Array:
+    """Log of the density of each history.
+
+    Source: Fader and Hardie (2005), "A note on deriving the Pareto/NBD model and related expressions", the
+    likelihood of section 3 before its integral over the time of dropout is written as a 2F1; see
+    `dropout_integral`.
+    Domain: positive parameters, 0 <= t_x <= T, t_x = 0 exactly where x = 0.
+
+    Examples
+    --------
+    >>> float(log_likelihood((0.55, 10.56, 0.61, 11.64), 2, 30.43, 38.86).round(6))
+    -9.563092
+    """
+    return in_chunks(_log_likelihood, *params, x, t_x, T)
+
+
+def log_likelihood_gradient(params: Params, x: Number, t_x: Number, T: Number) -> tuple[Array, Array]:
+    """Log-likelihoods, and their derivatives with respect to the LOG of each parameter, one row a parameter.
+
+    The derivatives are means of the derivatives of the log-integrand, weighted by the integrand: by Fisher's
+    identity with the time of dropout as the missing datum.
+    """
+    whole = in_chunks(_log_likelihood_gradient, *params, x, t_x, T)
+    return whole[0], whole[1:]
+
+
+def p_alive(params: Params, x: Number, t_x: Number, T: Number) -> Array:
+    """Probability that the customer is still active at T.
+
+    Source: Schmittlein, Morrison and Colombo (1987), equations 11-13.
+    """
+
+    def rows(r: Array, alpha: Array, s: Array, beta: Array, x: Array, t_x: Array, T: Array) -> Array:
+        silent = silence(r + x, alpha + t_x, s, beta + t_x, T - t_x)
+        alive = np.exp(silent.log_alive)
+        chance: Array = alive / (alive + silent.dropped)
+        return chance
+
+    return in_chunks(rows, *params, x, t_x, T)
+
+
+def expected_orders(params: Params, t: Number) -> Array:
+    """Expected repeat orders of a new customer within t of the first order.
+
+    Source: Schmittlein, Morrison and Colombo (1987), equation 17. s = 1 needs no case of its own.
+
+    Examples
+    --------
+    >>> expected_orders((0.55, 10.56, 0.61, 11.64), np.array([1, 2, 3])).round(8)
+    array([0.05077821, 0.09916088, 0.14542507])
+    """
+    r, alpha, s, beta = params
+    return np.divide(r, alpha) * _expected_life(s, beta, t)
+
+
+def conditional_expected_orders(params: Params, x: Number, t_x: Number, T: Number, t: Number) -> Array:
+    """Expected orders in (T, T + t] given the history.
+
+    Source: Schmittlein, Morrison and Colombo (1987), equation 22; Fader and Hardie (2005), equation 41.
+    """
+    r, alpha, s, beta = params
+    rate = np.add(r, x) / np.add(alpha, T)
+    return p_alive(params, x, t_x, T) * rate * _expected_life(s, np.add(beta, T), t)
+
+
+def pmf(params: Params, t: Number, n_max: int) -> Array:
+    """P(X(t) = n) of a new customer, n = 0..n_max on the last axis.
+
+    Source: Fader and Hardie (2006), "Deriving an expression for P(X(t) = x) under the Pareto/NBD model".
+    """
+    r, alpha, s, beta = params
+    return np.moveaxis(in_chunks(_counted(n_max), r, alpha, s, beta, t), 0, -1)
+
+
+def conditional_pmf(params: Params, x: Number, t_x: Number, T: Number, t: Number, n_max: int) -> Array:
+    """P(X(T, T + t) = n) given the history, n = 0..n_max on the last axis.
+
+    An active customer's rates are Gamma(r + x, alpha + T) and Gamma(s, beta + T), again independent: the formula of
+    a new customer at those parameters, times P(alive); one who has left orders nothing.
+    """
+    r, alpha, s, beta = params
+    alive = p_alive(params, x, t_x, T)
+    active = in_chunks(_counted(n_max), np.add(r, x), np.add(alpha, T), s, np.add(beta, T), t)
+    shape = np.broadcast_shapes(alive.shape, active.shape[1:])
+    counts = np.moveaxis(np.broadcast_to(active, (n_max + 1, *shape)) * alive, 0, -1)
+    counts[..., 0] += 1 - alive
+    return counts
+
+
+def simulate(params: Params, T: Number, rng: np.random.Generator, horizon: float = 0.0) -> Simulated:
+    """Histories of new customers of age T, one an element of T, with their orders in (T, T + horizon]."""
+    r, alpha, s, beta = params
+    shape = np.broadcast_shapes(*(np.shape(value) for value in (*params, T)))
+    age = np.broadcast_to(np.asarray(T, dtype=float), shape).copy()
+    rate = rng.standard_gamma(np.broadcast_to(r, shape)) / alpha
+    life = _life(s, beta, shape, rng)
+    active = np.minimum(life, age)
+    x = rng.poisson(rate * active).astype(float)
+    # The last of x orders, uniform on the active time.
+    last = active * (1 - rng.random(shape)) ** (1 / np.maximum(x, 1))
+    future = rng.poisson(rate * np.clip(life - age, 0, horizon)).astype(float)
+    return Simulated(x=x, t_x=np.where(x > 0, last, 0.0), T=age, future=future, alive=life > age)
+
+
+def sample_orders(
+    params: Params, x: Number, t_x: Number, T: Number, t: Number, rng: np.random.Generator
+) -> Array:
+    """One draw of the orders in (T, T + t] of each history: from its distribution given the parameters."""
+    r, alpha, s, beta = params
+    alive = p_alive(params, x, t_x, T)
+    shape = np.broadcast_shapes(alive.shape, np.shape(t))
+    stays = rng.random(shape) < alive
+    rate = rng.standard_gamma(np.broadcast_to(np.add(r, x), shape)) / np.add(alpha, T)
+    active = np.minimum(_life(s, np.add(beta, T), shape, rng), t)
+    return np.where(stays, rng.poisson(rate * active), 0).astype(float)
+
+
+def _log_likelihood(r: Array, alpha: Array, s: Array, beta: Array, x: Array, t_x: Array, T: Array) -> Array:
+    silent = silence(r + x, alpha + t_x, s, beta + t_x, T - t_x)
+    return _log_density(r, alpha, s, beta, x, t_x) + np.log(np.exp(silent.log_alive) + silent.dropped)
+
+
+def _log_likelihood_gradient(
+    r: Array, alpha: Array, s: Array, beta: Array, x: Array, t_x: Array, T: Array
+) -> Array:
+    W = T - t_x
+    c, d = alpha + t_x, beta + t_x
+    silent = silence(r + x, c, s, d, W, gradient=True)
+    assert silent.log_c is not None
+    assert silent.log_d is not None
+    assert silent.per_c is not None
+    assert silent.per_d is not None
+    alive = np.exp(silent.log_alive)
+    total = alive + silent.dropped
+    stayed, left = alive / total, silent.dropped / total
+    log_c = stayed * np.log1p(W / c) + left * silent.log_c
+    log_d = stayed * np.log1p(W / d) + left * silent.log_d
+    per_c = (stayed * c / (c + W) + left * silent.per_c) / c
+    per_d = (stayed * s * d / (d + W) + left * (s + 1) * silent.per_d) / d
+    return np.stack(
+        np.broadcast_arrays(
+            _log_density(r, alpha, s, beta, x, t_x) + np.log(total),
+            r * (digamma_rise(r, x) - np.log1p(t_x / alpha) - log_c),
+            r - (r + x) * alpha * per_c,
+            left - s * (np.log1p(t_x / beta) + log_d),
+            s - beta * per_d,
+        )
+    )
+
+
+def _log_density(r: Array, alpha: Array, s: Array, beta: Array, x: Array, t_x: Array) -> Array:
+    """Log-density of the orders up to t_x, of a customer who was active until then."""
+    density: Array = (
+        log_rising(r, x) - r * np.log1p(t_x / alpha) - x * np.log(alpha + t_x) - s * np.log1p(t_x / beta)
+    )
+    return density
+
+
+def _expected_life(s: Number, beta: Number, t: Number) -> Array:
+    """Expected active time within t of a customer of dropout rate Gamma(s, beta)."""
+    length = np.log1p(np.divide(t, beta))
+    life: Array = beta * length * exprel(-np.subtract(s, 1) * length)
+    return life
+
+
+def _life(s: Number, beta: Number, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+    """Draws of the time until dropout: Lomax(s, beta), by inversion, which cannot divide by a rate of zero."""
+    return np.asarray(beta * np.expm1(np.minimum(rng.standard_exponential(shape) / s, _LONGEST / 2)))
+
+
+def _counted(n_max: int) -> Callable[..., Array]:
+    return lambda a, c, s, d, t: order_counts(a, c, s, d, t, n_max)
