@@ -2,7 +2,7 @@
 
 >>> import evervalue as ev
 >>> sorted(ev.__all__)[:3]
-['Gems', 'Orders', 'Scores']
+['BetaGeo', 'Gems', 'ModifiedBetaGeo']
 
 Names are imported when they are first used, so that importing the package costs nothing.
 """
@@ -22,24 +22,36 @@ if TYPE_CHECKING:
     from evervalue.library.scores import Scores as Scores
     from evervalue.library.scores import ScoresSayLittle as ScoresSayLittle
     from evervalue.library.scores import lrfm as lrfm
+    from evervalue.models.purchase_models import BetaGeo as BetaGeo
+    from evervalue.models.purchase_models import ModifiedBetaGeo as ModifiedBetaGeo
+    from evervalue.models.purchase_models import ParetoNBD as ParetoNBD
+    from evervalue.models.purchase_models import RegularBetaGeo as RegularBetaGeo
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Gems": "gems",
-    "Orders": "orders",
-    "Scores": "scores",
-    "ScoresSayLittle": "scores",
-    "hidden_gems": "gems",
-    "lrfm": "scores",
-    "plot_top_customers": "plot",
-    "purchase_history": "history",
-    "read_orders": "orders",
+    "BetaGeo": "models.purchase_models",
+    "Gems": "library.gems",
+    "ModifiedBetaGeo": "models.purchase_models",
+    "Orders": "library.orders",
+    "ParetoNBD": "models.purchase_models",
+    "RegularBetaGeo": "models.purchase_models",
+    "Scores": "library.scores",
+    "ScoresSayLittle": "library.scores",
+    "hidden_gems": "library.gems",
+    "lrfm": "library.scores",
+    "plot_top_customers": "library.plot",
+    "purchase_history": "library.history",
+    "read_orders": "library.orders",
 }
 
 __all__ = [
+    "BetaGeo",
     "Gems",
+    "ModifiedBetaGeo",
     "Orders",
+    "ParetoNBD",
+    "RegularBetaGeo",
     "Scores",
     "ScoresSayLittle",
     "hidden_gems",
@@ -54,7 +66,7 @@ def __getattr__(name: str) -> Any:
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module 'evervalue' has no attribute {name!r}")
-    found = getattr(importlib.import_module(f"evervalue.library.{home}"), name)
+    found = getattr(importlib.import_module(f"evervalue.{home}"), name)
     globals()[name] = found
     return found
 

@@ -11,6 +11,8 @@ The tree::
     │   └── CycleError           tables read one another in a circle
     ├── CheckFailed              a table landed with rows that break its own head
     │   └── ReconciliationFailed rows or money that came in are not accounted for
+    ├── FitFailed                a model has no maximum that could be found, so there is nothing to predict with
+    │   └── NotFitted            a model was asked before it was fitted
     ├── Busy                     another process holds the warehouse
     ├── NothingPublished         there is no snapshot to read yet
     └── StorageError             the disk is full, unwritable, or a stored file is damaged
@@ -53,6 +55,14 @@ class CheckFailed(EvervalueError):
 
 class ReconciliationFailed(CheckFailed):
     """Rows or money that came in are not accounted for."""
+
+
+class FitFailed(EvervalueError):
+    """A model has no maximum that could be found; what was tried is said, and nothing is returned as if it had."""
+
+
+class NotFitted(FitFailed, ValueError, AttributeError):
+    """A model was asked for something that only fitting gives."""
 
 
 class Busy(EvervalueError):

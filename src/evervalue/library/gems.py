@@ -11,7 +11,7 @@ from typing import Any, TypeVar, overload
 from evervalue.core.errors import InputError, MissingColumns, SettingsError
 from evervalue.core.progress import Silent
 from evervalue.core.text import count, did_you_mean, listing
-from evervalue.library import show
+from evervalue.core import show
 from evervalue.library.columns import INTEGERS, frame_columns, lines_view
 from evervalue.library.orders import Orders
 from evervalue.library.scores import Scores, Ties, key_type

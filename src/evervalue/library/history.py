@@ -16,19 +16,25 @@ from evervalue.library.scores import key_type
 from evervalue.library.session import cutoff, engine, settings
 from evervalue.pipeline.from_orders import score_orders
 from evervalue.warehouse.duckdb import Connection
-from evervalue.warehouse.frames import give_out, kind_of
+from evervalue.warehouse.frames import Kind, give_out, kind_of
 
 Frame = TypeVar("Frame")
 DAYS = {"D": 1, "W": 7}
+MORE = (
+    "first_order_date, last_order_date, monetary, repeat_monetary, mean_monetary, least_monetary, "
+    "monetary_squared_sum"
+)
 
 
 @overload
 def purchase_history(orders: Orders, *, as_of: str | dt.date | None = None,
-                     unit: Literal["D", "W"] = "D", frame: str = "pandas") -> Any: ...  # fmt: skip
+                     unit: Literal["D", "W"] = "D", columns: Literal["usual", "all"] = "usual",
+                     frame: str = "pandas") -> Any: ...  # fmt: skip
 @overload
 def purchase_history(orders: Frame, *, as_of: str | dt.date | None = None, unit: Literal["D", "W"] = "D",
                      customer: str | None = None, order: str | None = None, date: str | None = None,
-                     monetary: str | None = None, customer_name: str | None = None) -> Frame: ...  # fmt: skip
+                     monetary: str | None = None, customer_name: str | None = None,
+                     columns: Literal["usual", "all"] = "usual") -> Frame: ...  # fmt: skip
 def purchase_history(
     orders: Any,
     *,
@@ -39,6 +45,7 @@ def purchase_history(
     date: str | None = None,
     monetary: str | None = None,
     customer_name: str | None = None,
+    columns: str = "usual",
     frame: str = "pandas",
 ) -> Any:
     """Purchase days of every customer with a sale before the cutoff: the same kind of frame as came in.
@@ -46,7 +53,9 @@ def purchase_history(
     Columns: `customer` (and `customer_id` where it differs), `frequency` (purchase days after the first),
     `recency` (from the first to the last), `T` (from the first to the last day inside the window, `as_of` - 1
     day) and `monetary_value` (mean money of a repeat purchase day, DECIMAL(18,4); 0 without a repeat). Orders
-    of one day are one purchase; returns are left out. Times are exact days, only rescaled.
+    of one day are one purchase; returns are left out. Times are exact days, only rescaled. The frame carries its
+    unit, and the currency where it is known, so that models need not be told: as `attrs` in pandas, as metadata of
+    the schema in Arrow; Polars and DuckDB have no place for it.
 
     Parameters
     ----------
@@ -58,6 +67,11 @@ def purchase_history(
         Unit of `recency` and `T`: "D" days, "W" weeks of seven days.
     customer, order, date, monetary, customer_name
         Columns of the frame, as for `ev.lrfm`.
+    columns
+        "all" adds `first_order_date`, `last_order_date`, `monetary` (all purchase days), `repeat_monetary`,
+        `mean_monetary` (a purchase day, the first one counted too), `least_monetary` (of the day that brought least),
+        `monetary_squared_sum` (over all days, DECIMAL(38,8)) and `log_interval_sum` (over repeats, of the
+        logarithm of the time since the day before, in the unit asked for).
     frame
         With what `ev.read_orders` returned: "pandas", "polars", "arrow" or "duckdb".
 
@@ -66,7 +80,7 @@ def purchase_history(
     MissingColumns, InputError
         As `ev.lrfm`.
     SettingsError
-        The unit is not one of them, or `as_of` is not a date.
+        The unit or `columns` is not one of them, or `as_of` is not a date.
 
     Examples
     --------
@@ -87,13 +101,17 @@ def purchase_history(
         raise SettingsError(
             f"unit={unit!r} is not known. There are: 'D' (days) and 'W' (weeks of seven days)."
         )
+    if columns not in ("usual", "all"):
+        raise SettingsError(f"columns={columns!r} is not known. There are: 'usual' and 'all'.")
     day = cutoff(as_of)
     if isinstance(orders, Orders):
         with orders._beside("Counting purchases") as (con, _):
             _build(con, orders.lines_view(con), day)
-            return give_out(con, _query(con, "VARCHAR", unit), kind_named(frame))
+            kind = kind_named(frame)
+            found = give_out(con, _query(con, "VARCHAR", unit, columns), kind)
+            return _said(found, kind, {"unit": unit, "currency": orders.currency})
     kind = kind_of(orders)
-    columns = frame_columns(
+    named = frame_columns(
         orders,
         kind,
         customer=customer,
@@ -103,10 +121,11 @@ def purchase_history(
         customer_name=customer_name,
     )
     with engine("Counting purchases") as con:
-        lines = lines_view(con, orders, kind, columns)
+        lines = lines_view(con, orders, kind, named)
         _build(con, lines, day)
-        return give_out(
-            con, _query(con, key_type(con, lines), unit), kind, like=orders if kind == "duckdb" else None
+        query = _query(con, key_type(con, lines), unit, columns)
+        return _said(
+            give_out(con, query, kind, like=orders if kind == "duckdb" else None), kind, {"unit": unit}
         )
 
 
@@ -127,13 +146,23 @@ def _build(con: Connection, lines: str, day: dt.date | None) -> None:
     score_orders(con, lines, settings({}), "customers.purchase_history", progress=Silent(), as_of=day)
 
 
-def _query(con: Connection, type: str, unit: str) -> str:
+def _said(frame: Any, kind: Kind, facts: dict[str, str]) -> Any:
+    """The frame with the facts on it, where its kind has a place for them."""
+    if kind == "pandas":
+        frame.attrs |= facts
+    elif kind == "arrow":
+        frame = frame.replace_schema_metadata(facts)
+    return frame
+
+
+def _query(con: Connection, type: str, unit: str, columns: str) -> str:
     (differs,) = con.execute(
         "select coalesce(bool_or(customer_id <> customer), false) from customers.purchase_history"
     ).fetchone() or (False,)
     key = f"customer_id::{type}" if type in INTEGERS else "customer_id"
     who = f"{key} as customer_id, customer" if differs else f"{key} as customer"
     days = DAYS[unit]
+    more = f", {MORE}, log_interval_sum::double - repeat_orders * ln({days}) as log_interval_sum"
     return (
         f"select {who}, repeat_orders as frequency, length_days / {days}::double as recency, "
         f'(age_days - 1) / {days}::double as "T", coalesce(mean_repeat_monetary, 0)::decimal(18,4) as monetary_value '

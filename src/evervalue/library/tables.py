@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any
 
-from evervalue.library import show
+from evervalue.core import show
 from evervalue.library.session import Held
 from evervalue.warehouse.duckdb import quoted
 from evervalue.warehouse.frames import Kind, give_out

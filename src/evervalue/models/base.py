@@ -1,0 +1,133 @@
+"""What every estimator has: parameters by name, findings in words, a summary, and the habits of scikit-learn."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Self
+
+from evervalue.core import show
+from evervalue.core.errors import NotFitted, SettingsError
+from evervalue.core.text import did_you_mean
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something about a fit that its user should know before using the numbers."""
+
+    code: str
+    """Short name, for code to look at."""
+    says: str
+    """The same in plain words, with figures."""
+
+
+class Estimator:
+    """Arguments of `__init__` are kept under their names; fitted attributes end in an underscore.
+
+    scikit-learn itself is not needed: `get_params`, `set_params` and `sklearn.base.clone` work all the same.
+    """
+
+    findings_: list[Finding]
+
+    @classmethod
+    def _names(cls) -> list[str]:
+        return [
+            name
+            for name, p in inspect.signature(cls.__init__).parameters.items()
+            if name != "self" and p.kind is not p.VAR_KEYWORD
+        ]
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Arguments of the constructor by name, those of estimators inside as `name__argument`."""
+        found: dict[str, Any] = {}
+        for name in self._names():
+            value = getattr(self, name)
+            found[name] = value
+            if deep and isinstance(value, Estimator):
+                found |= {f"{name}__{inner}": v for inner, v in value.get_params().items()}
+        return found
+
+    def set_params(self, **params: Any) -> Self:
+        """The estimator itself with arguments replaced.
+
+        Raises
+        ------
+        SettingsError
+            It has no such argument.
+        """
+        known = self.get_params(deep=False)
+        for name, value in params.items():
+            outer, _, inner = name.partition("__")
+            if outer not in known:
+                raise SettingsError(
+                    f"{type(self).__name__} has no argument '{outer}'{did_you_mean(outer, known)}. "
+                    f"It has: {', '.join(known) or 'none'}."
+                )
+            if inner:
+                getattr(self, outer).set_params(**{inner: value})
+            else:
+                setattr(self, name, value)
+        return self
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "findings_")
+
+    def _check_fitted(self) -> None:
+        if not self.__sklearn_is_fitted__():
+            raise NotFitted(
+                f"This {type(self).__name__} is not fitted yet. Call fit(history) first, or load a fitted one."
+            )
+
+    def __repr__(self) -> str:
+        defaults = inspect.signature(type(self).__init__).parameters
+        shown = ", ".join(
+            f"{name}={getattr(self, name)!r}"
+            for name in self._names()
+            if not _same(getattr(self, name), defaults[name].default)
+        )
+        return f"{type(self).__name__}({shown})"
+
+
+def _same(value: Any, default: Any) -> bool:
+    return value is default or (type(value) is type(default) and bool(value == default))
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Estimates with standard errors and intervals, and what the fit found; shows itself as text and as HTML."""
+
+    title: str
+    facts: dict[str, str]
+    rows: list[dict[str, Any]]
+    """One a parameter: parameter, estimate, standard_error, low, high."""
+    findings: list[Finding]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain values."""
+        return {
+            "title": self.title,
+            "facts": dict(self.facts),
+            "parameters": [dict(row) for row in self.rows],
+            "findings": [{"code": f.code, "says": f.says} for f in self.findings],
+        }
+
+    def _facts(self) -> Iterator[tuple[str, str]]:
+        yield from self.facts.items()
+        for finding in self.findings:
+            yield "note", finding.says
+
+    def _sample(self) -> show.Sample:
+        columns = list(self.rows[0]) if self.rows else []
+        rows = [[_digits(row[c]) for c in columns] for row in self.rows]
+        return show.Sample(columns, rows, len(rows))
+
+    def __repr__(self) -> str:
+        return show.text(self.title, self._facts(), self._sample())
+
+    def _repr_html_(self) -> str:
+        return show.html(self.title, self._facts(), self._sample())
+
+
+def _digits(value: Any) -> Any:
+    return f"{value:.6g}" if isinstance(value, float) else value

@@ -1,0 +1,252 @@
+"""Purchase histories as arrays, checked, from any frame; and arrays back as a frame of the kind that came in.
+
+Frames: pandas, Polars, Arrow, DuckDB relations, a mapping of columns, or a two-dimensional array whose columns are
+frequency, recency, T and, where there is a fourth, monetary_value. Row order and ids are kept as they are.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from evervalue.core.duration import DAYS_IN, UNIT_NAMES
+from evervalue.core.errors import InputError, MissingColumns, SettingsError
+from evervalue.core.text import count, did_you_mean, listing
+from evervalue.numerics.arrays import Array
+
+COLUMNS = ("frequency", "recency", "T")
+SPEND = "monetary_value"
+IDS = ("customer_id", "customer")
+YEARS_SUSPECTED = 20
+
+
+class UnitSuspected(UserWarning):
+    """Times look as if they were in another unit than the one that was said."""
+
+
+@dataclass(frozen=True)
+class Histories:
+    """Checked purchase histories, one element a customer."""
+
+    frequency: Array
+    """Purchase days after the first."""
+    recency: Array
+    """Time from the first purchase to the last."""
+    T: Array
+    """Time from the first purchase to the end of the window."""
+    monetary_value: Array | None = None
+    """Mean money of a repeat purchase day; 0 without a repeat."""
+    unit: str | None = None
+    """"D", "W", or None where nobody said."""
+    ids: Mapping[str, Any] = field(default_factory=dict)
+    """Key and name columns, as they came."""
+    extra: Mapping[str, Array] = field(default_factory=dict)
+    """Further numeric columns that were asked for (covariates, spend statistics)."""
+    source: Any = None
+    """The frame itself."""
+    currency: str | None = None
+
+    def __len__(self) -> int:
+        return len(self.frequency)
+
+    def frame(self, columns: Mapping[str, Any], money: Sequence[str] = ()) -> Any:
+        """Ids and result columns as the kind of frame that the histories came in; money as DECIMAL(18,4)."""
+        from evervalue.models.frames import as_frame
+
+        return as_frame(self, columns, money)
+
+
+@dataclass(frozen=True)
+class Distinct:
+    """Each history once, with how many customers have it."""
+
+    x: Array
+    t_x: Array
+    T: Array
+    weight: Array
+    inverse: NDArray[np.intp]
+    """Place of each customer's history among the distinct ones."""
+    extra: Mapping[str, Array] = field(default_factory=dict)
+
+
+def histories(
+    frame: Any,
+    *,
+    unit: str | None = None,
+    spend: bool = False,
+    extra: Sequence[str] = (),
+) -> Histories:
+    """Checked histories from a frame.
+
+    Parameters
+    ----------
+    frame
+        Columns frequency, recency, T; monetary_value where `spend`; ids are kept where there are any.
+    unit
+        "D" or "W"; by default what the frame itself says (`ev.purchase_history` writes it on pandas and Arrow).
+    spend
+        Whether monetary_value is needed.
+    extra
+        Further numeric columns that are needed.
+
+    Raises
+    ------
+    MissingColumns, InputError, SettingsError
+        With every fault found, how many rows have it, and the first of them.
+    """
+    if isinstance(frame, Histories):
+        missing = [name for name in extra if name not in frame.extra]
+        if missing:
+            raise MissingColumns(f"The history has no column {listing(missing)}.")
+        if spend and frame.monetary_value is None:
+            raise MissingColumns(f"The history has no column {SPEND}.")
+        return frame
+    from evervalue.models.frames import columns_of, said_in
+
+    names, get = columns_of(frame)
+    wanted = [*COLUMNS, *([SPEND] if spend else []), *extra]
+    absent = [name for name in wanted if name not in names]
+    if absent:
+        hints = "".join(f" '{name}'{did_you_mean(name, names)}" for name in absent)
+        raise MissingColumns(
+            f"The history lacks{hints}; it has {listing(names, 12)}. ev.purchase_history(orders) makes these columns."
+        )
+    said = said_in(frame)
+    unit = _unit(unit, said.get("unit"))
+    x, t_x, T = (_numbers(get(name), name) for name in COLUMNS)
+    money = _numbers(get(SPEND), SPEND) if SPEND in names else None
+    found = Histories(
+        frequency=x,
+        recency=t_x,
+        T=T,
+        monetary_value=money,
+        unit=unit,
+        ids={name: get(name) for name in IDS if name in names},
+        extra={name: _numbers(get(name), name) for name in extra},
+        source=frame,
+        currency=said.get("currency"),
+    )
+    _refuse(found)
+    _suspect(found)
+    return found
+
+
+def distinct(
+    x: Array, t_x: Array, T: Array, weight: ArrayLike | None = None, extra: Mapping[str, Array] | None = None
+) -> Distinct:
+    """Each history once, with the summed weight of the customers who have it.
+
+    Parameters
+    ----------
+    x, t_x, T
+        (n,) each.
+    weight
+        (n,); by default 1 each.
+    extra
+        Further columns that make histories differ, such as covariates.
+    """
+    columns = [x, t_x, T, *(extra or {}).values()]
+    order = np.lexsort(columns[::-1])
+    first = np.zeros(len(x), dtype=bool)
+    first[:1] = True
+    for column in columns:
+        sorted_column = column[order]
+        first[1:] |= sorted_column[1:] != sorted_column[:-1]
+    place = np.cumsum(first) - 1
+    inverse = np.empty(len(x), dtype=np.intp)
+    inverse[order] = place
+    ones = np.ones(len(x)) if weight is None else np.asarray(weight, dtype=np.float64)
+    rows = order[first]
+    return Distinct(
+        x[rows],
+        t_x[rows],
+        T[rows],
+        np.asarray(np.bincount(inverse, weights=ones, minlength=len(rows)), dtype=np.float64),
+        inverse,
+        {name: column[rows] for name, column in (extra or {}).items()},
+    )
+
+
+def _unit(asked: str | None, said: str | None) -> str | None:
+    if asked is not None and asked not in DAYS_IN:
+        raise SettingsError(
+            f"unit={asked!r} is not known. There are: 'D' (days) and 'W' (weeks of seven days)."
+        )
+    if asked and said and asked != said:
+        raise SettingsError(
+            f"The history says that its times are in {UNIT_NAMES[said]}s, and unit={asked!r} says otherwise. "
+            "Leave unit out, or make the history again with the unit you want."
+        )
+    return asked or said
+
+
+def _numbers(column: Any, name: str) -> Array:
+    try:
+        values = np.asarray(column)
+        if values.dtype.kind not in "fiub":
+            values = values.astype(np.float64)
+        return np.ascontiguousarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise InputError(f"'{name}' holds cells that are no numbers.") from None
+
+
+def _refuse(h: Histories) -> None:
+    if h.frequency.ndim != 1 or len(h) == 0:
+        raise InputError(
+            "There is no history to take: the frame has no row. A minimum of 1 sample is required."
+        )
+    x, t_x, T = h.frequency, h.recency, h.T
+    with np.errstate(invalid="ignore"):
+        faults = [
+            (~(np.isfinite(x) & np.isfinite(t_x) & np.isfinite(T)), "have NaN or infinite numbers"),
+            ((x < 0) | (t_x < 0) | (T < 0), "have negative numbers"),
+            (x != np.floor(x), "have a frequency that is no whole number"),
+            (t_x > T, "have a recency beyond T: the last purchase lies after the end of the window"),
+            ((x > 0) & (t_x == 0), "have frequency above 0 but recency 0: orders of one day are one purchase"),
+            ((x == 0) & (t_x > 0), "have recency above 0 but frequency 0: recency ends at the last purchase"),
+        ]  # fmt: skip
+    for name, values in ((SPEND, h.monetary_value), *h.extra.items()):
+        if values is not None:
+            faults.append((~np.isfinite(values), f"have no finite '{name}'"))
+    told = [
+        f"{count(int(bad.sum()), 'row')} {says} (first: row {int(np.argmax(bad))}{_who(h, int(np.argmax(bad)))})"
+        for bad, says in faults
+        if bad.any()
+    ]
+    if told:
+        raise InputError(
+            f"The history cannot be taken: {'; '.join(told)}. "
+            "frequency counts purchase days after the first, 0 <= recency <= T. Mend or drop those rows."
+        )
+
+
+def _who(h: Histories, row: int) -> str:
+    for column in h.ids.values():
+        return f", customer {np.asarray(column)[row]}"
+    return ""
+
+
+def _suspect(h: Histories) -> None:
+    longest = float(h.T.max())
+    whole = bool(np.allclose(h.T, np.round(h.T), atol=1e-6))
+    if h.unit == "W" and (longest * 7 > YEARS_SUSPECTED * 365 or (whole and longest > 260)):
+        warnings.warn(
+            f"Times are said to be weeks, yet T reaches {longest:,.0f} weeks, {longest * 7 / 365:.0f} years"
+            + (", and all are whole numbers" if whole else "")
+            + ". Are they days? Then say unit='D'.",
+            UnitSuspected,
+            stacklevel=4,
+        )
+    sevenths = h.T * 7
+    if h.unit == "D" and not whole and np.allclose(sevenths, np.round(sevenths), atol=1e-6):
+        warnings.warn(
+            "Times are said to be days, yet they are sevenths of whole numbers, as weeks are. "
+            "Are they weeks? Then say unit='W'.",
+            UnitSuspected,
+            stacklevel=4,
+        )

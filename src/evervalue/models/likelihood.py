@@ -1,0 +1,143 @@
+"""The log-likelihood of distinct histories as a function of log parameters: time scaled, covariates, penalty.
+
+Inside a search time is divided by the mean age, so that the result does not depend on the unit in which it came. The
+free vector theta holds the log of each parameter in that scaled time, then the coefficients of the transaction
+covariates, then those of the dropout covariates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from evervalue.models.histories import Distinct
+from evervalue.numerics.arrays import Array, Number
+from evervalue.numerics.kernel import Kernel
+
+PROCESSES = ("transaction", "dropout")
+
+
+@dataclass(frozen=True)
+class Prior:
+    """A Normal prior on log parameters in scaled time; it doubles as a penalty. Infinite sd: none."""
+
+    mean: Array
+    sd: Array
+
+    def value(self, theta: Array) -> Array:
+        """Log density up to a constant at (..., k)."""
+        return np.asarray(-0.5 * np.sum(((theta - self.mean) / self.sd) ** 2, axis=-1))
+
+    def gradient(self, theta: Array) -> Array:
+        """Its gradient."""
+        return np.asarray(-(theta - self.mean) / self.sd**2)
+
+
+@dataclass(frozen=True)
+class Likelihood:
+    """Value and gradient of a model's log-likelihood over distinct histories."""
+
+    kernel: Kernel
+    data: Distinct
+    """In the unit in which the history came."""
+    time_scale: float
+    """What its times are divided by."""
+    covariates: Mapping[str, tuple[str, ...]]
+    """Process to the names of its covariates, columns of `data.extra`."""
+    prior: Prior | None = None
+
+    @property
+    def size(self) -> int:
+        """Length of theta."""
+        return len(self.kernel.names) + sum(len(self.covariates.get(p, ())) for p in PROCESSES)
+
+    def params(self, theta: Array) -> list[Number]:
+        """Parameters in scaled time; arrays (n,) where covariates shift them. `theta` is (k,) or (D, k)."""
+        return shifted(self.kernel, np.asarray(theta), self.covariates, self.data.extra)
+
+    def objective(self, theta: Array) -> tuple[float, Array]:
+        """Weighted log-likelihood plus log prior, and its gradient."""
+        d, s = self.data, self.time_scale
+        ll, by_log = self.kernel.log_likelihood_gradient(self.params(theta), d.x, d.t_x / s, d.T / s)
+        by_log = np.broadcast_to(by_log, (len(self.kernel.names), len(d.x)))
+        gradient = np.empty(self.size)
+        place = len(self.kernel.names)
+        gradient[:place] = by_log @ d.weight
+        for process in PROCESSES:
+            signs = self.kernel.covariates.get(process, {})
+            slope = sum(
+                (sign * by_log[self.kernel.names.index(name)] for name, sign in signs.items()),
+                start=np.zeros(len(d.x)),
+            )
+            for name in self.covariates.get(process, ()):
+                gradient[place] = float((slope * d.extra[name]) @ d.weight)
+                place += 1
+        value = float(ll @ d.weight)
+        if self.prior is not None:
+            value += float(self.prior.value(theta))
+            gradient += self.prior.gradient(theta)
+        return value, gradient
+
+    def log_density(self, thetas: Array) -> Array:
+        """Log-likelihood plus log prior at many points, (D, k) to (D,)."""
+        d, s = self.data, self.time_scale
+        t_x, T = d.t_x / s, d.T / s
+        found = np.array(
+            [
+                float(self.kernel.log_likelihood(self.params(theta), d.x, t_x, T) @ d.weight)
+                for theta in thetas
+            ]
+        )
+        return found if self.prior is None else found + self.prior.value(thetas)
+
+    def subset(self, size: int) -> Likelihood:
+        """The same over a systematic sample of `size` distinct histories, weighted to the same total."""
+        n = len(self.data.x)
+        total = np.cumsum(self.data.weight)
+        marks = (np.arange(size) + 0.5) / size * total[-1]
+        rows, times = np.unique(np.minimum(np.searchsorted(total, marks), n - 1), return_counts=True)
+        d = self.data
+        data = Distinct(
+            d.x[rows], d.t_x[rows], d.T[rows], times * (total[-1] / size), d.inverse[:0],
+            {name: column[rows] for name, column in d.extra.items()},
+        )  # fmt: skip
+        return Likelihood(self.kernel, data, self.time_scale, self.covariates, self.prior)
+
+
+def shifted(
+    kernel: Kernel, theta: Array, covariates: Mapping[str, tuple[str, ...]], columns: Mapping[str, Array]
+) -> list[Number]:
+    """Parameters from theta (k,), with the covariates of each customer applied on the log scale.
+
+    Proportional effects on both processes, as in Bachmann, Meierer and Näf (2021) with constant covariates.
+    """
+    logs: dict[str, Number] = {name: theta[..., i] for i, name in enumerate(kernel.names)}
+    place = len(kernel.names)
+    for process in PROCESSES:
+        names = covariates.get(process, ())
+        if not names:
+            continue
+        effect = sum((theta[place + i] * columns[name] for i, name in enumerate(names)), start=np.float64(0))
+        place += len(names)
+        for name, sign in kernel.covariates.get(process, {}).items():
+            logs[name] = logs[name] + sign * effect
+    return [np.exp(logs[name]) for name in kernel.names]
+
+
+def starts(kernel: Kernel, data: Distinct, time_scale: float, size: int) -> list[Array]:
+    """Points to begin a search at, from the mean purchase rate."""
+    rate = (float(data.x @ data.weight) + 0.5) / (float(data.T @ data.weight) / time_scale + 1e-12)
+    guesses = [
+        {"r": 0.5, "a": 0.8, "b": 2.5, "s": 0.5, "beta": 1.0},
+        {"r": 2.0, "a": 0.1, "b": 2.0, "s": 0.05, "beta": 0.5},
+        {"r": 1.0, "a": 5.0, "b": 20.0, "s": 3.0, "beta": 6.0},
+    ]
+    found = []
+    for guess in guesses:
+        point = np.zeros(size)
+        values = {**guess, "alpha": guess["r"] / rate * kernel.options.get("k", 1)}
+        point[: len(kernel.names)] = [np.log(values[name]) for name in kernel.names]
+        found.append(point)
+    return found

@@ -1,0 +1,389 @@
+"""The estimator that all purchase models in continuous time share: fit by maximum likelihood, then predict."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from evervalue.core.duration import UNIT_NAMES, duration
+from evervalue.core.errors import FitFailed, InputError, SettingsError
+from evervalue.core.text import count
+from evervalue.models import findings
+from evervalue.models.base import Estimator, Summary
+from evervalue.models.histories import Distinct, Histories, distinct, histories
+from evervalue.models.likelihood import PROCESSES, Likelihood, Prior, shifted, starts
+from evervalue.numerics.arrays import Array, Number
+from evervalue.numerics.kernel import Kernel
+from evervalue.numerics.optimise import Maximum, maximise
+from evervalue.numerics.simulated import Simulated
+
+LOG_BOX = math.log(1e5)
+"""Parameters are searched from 1e-5 to 1e5 in scaled time."""
+COEFFICIENT_BOX = 20.0
+SAMPLE = 500
+"""Distinct histories on which all starts are tried; the best goes on over all of them."""
+NORMAL_95 = 1.959963984540054
+
+
+class PurchaseModel(Estimator):
+    """A model of when customers buy and when they leave.
+
+    Parameters
+    ----------
+    transaction_covariates, dropout_covariates
+        Columns of the history that shift the two processes, proportionally and constant in time.
+    prior
+        Parameter to (median, sd of the logarithm): a log-normal prior, the median in the unit of the history. It pulls
+        the estimate as a penalty on the log scale does; without it the fit is maximum likelihood.
+    penalty
+        The same for every parameter at once: the weight of the sum of squared log parameters in scaled time, so that
+        it does not depend on the unit. 0 is none.
+    random_state
+        Seed of the posterior draws.
+    """
+
+    name: ClassVar[str]
+    """As people call it."""
+    key: ClassVar[str]
+    """As options call it."""
+
+    params_: dict[str, float]
+    """Estimates, in the unit of the history."""
+    coefficients_: dict[str, dict[str, float]]
+    """Process to covariate to coefficient."""
+    covariance_: Array
+    """Of the logarithms of the parameters, then of the coefficients: (k, k)."""
+    standard_errors_: dict[str, float]
+    """Of the parameters themselves, by the delta method; infinite where the data do not tell."""
+    log_likelihood_: float
+    """At the maximum, of the purchase times in the unit of the history, without prior."""
+    converged_: bool
+    n_iter_: int
+    n_customers_: float
+    n_histories_: int
+    unit_: str | None
+
+    def __init__(
+        self,
+        *,
+        transaction_covariates: Sequence[str] = (),
+        dropout_covariates: Sequence[str] = (),
+        prior: Mapping[str, tuple[float, float]] | None = None,
+        penalty: float = 0.0,
+        random_state: int = 0,
+    ) -> None:
+        self.transaction_covariates = transaction_covariates
+        self.dropout_covariates = dropout_covariates
+        self.prior = prior
+        self.penalty = penalty
+        self.random_state = random_state
+
+    @property
+    def kernel(self) -> Kernel:
+        """The model's functions on arrays."""
+        raise NotImplementedError
+
+    # Fitting
+
+    def fit(
+        self, history: Any, y: object = None, *, unit: str | None = None, sample_weight: Any = None
+    ) -> Self:
+        """The model itself, fitted.
+
+        Parameters
+        ----------
+        history
+            A frame with frequency, recency and T, as `ev.purchase_history` makes it.
+        y
+            Not used; scikit-learn's pipelines pass it.
+        unit
+            "D" or "W", where the frame does not say. Needed to predict with horizons such as "39W".
+        sample_weight
+            (n,) How many customers each row stands for.
+
+        Raises
+        ------
+        MissingColumns, InputError, SettingsError
+            The history or an argument cannot be taken.
+        FitFailed
+            No maximum was found, or the data cannot have one; nothing is kept of the attempt.
+        """
+        h = histories(history, unit=unit, extra=self._covariate_names())
+        weight = _weights(sample_weight, len(h))
+        data = distinct(h.frequency, h.recency, h.T, weight, h.extra)
+        return self.fit_distinct(data, unit=h.unit)
+
+    def fit_distinct(self, data: Distinct, *, unit: str | None) -> Self:
+        """The model itself, fitted to histories that have been counted already."""
+        keep = data.weight > 0
+        data = Distinct(
+            data.x[keep], data.t_x[keep], data.T[keep], data.weight[keep], data.inverse,
+            {name: column[keep] for name, column in data.extra.items()},
+        )  # fmt: skip
+        findings.refuse_what_cannot_be_fitted(self.name, data)
+        scale = float(data.T @ data.weight / data.weight.sum())
+        covariates = self._covariates()
+        likelihood = Likelihood(self.kernel, data, scale, covariates, self._prior(scale))
+        best = self._maximum(likelihood)
+        self._keep(likelihood, best, unit)
+        return self
+
+    def _maximum(self, likelihood: Likelihood) -> Maximum:
+        k, names = likelihood.size, self.kernel.names
+        upper = np.full(k, COEFFICIENT_BOX)
+        upper[: len(names)] = LOG_BOX
+        points = starts(self.kernel, likelihood.data, likelihood.time_scale, k)
+        if len(likelihood.data.x) > 2 * SAMPLE:
+            points = [
+                maximise(likelihood.subset(SAMPLE).objective, points, lower=-upper, upper=upper).log_params
+            ]
+        best = maximise(likelihood.objective, points, lower=-upper, upper=upper)
+        if not np.isfinite(best.value) or not best.converged:
+            raise FitFailed(
+                f"{self.name} did not converge on {count(int(likelihood.data.weight.sum()), 'customer')}: after "
+                f"{count(best.n_iter, 'step')} from {count(len(points), 'start')} the log-likelihood was still "
+                "rising. Try another model, a prior, or more data; nothing is predicted from a fit like this."
+            )
+        return best
+
+    def _keep(self, likelihood: Likelihood, best: Maximum, unit: str | None) -> None:
+        names, data, scale = self.kernel.names, likelihood.data, likelihood.time_scale
+        self._theta = best.log_params
+        self._scale = scale
+        self._likelihood = likelihood
+        values = [np.exp(v) for v in best.log_params[: len(names)]]
+        self.params_ = {
+            name: float(v * scale if name in self.kernel.time_names else v)
+            for name, v in zip(names, values, strict=True)
+        }
+        coefficients = iter(best.log_params[len(names) :])
+        self.coefficients_ = {
+            p: {name: float(next(coefficients)) for name in likelihood.covariates.get(p, ())}
+            for p in PROCESSES
+        }
+        self.covariance_ = findings.covariance(best.hessian)
+        self.standard_errors_ = {
+            name: float(self.params_[name] * math.sqrt(self.covariance_[i, i]))
+            for i, name in enumerate(names)
+        }
+        ll = self.kernel.log_likelihood(self._params(data.extra), data.x, data.t_x, data.T)
+        self.log_likelihood_ = float(np.asarray(ll) @ data.weight)
+        self.converged_ = best.converged
+        self.n_iter_ = best.n_iter
+        self.n_customers_ = float(data.weight.sum())
+        self.n_histories_ = len(data.x)
+        self.unit_ = unit
+        self.n_features_in_ = 3
+        self.findings_ = findings.of_purchase_fit(self.name, self.kernel, likelihood, best)
+
+    # What the fit says
+
+    @property
+    def summary_(self) -> Summary:
+        """Estimates, standard errors and 95 % intervals from the curvature on the log scale, and the findings."""
+        self._check_fitted()
+        rows = []
+        for i, (name, value) in enumerate(self.params_.items()):
+            spread = math.sqrt(self.covariance_[i, i])
+            reach = math.exp(min(NORMAL_95 * spread, 700.0))
+            rows.append(
+                {"parameter": name, "estimate": value, "standard_error": self.standard_errors_[name],
+                 "low": value / reach, "high": value * reach}
+            )  # fmt: skip
+        place = len(self.params_)
+        for process in PROCESSES:
+            for name, value in self.coefficients_[process].items():
+                spread = math.sqrt(self.covariance_[place, place])
+                rows.append(
+                    {"parameter": f"{process}: {name}", "estimate": value, "standard_error": spread,
+                     "low": value - NORMAL_95 * spread, "high": value + NORMAL_95 * spread}
+                )  # fmt: skip
+                place += 1
+        facts = {
+            "customers": f"{self.n_customers_:,.0f}, {self.n_histories_:,} distinct histories",
+            "log-likelihood": f"{self.log_likelihood_:,.4f}",
+            "unit": f"{UNIT_NAMES[self.unit_]}s" if self.unit_ else "as given",
+        }
+        return Summary(self.name, facts, rows, self.findings_)
+
+    def score(self, history: Any, y: object = None, sample_weight: Any = None) -> float:
+        """Mean log-likelihood a customer: the higher, the better the model tells these histories."""
+        self._check_fitted()
+        h = self._histories(history)
+        ll = self.kernel.log_likelihood(self._params(h.extra), h.frequency, h.recency, h.T)
+        return float(np.average(np.asarray(ll), weights=_weights(sample_weight, len(h))))
+
+    # What it predicts
+
+    def p_alive(self, history: Any) -> Array:
+        """Probability that each customer is still active at the end of the window, (n,)."""
+        h = self._histories(history)
+        return self._each(h, lambda p, x, t_x, T: self.kernel.p_alive(p, x, t_x, T))
+
+    def conditional_expected_orders(self, history: Any, horizon: Any) -> Array:
+        """Expected purchase days of each customer within a horizon after the window, (n,)."""
+        h, t = self._histories(history), self._time(horizon)
+        return self._each(h, lambda p, x, t_x, T: self.kernel.conditional_expected_orders(p, x, t_x, T, t))
+
+    def discounted_expected_orders(
+        self, history: Any, horizon: Any = "inf", *, discount_rate_annual: float
+    ) -> Array:
+        """Expected purchase days, each weighted by (1 + rate) to the minus years from now, (n,).
+
+        With an unlimited horizon these are the discounted expected residual transactions of Fader, Hardie and Lee
+        (2005); delta = ln(1 + rate) / 365 a day.
+
+        Raises
+        ------
+        SettingsError
+            The horizon is unlimited and nothing is discounted, or the unit of the history is not known.
+        """
+        h, t = self._histories(history), self._time(horizon)
+        delta = self.discount(discount_rate_annual)
+        if math.isinf(t) and delta <= 0:
+            raise SettingsError(
+                "An unlimited horizon has a value only where it is discounted: give a discount_rate_annual above 0, "
+                "or a horizon such as '365d'."
+            )
+        return self._each(
+            h, lambda p, x, t_x, T: self.kernel.discounted_expected_orders(p, x, t_x, T, t, delta)
+        )
+
+    def conditional_pmf(self, history: Any, horizon: Any, n_max: int) -> Array:
+        """P(n purchase days within the horizon) for n = 0..n_max, (n, n_max + 1)."""
+        h, t = self._histories(history), self._time(horizon)
+        return self._each(
+            h, lambda p, x, t_x, T: self.kernel.conditional_pmf(p, x, t_x, T, t, n_max), covered=True
+        )
+
+    def p_any_order(self, history: Any, horizon: Any) -> Array:
+        """Probability of at least one purchase day within the horizon, (n,)."""
+        return np.asarray(1.0 - self.conditional_pmf(history, horizon, 0)[:, 0])
+
+    def expected_orders(self, time: Any) -> Array:
+        """Expected repeat purchase days of a new customer up to a time after the first purchase."""
+        self._check_fitted()
+        self._no_covariates("expected_orders")
+        return np.asarray(self.kernel.expected_orders(self._params({}), self._time(time)))
+
+    def pmf(self, time: Any, n_max: int) -> Array:
+        """P(n repeat purchase days of a new customer up to a time) for n = 0..n_max."""
+        self._check_fitted()
+        self._no_covariates("pmf")
+        return np.asarray(self.kernel.pmf(self._params({}), self._time(time), n_max))
+
+    def simulate(self, T: Any, *, horizon: Any = 0.0, random_state: int | None = None) -> Simulated:
+        """Histories drawn from the fitted model, one for each age in `T` (n,)."""
+        self._check_fitted()
+        self._no_covariates("simulate")
+        rng = np.random.default_rng(self.random_state if random_state is None else random_state)
+        ages = np.atleast_1d(np.asarray(T, dtype=np.float64))
+        drawn: Simulated = self.kernel.simulate(self._params({}), ages, rng, horizon=self._time(horizon))
+        return drawn
+
+    def discount(self, rate_annual: float) -> float:
+        """Continuous discount rate in the unit of the history: ln(1 + rate) / 365 a day.
+
+        Raises
+        ------
+        SettingsError
+            The rate is not above -1, or is not 0 where the unit of the history is not known.
+        """
+        if not rate_annual > -1 or not math.isfinite(rate_annual):
+            raise SettingsError(
+                f"discount_rate_annual={rate_annual!r} must be a number above -1, such as 0.10."
+            )
+        if rate_annual == 0:
+            return 0.0
+        return math.log1p(rate_annual) / duration("365d").in_unit(self._known_unit())
+
+    # Inside
+
+    def _covariate_names(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((*self.transaction_covariates, *self.dropout_covariates)))
+
+    def _covariates(self) -> dict[str, tuple[str, ...]]:
+        return {"transaction": tuple(self.transaction_covariates), "dropout": tuple(self.dropout_covariates)}
+
+    def _no_covariates(self, what: str) -> None:
+        if self._covariate_names():
+            raise SettingsError(
+                f"{what} is of a new customer, and this model depends on covariates: use predict."
+            )
+
+    def _prior(self, scale: float) -> Prior | None:
+        names = self.kernel.names
+        if self.penalty < 0:
+            raise SettingsError(f"penalty={self.penalty!r} must not be negative.")
+        if not self.prior and not self.penalty:
+            return None
+        size = len(names) + sum(map(len, self._covariates().values()))
+        mean = np.zeros(size)
+        sd = np.full(size, math.sqrt(0.5 / self.penalty) if self.penalty else math.inf)
+        for name, (median, spread) in (self.prior or {}).items():
+            if name not in names:
+                raise SettingsError(f"prior names '{name}', which is not one of {', '.join(names)}.")
+            if not (median > 0 and spread > 0):
+                raise SettingsError(f"prior of '{name}' must be (median, sd of the logarithm), both above 0.")
+            i = names.index(name)
+            mean[i] = math.log(median / scale if name in self.kernel.time_names else median)
+            sd[i] = spread
+        return Prior(mean, sd)
+
+    def _params(self, extra: Mapping[str, Array], theta: Array | None = None) -> list[Number]:
+        """Parameters in the unit of the history; arrays where covariates shift them."""
+        at = self._theta if theta is None else theta
+        return [
+            value * self._scale if name in self.kernel.time_names else value
+            for name, value in zip(
+                self.kernel.names, shifted(self.kernel, at, self._covariates(), extra), strict=True
+            )
+        ]
+
+    def _histories(self, history: Any) -> Histories:
+        self._check_fitted()
+        h = histories(history, extra=self._covariate_names())
+        if h.unit and self.unit_ and h.unit != self.unit_:
+            raise InputError(
+                f"This history is in {UNIT_NAMES[h.unit]}s, and the model was fitted in {UNIT_NAMES[self.unit_]}s. "
+                f"Make it with ev.purchase_history(..., unit='{self.unit_}')."
+            )
+        return h
+
+    def _each(self, h: Histories, value: Any, covered: bool = False) -> Array:
+        """A function of the distinct histories, handed back to each customer."""
+        d = distinct(h.frequency, h.recency, h.T, None, h.extra)
+        found = np.asarray(value(self._params(d.extra), d.x, d.t_x, d.T), dtype=np.float64)
+        shape = (len(d.x), found.shape[-1]) if covered else (len(d.x),)
+        return np.asarray(np.broadcast_to(found, shape)[d.inverse])
+
+    def _time(self, horizon: Any) -> float:
+        """A horizon in the unit of the history; numbers are in that unit already."""
+        if isinstance(horizon, int | float | np.number) and not isinstance(horizon, bool):
+            if not float(horizon) >= 0:
+                raise SettingsError(f"A horizon of {horizon} is not possible: it must be 0 or more.")
+            return float(horizon)
+        told = duration(horizon)
+        return told.days if math.isinf(told.days) else told.in_unit(self._known_unit())
+
+    def _known_unit(self) -> str:
+        if self.unit_ is None:
+            raise SettingsError(
+                "The unit of the history is not known, so days and weeks cannot be told apart. Fit with unit='D' or "
+                "unit='W', or give the horizon as a number in the history's own unit."
+            )
+        return self.unit_
+
+
+def _weights(sample_weight: Any, n: int) -> Array:
+    if sample_weight is None:
+        return np.ones(n)
+    weight = np.asarray(sample_weight, dtype=np.float64)
+    if weight.shape != (n,):
+        raise InputError(f"sample_weight has shape {weight.shape}, and the history {count(n, 'row')}.")
+    if not np.all(np.isfinite(weight)) or (weight < 0).any() or not weight.any():
+        raise InputError("sample_weight must be finite, not negative, and not all zero.")
+    return weight

@@ -1,0 +1,148 @@
+"""The maximum of a smooth function of a few parameters, with its curvature, or a plain statement that there is none.
+
+A trust-region Newton method (Moré and Sorensen 1983, "Computing a trust region step"): the caller gives value and exact
+gradient, the Hessian comes from central differences of the gradient. Parameters are logarithms, so a step of 1 is a
+factor of e whatever the unit, and a box in log space keeps flat directions from running away unseen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from evervalue.numerics.arrays import Array
+
+Objective = Callable[[Array], tuple[float, Array]]
+"""Log parameters (k,) to (value, gradient (k,)) of the log-likelihood, penalty included."""
+
+HESSIAN_STEP = 1e-4
+"""Central differences of the gradient are then good to some 1e-8 of the curvature."""
+SEARCH_STEP = 1e-6
+"""One-sided differences, half as dear, guide the search."""
+SMALLEST_GAIN = 1e-9
+"""Stop where the next step is foreseen to gain less log-likelihood than this."""
+FIRST_RADIUS, LARGEST_RADIUS, SMALLEST_RADIUS = 1.0, 4.0, 1e-10
+
+
+@dataclass(frozen=True)
+class Maximum:
+    """Where a search ended."""
+
+    log_params: Array
+    """(k,)"""
+    value: float
+    gradient: Array
+    """(k,)"""
+    hessian: Array
+    """(k, k), of the value by the log parameters, over all of them whether or not one lies on its bound."""
+    converged: bool
+    """Whether no step within reach would gain anything."""
+    n_iter: int
+    at_bound: tuple[int, ...]
+    """Parameters that ended on a bound of the box."""
+
+
+def maximise(
+    objective: Objective,
+    starts: Sequence[Array],
+    *,
+    lower: Array,
+    upper: Array,
+    max_iter: int = 200,
+) -> Maximum:
+    """The best of the maxima found from several starts.
+
+    Parameters
+    ----------
+    objective
+        Value and gradient at log parameters.
+    starts
+        Points (k,) to begin at; each is searched to its end.
+    lower, upper
+        The box, (k,) each, in logarithms.
+    max_iter
+        Most steps from one start.
+
+    Returns
+    -------
+    Maximum
+        `converged` is false where no start came to rest.
+    """
+    found = [_climb(objective, np.clip(start, lower, upper), lower, upper, max_iter) for start in starts]
+    best = max(found, key=lambda m: (np.isfinite(m.value), m.converged, m.value))
+    return replace(best, hessian=hessian(objective, best.log_params)) if np.isfinite(best.value) else best
+
+
+def hessian(objective: Objective, at: Array) -> Array:
+    """Second derivatives (k, k) by central differences of the gradient, made symmetric."""
+    k = len(at)
+    columns = np.empty((k, k))
+    for i in range(k):
+        step = np.zeros(k)
+        step[i] = HESSIAN_STEP
+        columns[i] = (objective(at + step)[1] - objective(at - step)[1]) / (2 * HESSIAN_STEP)
+    return (columns + columns.T) / 2
+
+
+def _rough_hessian(objective: Objective, at: Array, gradient: Array) -> Array:
+    columns = np.empty((len(at), len(at)))
+    for i in range(len(at)):
+        ahead = at.copy()
+        ahead[i] += SEARCH_STEP
+        columns[i] = (objective(ahead)[1] - gradient) / SEARCH_STEP
+    return (columns + columns.T) / 2
+
+
+def _climb(objective: Objective, start: Array, lower: Array, upper: Array, max_iter: int) -> Maximum:
+    at, radius = start, FIRST_RADIUS
+    value, gradient = objective(at)
+    curvature = _rough_hessian(objective, at, gradient)
+    converged, steps = False, 0
+    while steps < max_iter and np.isfinite(value):
+        free = ~(((at <= lower) & (gradient < 0)) | ((at >= upper) & (gradient > 0)))
+        step = np.zeros_like(at)
+        if free.any():
+            step[free] = _trust_region_step(gradient[free], curvature[np.ix_(free, free)], radius)
+        step = np.clip(at + step, lower, upper) - at
+        foreseen = float(gradient @ step + step @ curvature @ step / 2)
+        if foreseen < SMALLEST_GAIN:
+            converged = True
+            break
+        steps += 1
+        new_value, new_gradient = objective(at + step)
+        gained = (new_value - value) / foreseen if np.isfinite(new_value) else -np.inf
+        if gained < 0.25:
+            radius = float(np.linalg.norm(step)) / 4
+        elif gained > 0.75:
+            radius = min(max(radius, 2 * float(np.linalg.norm(step))), LARGEST_RADIUS)
+        if gained > 1e-4:
+            at, value, gradient = at + step, new_value, new_gradient
+            curvature = _rough_hessian(objective, at, gradient)
+        elif radius < SMALLEST_RADIUS or foreseen < 1e-12 * abs(value):
+            # Rounding of the value itself hides any gain that is left.
+            converged = foreseen < 1e-11 * abs(value) + 1e-6
+            break
+    edge = tuple(int(i) for i in np.flatnonzero((at <= lower) | (at >= upper)))
+    return Maximum(at, float(value), gradient, curvature, converged, steps, edge)
+
+
+def _trust_region_step(gradient: Array, curvature: Array, radius: float) -> Array:
+    """The step of at most `radius` that gains most in the quadratic model."""
+    values, vectors = np.linalg.eigh(-curvature)
+    along = vectors.T @ gradient
+    least = float(values[0])
+    if least > 0:
+        newton = along / values
+        if np.linalg.norm(newton) <= radius:
+            return np.asarray(vectors @ newton)
+    # Raise all curvatures by `shift` until the step fits; its length falls as the shift grows.
+    low = max(0.0, -least)
+    high = low + float(np.linalg.norm(gradient)) / radius + 1e-12
+    for _ in range(80):
+        shift = (low + high) / 2
+        with np.errstate(divide="ignore", over="ignore"):
+            length = np.linalg.norm(along / np.maximum(values + shift, 1e-300))
+        low, high = (shift, high) if length > radius else (low, shift)
+    return np.asarray(vectors @ (along / np.maximum(values + high, 1e-300)))
