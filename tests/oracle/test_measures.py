@@ -65,7 +65,7 @@ def test_a_gini_with_ties_is_the_mean_over_orders_of_the_ties() -> None:
     predicted, actual = np.array([2.0, 1.0, 1.0, 1.0, 0.0]), np.array([1.0, 8.0, 0.0, 2.0, 3.0])
     broken = []
     for tie in permutations((0.1, 0.2, 0.3)):
-        broken.append(float(np.asarray(ranking.normalised_gini(predicted + [0, *tie, 0], actual))))
+        broken.append(float(np.asarray(ranking.normalised_gini(predicted + np.array([0, *tie, 0]), actual))))
     assert ranking.normalised_gini(predicted, actual) == pytest.approx(np.mean(broken), rel=1e-12)
 
 
