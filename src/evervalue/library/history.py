@@ -165,6 +165,6 @@ def _query(con: Connection, type: str, unit: str, columns: str) -> str:
     more = f", {MORE}, log_interval_sum::double - repeat_orders * ln({days}) as log_interval_sum"
     return (
         f"select {who}, repeat_orders as frequency, length_days / {days}::double as recency, "
-        f'(age_days - 1) / {days}::double as "T", coalesce(mean_repeat_monetary, 0)::decimal(18,4) as monetary_value '
-        f"from customers.purchase_history order by {key}"
+        f'(age_days - 1) / {days}::double as "T", coalesce(mean_repeat_monetary, 0)::decimal(18,4) as monetary_value'
+        f"{more if columns == 'all' else ''} from customers.purchase_history order by {key}"
     )

@@ -1,0 +1,108 @@
+"""`ev.purchase_history`: the columns that models need besides, held to sums made in plain Python, and its unit."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import random
+from collections import defaultdict
+from decimal import ROUND_HALF_UP, Decimal
+from itertools import pairwise
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+import pytest
+
+import evervalue as ev
+from evervalue.core.errors import SettingsError
+
+CENT = Decimal("0.0001")
+USUAL = ["customer", "frequency", "recency", "T", "monetary_value"]
+MORE = [
+    "first_order_date", "last_order_date", "monetary", "repeat_monetary", "mean_monetary", "least_monetary",
+    "monetary_squared_sum", "log_interval_sum",
+]  # fmt: skip
+
+
+def random_orders(seed: int) -> list[tuple[str, dt.date, Decimal, str]]:
+    rng = random.Random(seed)
+    return [
+        (
+            f"c{rng.randrange(40)}",
+            dt.date(2024, 1, 1) + dt.timedelta(days=rng.randrange(120)),
+            Decimal(rng.randrange(-300_000, 9_000_000)) * CENT,
+            "return" if rng.random() < 0.1 else "sale",
+        )
+        for _ in range(400)
+    ]
+
+
+def frame(rows: list[tuple[str, dt.date, Decimal, str]]) -> pl.DataFrame:
+    return pl.DataFrame(
+        {
+            "customer": [row[0] for row in rows],
+            "order_date": [row[1] for row in rows],
+            "monetary": pl.Series([row[2] for row in rows], dtype=pl.Decimal(18, 4)),
+            "kind": [row[3] for row in rows],
+        }
+    )
+
+
+@pytest.mark.parametrize("unit", ["D", "W"])
+def test_all_columns_are_what_plain_python_sums_up(unit: Any) -> None:
+    rows, days_in = random_orders(7), {"D": 1, "W": 7}[unit]
+    by_customer: dict[str, dict[dt.date, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
+    for customer, day, money, kind in rows:
+        if kind == "sale" and day < dt.date(2024, 4, 20):
+            by_customer[customer][day] += money
+
+    found = ev.purchase_history(frame(rows), as_of="2024-04-20", unit=unit, columns="all")
+    assert found.columns == USUAL + MORE
+    assert found["customer"].to_list() == sorted(by_customer)
+    for row in found.rows(named=True):
+        days = by_customer[row["customer"]]
+        dates = sorted(days)
+        spent = [days[day] for day in dates]
+        gaps = [(b - a).days / days_in for a, b in pairwise(dates)]
+        assert (row["first_order_date"], row["last_order_date"]) == (dates[0], dates[-1])
+        assert row["frequency"] == len(gaps)
+        assert row["monetary"] == sum(spent)
+        assert row["repeat_monetary"] == sum(spent[1:])
+        assert row["mean_monetary"] == (sum(spent, Decimal(0)) / len(spent)).quantize(CENT, ROUND_HALF_UP)
+        assert row["least_monetary"] == min(spent)
+        assert row["monetary_squared_sum"] == sum(m * m for m in spent)
+        assert row["log_interval_sum"] == pytest.approx(sum(map(math.log, gaps)), abs=1e-7)
+
+
+def test_the_usual_columns_are_the_same_and_row_order_changes_nothing() -> None:
+    rows = random_orders(8)
+    every = ev.purchase_history(frame(rows), columns="all")
+    assert ev.purchase_history(frame(rows)).equals(every.select(USUAL))
+    random.Random(1).shuffle(rows)
+    assert ev.purchase_history(frame(rows), columns="all").equals(every)
+
+
+def test_one_purchase_on_the_last_day_has_age_zero() -> None:
+    one = frame([("Ann", dt.date(2024, 3, 31), Decimal("-2.5"), "sale")])
+    (row,) = ev.purchase_history(one, as_of="2024-04-01", columns="all").rows(named=True)
+    assert (row["frequency"], row["recency"], row["T"], row["monetary_value"]) == (0, 0.0, 0.0, Decimal(0))
+    assert (row["least_monetary"], row["log_interval_sum"]) == (Decimal("-2.5"), 0.0)
+
+
+def test_frames_that_can_carry_the_unit_do() -> None:
+    orders = frame(random_orders(9))
+    assert ev.purchase_history(orders.to_pandas(), unit="W").attrs == {"unit": "W"}
+    assert ev.purchase_history(orders.to_arrow(), unit="D").schema.metadata == {b"unit": b"D"}
+    assert isinstance(ev.purchase_history(orders.to_arrow()), pa.Table)
+
+
+def test_a_file_gives_its_currency_too(tmp_path: Any) -> None:
+    (tmp_path / "sales.csv").write_text("customer,date,amount\nAnn,2024-01-05,10\nAnn,2024-01-09,10\n")
+    orders = ev.read_orders(tmp_path / "sales.csv", currency="EUR")
+    assert ev.purchase_history(orders, unit="W").attrs == {"unit": "W", "currency": "EUR"}
+
+
+def test_unknown_columns_are_refused() -> None:
+    with pytest.raises(SettingsError, match="'usual' and 'all'"):
+        ev.purchase_history(frame(random_orders(9)), columns="most")  # type: ignore[call-overload]
