@@ -55,7 +55,9 @@ def said_in(frame: Any) -> dict[str, str]:
     pandas = sys.modules.get("pandas")
     if pandas is not None and isinstance(frame, pandas.DataFrame):
         return {k: frame.attrs[k] for k in ("unit", "currency") if k in frame.attrs}
-    metadata = getattr(getattr(frame, "schema", None), "metadata", None)
+    if not hasattr(frame, "column_names"):  # only Arrow tables carry it
+        return {}
+    metadata = getattr(frame.schema, "metadata", None)
     if isinstance(metadata, dict):
         found = {k: metadata.get(k.encode()) for k in ("unit", "currency")}
         return {k: v.decode() for k, v in found.items() if isinstance(v, bytes)}

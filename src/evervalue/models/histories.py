@@ -203,16 +203,16 @@ def _refuse(h: Histories) -> None:
     x, t_x, T = h.frequency, h.recency, h.T
     with np.errstate(invalid="ignore"):
         faults = [
-            (~(np.isfinite(x) & np.isfinite(t_x) & np.isfinite(T)), "have NaN or infinite numbers"),
-            ((x < 0) | (t_x < 0) | (T < 0), "have negative numbers"),
-            (x != np.floor(x), "have a frequency that is no whole number"),
-            (t_x > T, "have a recency beyond T: the last purchase lies after the end of the window"),
-            ((x > 0) & (t_x == 0), "have frequency above 0 but recency 0: orders of one day are one purchase"),
-            ((x == 0) & (t_x > 0), "have recency above 0 but frequency 0: recency ends at the last purchase"),
+            (~(np.isfinite(x) & np.isfinite(t_x) & np.isfinite(T)), "with NaN or infinite numbers"),
+            ((x < 0) | (t_x < 0) | (T < 0), "with negative numbers"),
+            (np.isfinite(x) & (x != np.floor(x)), "with a frequency that is no whole number"),
+            (t_x > T, "with a recency beyond T: the last purchase lies after the end of the window"),
+            ((x > 0) & (t_x == 0), "with frequency above 0 but recency 0: orders of one day are one purchase"),
+            ((x == 0) & (t_x > 0), "with recency above 0 but frequency 0: recency ends at the last purchase"),
         ]  # fmt: skip
     for name, values in ((SPEND, h.monetary_value), *h.extra.items()):
         if values is not None:
-            faults.append((~np.isfinite(values), f"have no finite '{name}'"))
+            faults.append((~np.isfinite(values), f"without a finite '{name}'"))
     told = [
         f"{count(int(bad.sum()), 'row')} {says} (first: row {int(np.argmax(bad))}{_who(h, int(np.argmax(bad)))})"
         for bad, says in faults

@@ -1,0 +1,253 @@
+"""What fitted purchase models give: parameters, predictions in any unit, and plain words where data say little."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import evervalue as ev
+from evervalue.core.errors import FitFailed, InputError, NotFitted, SettingsError
+from evervalue.models.purchase import PurchaseModel
+from tests.support import cdnow
+
+MODELS: list[PurchaseModel] = [ev.ParetoNBD(), ev.BetaGeo(), ev.ModifiedBetaGeo(), ev.RegularBetaGeo(k=2)]
+Rows = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def weeks() -> Rows:
+    found = cdnow.calibration()
+    return {name: found[name] for name in ("frequency", "recency", "T")}
+
+
+@pytest.fixture(scope="module")
+def days(weeks: Rows) -> Rows:
+    return {**weeks, "recency": np.round(weeks["recency"] * 7), "T": np.round(weeks["T"] * 7)}
+
+
+@pytest.fixture(scope="module", params=MODELS, ids=lambda m: m.key)
+def fitted(request: pytest.FixtureRequest, weeks: Rows) -> PurchaseModel:
+    model: PurchaseModel = type(request.param)(**request.param.get_params())
+    return model.fit(weeks, unit="W")
+
+
+def test_days_and_weeks_predict_the_same(fitted: PurchaseModel, weeks: Rows, days: Rows) -> None:
+    other = type(fitted)(**fitted.get_params()).fit(days, unit="D")
+
+    for name, value in fitted.params_.items():
+        factor = 7 if name in fitted.kernel.time_names else 1
+        assert other.params_[name] == pytest.approx(value * factor, rel=1e-6)
+    for horizon in ("39W", "365d"):
+        assert other.conditional_expected_orders(days, horizon) == pytest.approx(
+            fitted.conditional_expected_orders(weeks, horizon), rel=1e-6
+        )
+    assert other.p_alive(days) == pytest.approx(fitted.p_alive(weeks), rel=1e-6)
+    assert other.discounted_expected_orders(days, discount_rate_annual=0.1) == pytest.approx(
+        fitted.discounted_expected_orders(weeks, discount_rate_annual=0.1), rel=1e-6
+    )
+
+
+def test_row_order_does_not_matter(fitted: PurchaseModel, weeks: Rows) -> None:
+    order = np.random.default_rng(3).permutation(len(weeks["T"]))
+    shuffled = {name: column[order] for name, column in weeks.items()}
+    again = type(fitted)(**fitted.get_params()).fit(shuffled, unit="W")
+
+    assert again.params_ == fitted.params_
+    assert again.p_alive(shuffled).tolist() == fitted.p_alive(weeks)[order].tolist()
+
+
+def test_weights_are_repetitions(fitted: PurchaseModel, weeks: Rows) -> None:
+    times = np.random.default_rng(5).integers(0, 3, len(weeks["T"]))
+    repeated = {name: np.repeat(column, times) for name, column in weeks.items()}
+    by_weight = type(fitted)(**fitted.get_params()).fit(weeks, unit="W", sample_weight=times)
+    by_rows = type(fitted)(**fitted.get_params()).fit(repeated, unit="W")
+
+    assert by_weight.params_ == pytest.approx(by_rows.params_, rel=1e-9)
+    assert by_weight.n_customers_ == times.sum()
+
+
+def test_a_million_identical_rows_are_one_history() -> None:
+    rows = {
+        "frequency": np.r_[np.zeros(1_000_000), 1, 3],
+        "recency": np.r_[np.zeros(1_000_000), 5, 20],
+        "T": np.full(1_000_002, 30.0),
+    }
+    model = ev.BetaGeo().fit(rows)
+    assert model.n_histories_ == 3
+    assert model.n_customers_ == 1_000_002
+
+
+def test_probability_of_any_order(fitted: PurchaseModel, weeks: Rows) -> None:
+    p = fitted.conditional_pmf(weeks, "39W", 60)
+
+    assert fitted.p_any_order(weeks, "39W") == pytest.approx(1 - p[:, 0])
+    few = weeks["frequency"] < 5
+    mean = p[few] @ np.arange(61)
+    assert mean == pytest.approx(fitted.conditional_expected_orders(weeks, "39W")[few], rel=1e-6)
+
+
+def test_a_horizon_of_zero_is_zero(fitted: PurchaseModel, weeks: Rows) -> None:
+    assert not fitted.conditional_expected_orders(weeks, "0d").any()
+    assert not fitted.p_any_order(weeks, 0).any()
+
+
+def test_zero_covariates_equal_the_plain_model(fitted: PurchaseModel, weeks: Rows) -> None:
+    flat = {**weeks, "z": np.zeros(len(weeks["T"]))}
+    arguments = {**fitted.get_params(), "transaction_covariates": ["z"], "dropout_covariates": ["z"]}
+    model = type(fitted)(**arguments).fit(flat, unit="W")
+
+    assert model.params_ == pytest.approx(fitted.params_, rel=1e-6)
+    assert model.log_likelihood_ == pytest.approx(fitted.log_likelihood_, abs=1e-8)
+    assert model.conditional_expected_orders(flat, "39W") == pytest.approx(
+        fitted.conditional_expected_orders(weeks, "39W"), rel=1e-6
+    )
+
+
+def test_a_prior_pulls_whatever_the_unit(weeks: Rows, days: Rows) -> None:
+    free = ev.BetaGeo().fit(weeks, unit="W")
+    pulled = ev.BetaGeo(prior={"alpha": (20.0, 0.01)}).fit(weeks, unit="W")
+    in_days = ev.BetaGeo(prior={"alpha": (140.0, 0.01)}).fit(days, unit="D")
+
+    assert free.params_["alpha"] == pytest.approx(4.4136, abs=1e-3)
+    assert pulled.params_["alpha"] > 15
+    assert in_days.params_["alpha"] == pytest.approx(7 * pulled.params_["alpha"], rel=1e-6)
+    penalised = [
+        ev.BetaGeo(penalty=10.0).fit(rows, unit=unit).params_["r"]
+        for rows, unit in ((weeks, "W"), (days, "D"))
+    ]
+    assert penalised[0] == pytest.approx(penalised[1], rel=1e-6)
+    assert penalised[0] > free.params_["r"] * 1.02
+
+
+def test_the_summary(fitted: PurchaseModel) -> None:
+    told = fitted.summary_
+    assert [row["parameter"] for row in told.rows] == list(fitted.kernel.names)
+    for row in told.rows:
+        assert row["low"] < row["estimate"] < row["high"]
+    assert fitted.name in repr(told)
+    assert "2,357, 1,016 distinct histories" in repr(told)
+    assert "<table" in told._repr_html_()
+
+
+# What data cannot tell
+
+
+def test_nobody_repeats() -> None:
+    with pytest.raises(FitFailed, match="Nobody bought a second time: 3 customers"):
+        ev.ParetoNBD().fit({"frequency": [0, 0, 0], "recency": [0, 0, 0], "T": [5, 6, 7]})
+
+
+def test_no_time() -> None:
+    with pytest.raises(FitFailed, match="T is 0 for every customer"):
+        ev.BetaGeo().fit({"frequency": [0, 0], "recency": [0, 0], "T": [0, 0]})
+
+
+def test_one_customer() -> None:
+    with pytest.raises(FitFailed, match="there is 1 customer"):
+        ev.BetaGeo().fit({"frequency": [3], "recency": [10.0], "T": [20.0]})
+
+
+@pytest.mark.parametrize("model", [ev.ParetoNBD(), ev.BetaGeo(), ev.ModifiedBetaGeo()], ids=lambda m: m.key)
+def test_everybody_keeps_buying(model: PurchaseModel) -> None:
+    rng = np.random.default_rng(11)
+    rate, T = rng.gamma(3.0, 0.1, 400), np.full(400, 100.0)
+    x = rng.poisson(rate * T)
+    t_x = np.where(x > 0, T * rng.random(400) ** (1 / np.maximum(x, 1)), 0.0)
+    model.fit({"frequency": x, "recency": t_x, "T": T}, unit="W")
+
+    told = {f.code: f.says for f in model.findings_}
+    assert "no_dropout" in told
+    assert "No dropout is identifiable in these data: every customer keeps buying" in told["no_dropout"]
+    assert np.isfinite(
+        model.conditional_expected_orders({"frequency": x, "recency": t_x, "T": T}, "39W")
+    ).all()
+
+
+def test_everybody_repeats_is_said() -> None:
+    rows = {"frequency": [2, 3, 1, 4], "recency": [9.0, 12, 3, 20], "T": [30.0, 30, 30, 30]}
+    codes = {f.code for f in ev.ModifiedBetaGeo().fit(rows).findings_}
+    assert {"everybody_repeats", "few_customers"} <= codes
+
+
+def test_one_rate_for_all_is_said() -> None:
+    rng = np.random.default_rng(2)
+    x = rng.poisson(3.0, 2000)
+    T = np.full(2000, 30.0)
+    t_x = np.where(x > 0, T * rng.random(2000) ** (1 / np.maximum(x, 1)), 0.0)
+    codes = {f.code for f in ev.ParetoNBD().fit({"frequency": x, "recency": t_x, "T": T}).findings_}
+    assert "same_rate" in codes
+
+
+def test_a_search_that_did_not_arrive_is_an_error(weeks: Rows, monkeypatch: pytest.MonkeyPatch) -> None:
+    from evervalue.models import purchase
+
+    real = purchase.maximise
+    monkeypatch.setattr(purchase, "maximise", lambda *a, **k: real(*a, **{**k, "max_iter": 1}))
+    model = ev.ParetoNBD()
+    with pytest.raises(FitFailed, match="did not converge"):
+        model.fit(weeks, unit="W")
+    with pytest.raises(NotFitted):
+        model.p_alive(weeks)
+
+
+def test_before_fitting(weeks: Rows) -> None:
+    with pytest.raises(NotFitted, match="Call fit"):
+        ev.ParetoNBD().p_alive(weeks)
+
+
+def test_units_must_agree(weeks: Rows) -> None:
+    model = ev.BetaGeo().fit(weeks)
+    with pytest.raises(SettingsError, match="unit of the history is not known"):
+        model.conditional_expected_orders(weeks, "39W")
+    assert model.conditional_expected_orders(weeks, 39).sum() == pytest.approx(1653, abs=1)
+    in_days = pytest.importorskip("pandas").DataFrame(weeks)
+    in_days.attrs["unit"] = "D"
+    with pytest.raises(InputError, match="fitted in weeks"), pytest.warns(match="sevenths"):
+        ev.BetaGeo().fit(weeks, unit="W").p_alive(in_days)
+
+
+@pytest.mark.parametrize("horizon", ["3 months", -1, float("nan"), "soon"])
+def test_impossible_horizons(weeks: Rows, horizon: object) -> None:
+    model = ev.BetaGeo().fit(weeks, unit="W")
+    with pytest.raises(SettingsError):
+        model.conditional_expected_orders(weeks, horizon)
+
+
+def test_an_unlimited_horizon_needs_a_discount(weeks: Rows) -> None:
+    model = ev.ParetoNBD().fit(weeks, unit="W")
+    with pytest.raises(SettingsError, match="only where it is discounted"):
+        model.discounted_expected_orders(weeks, "inf", discount_rate_annual=0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"penalty": -1.0}, "must not be negative"),
+        ({"prior": {"gamma": (1.0, 1.0)}}, "not one of r, alpha"),
+        ({"prior": {"r": (0.0, 1.0)}}, "both above 0"),
+        ({"transaction_covariates": ["income"]}, "income"),
+    ],
+)
+def test_impossible_arguments(weeks: Rows, arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ev_errors, match=message):
+        ev.BetaGeo(**arguments).fit(weeks)
+
+
+ev_errors = (SettingsError, InputError)
+
+
+@pytest.mark.parametrize("k", [0, 2.5, 21, True, "2"])
+def test_impossible_regularity(weeks: Rows, k: Any) -> None:
+    with pytest.raises(SettingsError, match="whole number from 1"):
+        ev.RegularBetaGeo(k=k).fit(weeks)
+
+
+@pytest.mark.parametrize("weight", [[1.0], -1, np.nan])
+def test_impossible_weights(weeks: Rows, weight: Any) -> None:
+    weights = (
+        np.asarray(weight) if isinstance(weight, list) else np.full(len(weeks["T"]), weight, dtype=float)
+    )
+    with pytest.raises(InputError, match="sample_weight"):
+        ev.BetaGeo().fit(weeks, sample_weight=weights)
