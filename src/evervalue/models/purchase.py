@@ -15,6 +15,7 @@ from evervalue.models import findings
 from evervalue.models.base import Estimator, Summary
 from evervalue.models.histories import Distinct, Histories, distinct, histories
 from evervalue.models.likelihood import PROCESSES, Likelihood, Prior, shifted, starts
+from evervalue.models.posterior import ModelPosterior, natural, of_likelihood
 from evervalue.numerics.arrays import Array, Number
 from evervalue.numerics.kernel import Kernel
 from evervalue.numerics.optimise import Maximum, maximise
@@ -65,6 +66,11 @@ class PurchaseModel(Estimator):
     n_customers_: float
     n_histories_: int
     unit_: str | None
+    _theta: Array
+    _scale: float
+    _likelihood: Likelihood
+    _hessian: Array
+    _drawn: tuple[int, int, Array, float | None, str, str] | None
 
     def __init__(
         self,
@@ -154,6 +160,8 @@ class PurchaseModel(Estimator):
         self._theta = best.log_params
         self._scale = scale
         self._likelihood = likelihood
+        self._hessian = best.hessian
+        self._drawn = None
         values = [np.exp(v) for v in best.log_params[: len(names)]]
         self.params_ = {
             name: float(v * scale if name in self.kernel.time_names else v)
@@ -215,6 +223,30 @@ class PurchaseModel(Estimator):
         h = self._histories(history)
         ll = self.kernel.log_likelihood(self._params(h.extra), h.frequency, h.recency, h.T)
         return float(np.average(np.asarray(ll), weights=_weights(sample_weight, len(h))))
+
+    def posterior(self, draws: int = 1_000, *, random_state: int | None = None) -> ModelPosterior:
+        """Draws of the parameters given the data: Laplace corrected by importance sampling, a sampler where that fails.
+
+        The prior is that of the fit; where there is none, one that is flat from 1/1,000 to 1,000 in scaled time.
+        Draws are kept, so that the same call costs nothing twice.
+
+        Raises
+        ------
+        NotFitted
+            There is nothing to draw from.
+        """
+        self._check_fitted()
+        seed = self.random_state if random_state is None else random_state
+        if self._drawn is None or self._drawn[:2] != (draws, seed):
+            found = of_likelihood(self._likelihood, self._theta, self._hessian, draws=draws, seed=seed)
+            self._drawn = (draws, seed, *found)
+        thetas, k_hat, method, says = self._drawn[2:]
+        names = self.kernel.names
+        return ModelPosterior(
+            (*names, *(f"{p}: {c}" for p in PROCESSES for c in self._covariates()[p])),
+            natural(names, self.kernel.time_names, self._scale, thetas),
+            thetas, k_hat, method, says,
+        )  # fmt: skip
 
     # What it predicts
 

@@ -1,0 +1,123 @@
+"""The posterior of a fitted purchase model: draws of its parameters, and how far they can be trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from evervalue.core import show
+from evervalue.models.likelihood import Likelihood
+from evervalue.numerics.arrays import Array
+from evervalue.numerics.posterior import posterior
+from evervalue.numerics.weak_prior import log_weak_prior
+
+LogDensity = Callable[[Array], Array]
+BUDGET = 30_000_000
+"""Histories times draws up to which every draw is weighted by the exact posterior; beyond, data make it normal."""
+CHECKED_AT = 2.0
+"""Standard deviations from the mode at which a normal posterior is held against the exact one."""
+
+
+@dataclass(frozen=True)
+class ModelPosterior:
+    """Equally weighted draws of the parameters given the data."""
+
+    names: tuple[str, ...]
+    """Parameters, then covariate coefficients."""
+    draws: Array
+    """(D, k): parameters in the unit of the history, coefficients as they are."""
+    thetas: Array
+    """(D, k): the same as the search saw them, logs of parameters in scaled time."""
+    k_hat: float | None
+    """Pareto k of the importance weights; below 0.7 they can be trusted. None where no weights were needed."""
+    method: str
+    """"laplace+psis", "sampler" or "laplace"."""
+    says: str
+    """How the draws came about, in a sentence."""
+
+    @property
+    def mean(self) -> dict[str, float]:
+        """Posterior means."""
+        return dict(zip(self.names, self.draws.mean(axis=0).tolist(), strict=True))
+
+    @property
+    def sd(self) -> dict[str, float]:
+        """Posterior standard deviations."""
+        return dict(zip(self.names, self.draws.std(axis=0, ddof=1).tolist(), strict=True))
+
+    def interval(self, mass: float = 0.95) -> dict[str, tuple[float, float]]:
+        """Equal-tailed intervals of the parameters."""
+        ends = np.quantile(self.draws, [(1 - mass) / 2, (1 + mass) / 2], axis=0)
+        return {name: (float(ends[0, i]), float(ends[1, i])) for i, name in enumerate(self.names)}
+
+    def __repr__(self) -> str:
+        ends = self.interval()
+        columns = ["parameter", "mean", "sd", "2.5 %", "97.5 %"]
+        rows = [[n, *(f"{v:.6g}" for v in (self.mean[n], self.sd[n], *ends[n]))] for n in self.names]
+        return show.text(
+            f"Posterior, {len(self.draws):,} draws",
+            [("how", self.says)],
+            show.Sample(columns, rows, len(rows)),
+        )
+
+
+def of_likelihood(
+    likelihood: Likelihood,
+    mode: Array,
+    hessian: Array,
+    *,
+    draws: int,
+    seed: int,
+) -> tuple[Array, float | None, str, str]:
+    """Draws (D, k) of theta with k-hat, method and words.
+
+    The prior is that of the fit, and on the parameters `weak_prior.log_weak_prior`, which is flat wherever data speak.
+    """
+    k = len(likelihood.kernel.names)
+    rng = np.random.default_rng(seed)
+
+    def log_density(thetas: Array) -> Array:
+        return likelihood.log_density(thetas) + log_weak_prior(thetas[:, :k])
+
+    if len(likelihood.data.x) * max(1_000, 2 * draws) > BUDGET:
+        normal = _normal(likelihood, log_density, mode, hessian, draws, rng)
+        if normal is not None:
+            return normal
+    found = posterior(log_density, mode, hessian, draws=draws, rng=rng)
+    return found.log_draws, found.k_hat, found.method, found.says
+
+
+def natural(likelihood_names: Sequence[str], time_names: Sequence[str], scale: float, thetas: Array) -> Array:
+    """Thetas (D, k) with the parameters in the unit of the history; coefficients stay as they are."""
+    draws = thetas.copy()
+    for i, name in enumerate(likelihood_names):
+        draws[:, i] = np.exp(thetas[:, i]) * (scale if name in time_names else 1.0)
+    return draws
+
+
+def _normal(
+    likelihood: Likelihood,
+    log_density: LogDensity,
+    mode: Array,
+    hessian: Array,
+    draws: int,
+    rng: np.random.Generator,
+) -> tuple[Array, float | None, str, str] | None:
+    """The Laplace approximation where so many customers tell the parameters that the posterior is normal; else None."""
+    values, axes = np.linalg.eigh(-hessian)
+    if values[0] <= 1.0:  # a standard deviation of more than a factor of e: not told by the data
+        return None
+    reach = axes / np.sqrt(values)
+    points = np.concatenate([mode[None, :], mode + CHECKED_AT * reach.T, mode - CHECKED_AT * reach.T])
+    density = log_density(points)
+    off = float(np.abs((density[0] - density[1:]) / (CHECKED_AT**2 / 2) - 1).max())
+    if not off < 0.5:
+        return None
+    thetas = mode + rng.standard_normal((draws, len(mode))) @ reach.T
+    says = (
+        f"{draws:,} draws of the normal approximation: with {len(likelihood.data.x):,} distinct histories the "
+        f"log density at {CHECKED_AT:g} standard deviations is within {100 * off:.1f} % of the normal one."
+    )
+    return thetas, None, "laplace", says
