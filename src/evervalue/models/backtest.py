@@ -1,0 +1,378 @@
+"""Forecasts held against what happened: every candidate at every origin, by every measure, beside the naive rules.
+
+Features lie strictly before each origin and labels after it (`fold.py`); a candidate is fitted anew at each origin.
+Customers who came after the first origin ("late") are measured apart: at later origins they are young and few, and a
+mean over both would mix two questions. Pooled rows put all origins together; the bootstrap draws customers, each with
+all the origins they stand in.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evervalue.core.errors import FitFailed, InputError
+from evervalue.models.fold import Fold, Folds
+from evervalue.models.forecast import Candidate, Forecast, Outlook
+from evervalue.models.naive import RULES
+from evervalue.numerics import measures, ranking
+from evervalue.numerics.arrays import Array, Number
+from evervalue.numerics.bootstrap import resamples, spread
+from evervalue.numerics.measures import Weights, weighted_mean
+from evervalue.numerics.probability_scores import brier
+
+Target = Literal["orders", "value"]
+Group = Literal["known", "late"]
+DRAWS = 200
+MASS = 0.9
+"""Of the bootstrap intervals."""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One column of the table."""
+
+    key: str
+    says: str
+    better: Literal["low", "high", "zero", "none"]
+    """Which values are better: low, high, near zero; none where it has to be read beside another."""
+
+    def badness(self, value: Number) -> Number:
+        """The value turned so that lower is better."""
+        if self.better == "zero":
+            return np.abs(value)
+        return -value if self.better == "high" else value
+
+
+MEASURES = (
+    Measure("bias", "predicted total over actual total, less one", "zero"),
+    Measure("mae", "mean absolute error", "low"),
+    Measure("rmse", "root mean squared error", "low"),
+    Measure("spearman", "rank correlation", "high"),
+    Measure("normalised_gini", "Gini in the order predicted, over the best possible", "high"),
+    Measure("top_decile_capture", "share of the total that the top tenth by prediction brought", "high"),
+    Measure("decile_mape", "mean relative error of decile means", "low"),
+    Measure("crps", "continuous ranked probability score, in the unit of the target", "low"),
+    Measure("log_score", "mean log of the probability given to what happened", "high"),
+    Measure("brier", "mean squared error of P(at least one order)", "low"),
+    Measure("coverage", "share of outcomes inside the interval", "none"),
+    Measure("interval_mass", "mass that the intervals hold by the forecast itself", "none"),
+    Measure("mean_width", "mean width of the interval", "none"),
+)
+BY_KEY = {m.key: m for m in MEASURES}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A candidate by one measure."""
+
+    target: Target
+    origin: dt.date | None
+    """None: all origins together."""
+    customers: Group
+    model: str
+    name: str
+    naive: bool
+    measure: str
+    value: float
+    n: int
+    """Customers, counted once an origin."""
+    best_naive: str | None = None
+    difference: float | None = None
+    """Value less that of the best naive rule."""
+    difference_low: float | None = None
+    difference_high: float | None = None
+    verdict: str | None = None
+    """better, worse or level: whether the interval of the difference leaves zero out."""
+
+
+@dataclass(frozen=True)
+class DecileRow:
+    """A tenth of the customers, by prediction of one candidate, lowest first; all origins together, late ones out."""
+
+    target: Target
+    model: str
+    decile: int
+    customers: int
+    predicted: float
+    actual: float
+    coverage: float
+    interval_mass: float
+    mean_width: float
+
+
+@dataclass(frozen=True)
+class Backtest:
+    """What a backtest found."""
+
+    folds: Folds
+    candidates: Sequence[Candidate]
+    interval: float
+    forecasts: Mapping[str, Sequence[Forecast]]
+    """By candidate, one a fold; who failed anywhere is not here."""
+    failures: Sequence[str]
+    """Who could not be fitted where, and why."""
+    rows: Sequence[Row]
+    deciles: Sequence[DecileRow]
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """Orders, and money where it was forecast."""
+        return ("orders", "value") if any(r.target == "value" for r in self.rows) else ("orders",)
+
+    def pooled(self, target: Target, measure: str) -> dict[str, Row]:
+        """The rows over all origins, late customers out, by candidate."""
+        return {
+            r.model: r
+            for r in self.rows
+            if r.target == target and r.measure == measure and r.origin is None and r.customers == "known"
+        }
+
+
+def run_backtest(
+    folds: Folds,
+    candidates: Sequence[Candidate],
+    *,
+    interval: float = 0.9,
+    draws: int = DRAWS,
+    random_state: int = 0,
+) -> Backtest:
+    """Every candidate and every naive rule, at every origin and over all of them.
+
+    Parameters
+    ----------
+    folds
+        The origins.
+    candidates
+        Models; the naive rules are added.
+    interval
+        Mass that the forecasts' intervals shall hold.
+    draws
+        Bootstrap resamples of customers.
+    random_state
+        Seed of the bootstrap.
+
+    Raises
+    ------
+    InputError
+        No candidate could be fitted.
+    """
+    everyone = [*RULES, *candidates]
+    forecasts: dict[str, list[Forecast]] = {}
+    failures = []
+    for candidate in everyone:
+        try:
+            forecasts[candidate.key] = [candidate.forecast(fold, interval) for fold in folds]
+        except (FitFailed, InputError) as error:
+            failures.append(f"{candidate.name} is not in the table: {error}")
+    if candidates and not any(c.key in forecasts for c in candidates):
+        raise InputError(f"No model could be tested. {' '.join(failures)}")
+    running = [c for c in everyone if c.key in forecasts]
+    rows = [*_apart(folds, running, forecasts), *_pooled(folds, running, forecasts, draws, random_state)]
+    return Backtest(folds, running, interval, forecasts, failures, rows, _deciles(folds, running, forecasts))
+
+
+@dataclass(frozen=True)
+class _Scores:
+    """One candidate's forecasts of some customers, put together."""
+
+    mean: Array
+    inside: Array
+    mass: Array
+    width: Array
+    crps: Array
+    log_score: Array | None
+    brier: Array | None
+    actual: Array
+
+    @classmethod
+    def of(
+        cls,
+        target: Target,
+        folds: Sequence[Fold],
+        forecasts: Sequence[Forecast],
+        who: Sequence[NDArray[np.bool_]],
+    ) -> _Scores | None:
+        parts = []
+        for fold, forecast, mask in zip(folds, forecasts, who, strict=True):
+            outlook = forecast.orders if target == "orders" else forecast.value
+            if outlook is None:
+                return None
+            actual = fold.actual_orders if target == "orders" else fold.actual_value
+            parts.append([a[mask] for a in (*_columns(outlook, actual), *_of_counts(forecast, fold))])
+        joined = [np.concatenate(column) for column in zip(*parts, strict=True)]
+        mean, inside, mass, width, crps, actual, log_score, squared = joined
+        counts = target == "orders"
+        return cls(
+            mean,
+            inside,
+            mass,
+            width,
+            crps,
+            log_score if counts else None,
+            squared if counts else None,
+            actual,
+        )
+
+    def measured(self, weight: Weights = None, *, intervals: bool = True) -> dict[str, Number]:
+        p, a = self.mean, self.actual
+        found: dict[str, Number] = {
+            "bias": measures.bias(p, a, weight),
+            "mae": measures.mean_absolute_error(p, a, weight),
+            "rmse": measures.root_mean_squared_error(p, a, weight),
+            "spearman": ranking.spearman(p, a, weight),
+            "normalised_gini": ranking.normalised_gini(p, a, weight),
+            "top_decile_capture": ranking.top_capture(p, a, weight),
+            "decile_mape": ranking.decile_mape(p, a, weight),
+            "crps": weighted_mean(self.crps, weight),
+        }
+        if self.log_score is not None and self.brier is not None:
+            with np.errstate(invalid="ignore"):  # a law that held the outcome impossible, drawn zero times
+                found["log_score"] = weighted_mean(self.log_score, weight)
+            found["brier"] = weighted_mean(self.brier, weight)
+        if intervals:
+            found |= {
+                "coverage": weighted_mean(self.inside),
+                "interval_mass": weighted_mean(self.mass),
+                "mean_width": weighted_mean(self.width),
+            }
+        return found
+
+
+def _columns(o: Outlook, actual: Array) -> tuple[Array, ...]:
+    inside = ((o.low <= actual) & (actual <= o.high)).astype(np.float64)
+    return o.mean, inside, o.mass, o.high - o.low, o.crps, actual
+
+
+def _of_counts(forecast: Forecast, fold: Fold) -> tuple[Array, Array]:
+    return forecast.log_score, brier(forecast.p_any, fold.actual_orders > 0)
+
+
+def _groups(folds: Sequence[Fold]) -> dict[Group, list[NDArray[np.bool_]]]:
+    return {"known": [~f.late for f in folds], "late": [f.late for f in folds]}
+
+
+def _apart(
+    folds: Folds, running: Sequence[Candidate], forecasts: Mapping[str, Sequence[Forecast]]
+) -> list[Row]:
+    """Rows of each origin, and of the late customers over all origins."""
+    found = []
+    everyone = list(folds)
+    spans: list[tuple[dt.date | None, list[int]]] = [(f.origin, [n]) for n, f in enumerate(everyone)]
+    spans.append((None, list(range(len(everyone)))))
+    for origin, places in spans:
+        some = [everyone[n] for n in places]
+        for group, masks in _groups(some).items():
+            if (origin is None and group == "known") or not any(m.any() for m in masks):
+                continue
+            for candidate in running:
+                theirs = [forecasts[candidate.key][n] for n in places]
+                for target in _TARGETS:
+                    scores = _Scores.of(target, some, theirs, masks)
+                    if scores is not None:
+                        found += _rows(candidate, target, origin, group, scores.measured(), len(scores.mean))
+    return found
+
+
+_TARGETS: tuple[Target, ...] = ("orders", "value")
+
+
+def _rows(
+    c: Candidate, target: Target, origin: dt.date | None, group: Group, found: Mapping[str, Number], n: int
+) -> list[Row]:
+    return [
+        Row(target, origin, group, c.key, c.name, c.naive, key, float(value), n)
+        for key, value in found.items()
+    ]
+
+
+def _pooled(
+    folds: Folds,
+    running: Sequence[Candidate],
+    forecasts: Mapping[str, Sequence[Forecast]],
+    draws: int,
+    random_state: int,
+) -> list[Row]:
+    """Rows over all origins without late customers, each held against the best naive rule."""
+    masks = _groups(list(folds))["known"]
+    ids = np.concatenate([f.ids[m] for f, m in zip(folds, masks, strict=True)])
+    who, place = np.unique(ids.astype(str), return_inverse=True)
+    weight = resamples(len(who), draws, random_state)[:, place]
+    found: list[Row] = []
+    for target in _TARGETS:
+        scores = {
+            c.key: s
+            for c in running
+            if (s := _Scores.of(target, list(folds), forecasts[c.key], masks)) is not None
+        }
+        points = {key: s.measured() for key, s in scores.items()}
+        drawn = {key: s.measured(weight, intervals=False) for key, s in scores.items()}
+        for c in running:
+            if c.key in scores:
+                for row in _rows(c, target, None, "known", points[c.key], len(place)):
+                    found.append(_held_against(row, points, drawn))
+    return found
+
+
+def _held_against(
+    row: Row, points: Mapping[str, Mapping[str, Number]], drawn: Mapping[str, Mapping[str, Number]]
+) -> Row:
+    measure = BY_KEY[row.measure]
+    rules = {
+        r.key: float(measure.badness(float(points[r.key][row.measure])))
+        for r in RULES
+        if measure.better != "none"
+    }
+    rules = {key: value for key, value in rules.items() if np.isfinite(value) and key != row.model}
+    if row.naive or not rules:
+        return row
+    rival = min(rules, key=lambda key: rules[key])
+    own, other = np.asarray(drawn[row.model][row.measure]), np.asarray(drawn[rival][row.measure])
+    with np.errstate(invalid="ignore"):
+        apart = spread(own - other, MASS)
+        worse = spread(np.asarray(measure.badness(own)) - np.asarray(measure.badness(other)), MASS).sign
+    verdict = {1: "worse", 0: "level", -1: "better"}[worse]
+    return Row(
+        **{
+            **vars(row),
+            "best_naive": rival,
+            "difference": row.value - float(points[rival][row.measure]),
+            "difference_low": apart.low,
+            "difference_high": apart.high,
+            "verdict": verdict,
+        }
+    )
+
+
+def _deciles(
+    folds: Folds, running: Sequence[Candidate], forecasts: Mapping[str, Sequence[Forecast]]
+) -> list[DecileRow]:
+    masks = _groups(list(folds))["known"]
+    found = []
+    for candidate in running:
+        for target in _TARGETS:
+            s = _Scores.of(target, list(folds), forecasts[candidate.key], masks)
+            if s is None:
+                continue
+            of = {
+                name: ranking.deciles(s.mean, getattr(s, name))
+                for name in ("actual", "inside", "mass", "width")
+            }
+            for n, size in enumerate(of["actual"].size):
+                if size > 0:
+                    found.append(
+                        DecileRow(
+                            target,
+                            candidate.key,
+                            n + 1,
+                            int(size),
+                            *(float(v[n]) for v in (of["actual"].predicted, of["actual"].actual)),
+                            *(float(of[name].actual[n]) for name in ("inside", "mass", "width")),
+                        )
+                    )
+    return found
