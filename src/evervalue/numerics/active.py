@@ -1,9 +1,11 @@
 """What a customer who is active now does next, where leaving is a coin toss after each order.
 
-Shared by the BG/NBD and its relatives. Given that the customer is active, the order rate is Gamma(R, c), the chance
-p of leaving after each order is Beta(a, b), and the two are independent. The number of orders within t is the
-smaller of M, the orders of somebody who never leaves (negative binomial), and G, the order after which this customer
-leaves (geometric): so P(N >= n) = E[(1 - p)^(n - 1)] P(M >= n).
+Shared by the BG/NBD and its relatives. Events come at a constant rate, and every k-th is an order (k = 1: each);
+`done` of them have come since the last order. Given that the customer is active, the rate is Gamma(R, c), the chance
+p of leaving after each order is Beta(a, b), and the two are independent. Within t, M events come: negative binomial.
+The customer makes the smaller of floor((done + M) / k) and G orders, G the order that is the last (geometric), so
+
+    P(N >= n) = E[(1 - p)^(n - 1)] P(M >= n k - done),  n = 1, 2, ...
 """
 
 from __future__ import annotations
@@ -16,51 +18,52 @@ from evervalue.numerics.beta_mean import beta_mean
 from evervalue.numerics.gauss_legendre import gauss_legendre
 from evervalue.numerics.rising import log_rising
 
-_PANEL = 24
-_LONG = 4.0
-_FALL = 42.0
+_FEW = 32  # orders that are summed one by one
+_NEGLIGIBLE = 1e-16
+_RARE = 0.02  # chance of staying below which ten terms of a power series are exact
+_START, _PANEL, _LONG = (
+    12,
+    20,
+    4.0,
+)  # nodes in time: until something changes, and a panel of this length in log time
+_FALL = 42.0  # exp(-42) = 6e-19 of an order is none
+_ROWS = 65_536
 
 
-def expected(R: Number, c: Number, a: Number, b: Number, t: Number) -> Array:
-    """E[N(t)].
-
-    Given p, the rate of orders at u is E[rate exp(-rate p u)], whose integral is (1 - (1 + p t / c)^-R) / p; its mean
-    over p is taken by `beta_mean`. Neither a = 1 nor a large t needs a case of its own, as the 2F1 of the papers does.
-    """
+def expected(R: Number, c: Number, a: Number, b: Number, t: Number, *, k: int = 1, done: int = 0) -> Array:
+    """E[N(t)]."""
     R, z, a, b = np.broadcast_arrays(R, np.divide(t, c), a, b)
     shape, (R, z, a, b) = R.shape, (np.ravel(array).astype(float) for array in (R, z, a, b))
-    gone = R * np.log1p(z)
-    near_one = np.where(gone < _FALL, R * z / (1 + z), 1.0)
-    return beta_mean(_orders_given_p, a, b, (R + 1) * z, near_one, R, z).reshape(shape)
+    return _expected(R, z[:, None], a, b, k, done)[:, 0].reshape(shape)
 
 
-def _orders_given_p(p: Array, q: Array, R: Array, z: Array) -> Array:
-    orders: Array = -np.expm1(-R * np.log1p(p * z)) / p
-    return orders
-
-
-def counts(R: Number, c: Number, a: Number, b: Number, t: Number, n_max: int) -> Array:
+def counts(
+    R: Number, c: Number, a: Number, b: Number, t: Number, n_max: int, *, k: int = 1, done: int = 0
+) -> Array:
     """P(N(t) = n), n = 0..n_max on the last axis; sums of positive terms only."""
-    R, c, a, b, t = np.broadcast_arrays(R, c, a, b, t)
-    R, c, a, b, t = (np.asarray(array, dtype=float)[..., None] for array in (R, c, a, b, t))
+    R, z, a, b = np.broadcast_arrays(R, np.divide(t, c), a, b)
+    R, z, a, b = (np.asarray(array, dtype=float)[..., None] for array in (R, z, a, b))
+    unlimited, at_least = _unlimited(R, z, n_max, k, done)
     n = np.arange(n_max + 1.0)
-    log_z = np.log(t / (c + t), out=np.full(t.shape, -np.inf), where=t > 0)
-    grown = np.multiply(n, log_z, out=np.zeros(np.broadcast_shapes(n.shape, t.shape)), where=n > 0)
-    unlimited = np.exp(log_rising(R, n) - gammaln(n + 1) - R * np.log1p(t / c) + grown)
-    beyond = betainc(n_max + 1.0, R[..., 0], (t / (c + t))[..., 0])
-    at_least = np.cumsum(unlimited[..., ::-1], axis=-1)[..., ::-1] + beyond[..., None]
     stays = np.exp(log_rising(b, n) - log_rising(a + b, n))
     number: Array = stays * unlimited
-    # After order n the customer is gone: E[p (1 - p)^(n - 1)] = E[(1 - p)^(n - 1)] a / (a + b + n - 1).
-    number[..., 1:] += stays[..., :-1] * (a / (a + b + n[:-1])) * at_least[..., 1:]
+    # The customer leaves after order n: E[p (1 - p)^(n - 1)] = E[(1 - p)^(n - 1)] a / (a + b + n - 1).
+    number[..., 1:] += stays[..., :-1] * (a / (a + b + n[:-1])) * at_least[..., 1:-1]
     return number
 
 
-def discounted(R: Number, c: Number, a: Number, b: Number, t: Number, delta: Number) -> Array:
+def discounted(
+    R: Number, c: Number, a: Number, b: Number, t: Number, delta: Number, *, k: int = 1, done: int = 0
+) -> Array:
     """Integral of exp(-delta u) dE[N(u)] over (0, t]; t may be infinite where delta > 0.
 
     By parts: exp(-delta t) E[N(t)] + delta times the integral of exp(-delta u) E[N(u)], positive throughout. E[N(u)]
-    is linear up to about c / R and has no feature in log u beyond, so panels in log u do.
+    is close to a power of u up to about c / R, and analytic in log u, so panels in log u do.
+
+    Raises
+    ------
+    ValueError
+        The horizon is infinite and nothing is discounted.
     """
     R, c, a, b, t, delta = np.broadcast_arrays(R, c, a, b, t, delta)
     shape = R.shape
@@ -69,30 +72,132 @@ def discounted(R: Number, c: Number, a: Number, b: Number, t: Number, delta: Num
         raise ValueError("an infinite horizon needs a discount rate above 0")
     end = np.minimum(t, np.divide(_FALL, delta, out=np.full(t.shape, np.inf), where=delta > 0))
     start = np.minimum(0.25 / (delta + (R + 1) / c), end)
-    span = np.log(end / start, out=np.zeros(t.shape), where=start > 0)
-    panels = max(1, int(np.ceil(span.max(initial=0) / _LONG)))
-    node, weight = gauss_legendre(_PANEL)
-    cells = ((np.arange(panels)[:, None] + node) / panels).reshape(-1)
-    grown = start[:, None] * np.exp(span[:, None] * cells)
-    u = np.concatenate([start[:, None] * node, grown], axis=1)
-    w = np.concatenate(
-        [start[:, None] * weight, grown * span[:, None] * np.tile(weight / panels, panels)], axis=1
-    )
-    until = expected(R[:, None], c[:, None], a[:, None], b[:, None], u)
-    total = delta * (w * np.exp(-delta[:, None] * u) * until).sum(axis=1)
-    last = np.exp(-delta * end) * expected(R, c, a, b, end)
-    worth: Array = total + np.where(np.isinf(t), 0.0, last)
+    span = np.log(np.divide(end, start, out=np.ones(t.shape), where=start > 0))
+    panels = np.maximum(np.ceil(span / (_LONG * min(1.0, 3 / k))), 1).astype(np.intp)
+    worth = np.empty(t.shape)
+    plain = delta == 0
+    worth[plain] = _expected(R[plain], (t / c)[plain, None], a[plain], b[plain], k, done)[:, 0]
+    for count in np.unique(panels[~plain]):
+        m = ~plain & (panels == count)
+        u, weight = _times(int(count), start[m, None], end[m, None], span[m, None])
+        until = _expected(R[m], u / c[m, None], a[m], b[m], k, done)
+        # The last column is t itself.
+        weight = delta[m, None] * weight
+        weight[:, -1] = np.where(np.isinf(t[m]), 0.0, 1.0)
+        worth[m] = (weight * np.exp(-delta[m, None] * u) * until).sum(axis=1)
     return worth.reshape(shape)
 
 
 def orders_before_leaving(p: Array, rng: np.random.Generator) -> Array:
     """Draws of G = 1, 2, ...: the order after which a customer leaves; infinite where p is 0."""
     with np.errstate(divide="ignore"):
-        return 1 + np.floor(rng.standard_exponential(p.shape) / -np.log1p(-p))
+        last: Array = 1 + np.floor(rng.standard_exponential(p.shape) / -np.log1p(-p))
+    return last
 
 
-def draw(R: Number, c: Number, a: Number, b: Number, t: Number, rng: np.random.Generator) -> Array:
-    """One draw of N(t) an element."""
-    R, c, a, b, t = np.broadcast_arrays(R, c, a, b, t)
-    unlimited = rng.poisson(rng.standard_gamma(R) / c * t)
-    return np.minimum(unlimited, orders_before_leaving(rng.beta(a, b), rng))
+def draw(
+    R: Array,
+    c: Number,
+    a: Number,
+    b: Number,
+    t: Number,
+    rng: np.random.Generator,
+    *,
+    k: int = 1,
+    done: Number = 0,
+) -> Array:
+    """One draw of N(t) an element of R."""
+    events = rng.poisson(rng.standard_gamma(R) / c * t)
+    last = orders_before_leaving(rng.beta(np.broadcast_to(a, R.shape), b), rng)
+    orders: Array = np.minimum((events + done) // k, last)
+    return orders
+
+
+def _expected(R: Array, z: Array, a: Array, b: Array, k: int, done: int) -> Array:
+    """E[N] of rows R, a, b at times z, (n, times), in units of c."""
+    if not len(R):
+        return np.empty(z.shape)
+    if k == 1:
+        return beta_mean(_orders_given_p, a, b, (R + 1) * z.max(axis=1), R, z)
+    until = np.empty(z.shape)
+    few = np.empty(len(R), dtype=bool)
+    rows = max(1, _ROWS // (z.shape[1] * _FEW * k))
+    for first in range(0, len(R), rows):
+        some = slice(first, first + rows)
+        at_least = _unlimited(R[some, None, None], z[some, :, None], _FEW, k, done)[1]
+        few[some] = np.all(at_least[..., -1] <= _NEGLIGIBLE * at_least[..., 1], axis=1)
+        n = np.arange(float(_FEW))
+        stays = np.exp(log_rising(b[some, None], n) - log_rising((a + b)[some, None], n))
+        until[some] = np.einsum("ijn,in->ij", at_least[..., 1:-1], stays)
+    if not few.all():
+        m = ~few
+        first_ten = betainc(np.arange(1, 11) * k - done, R[m, None, None], (z / (1 + z))[m, :, None])
+        until[m] = beta_mean(
+            _Regular(k, done), a[m], b[m], (R[m] + 1) * z[m].max(axis=1) / k, R[m], z[m], first_ten
+        )
+    return until
+
+
+def _orders_given_p(p: Array, q: Array, R: Array, z: Array) -> Array:
+    """Integral of E[rate exp(-rate p u)] over time: (1 - (1 + p z)^-R) / p. p goes along axis 1, z along axis 2."""
+    p = p[..., None]
+    orders: Array = -np.expm1(-R[..., None] * np.log1p(p * z)) / p
+    return orders
+
+
+class _Regular:
+    """E[N | p] where every k-th event is an order.
+
+    The number of events until the next order is one of k phases, passed through in turn; the rate of orders is
+    a sum over the k-th roots of unity, each an exponential in time, and its mean over Gamma rates is a power. Near
+    p = 1 the roots cancel, and the power series in 1 - p, whose coefficients are P(M >= n k - done), is short.
+    """
+
+    def __init__(self, k: int, done: int) -> None:
+        self.k, self.to_go = k, k - 1 - done
+
+    def __call__(self, p: Array, q: Array, R: Array, z: Array, first_ten: Array) -> Array:
+        k = self.k
+        log_q = np.where(p < 0.5, np.log1p(-np.minimum(p, 0.5)), np.log(q))[..., None]
+        R = R[..., None]
+        stay = np.exp(log_q / k)
+        leave = -np.expm1(log_q / k)
+        orders = -np.expm1(-R * np.log1p(z * leave)) / leave
+        for root in range(1, k // 2 + 1):
+            angle = 2 * np.pi * root / k
+            away = 1 - stay * np.exp(1j * angle)
+            term = (1 - np.exp(-R * np.log1p(z * away))) / away * np.exp(-1j * angle * self.to_go)
+            orders += term.real if 2 * root == k else 2 * term.real
+        orders *= np.exp(-log_q * self.to_go / k) / k
+        rare = q[..., None] < _RARE
+        powers = np.where(rare, q[..., None], 0.0) ** np.arange(first_ten.shape[-1])
+        return np.where(rare, np.einsum("ijn,iktn->ijt", powers, first_ten), orders)
+
+
+def _unlimited(R: Array, z: Array, n_max: int, k: int, done: int) -> tuple[Array, Array]:
+    """Of somebody who never leaves: P(N = n), n = 0..n_max, and P(N >= n), n = 0..n_max + 1; n on the last axis."""
+    events = np.arange((n_max + 1) * k - done, dtype=float)
+    share = z / (1 + z)
+    log_share = np.log(share, out=np.full(share.shape, -np.inf), where=share > 0)
+    shape = np.broadcast_shapes(share.shape, events.shape)
+    grown = np.multiply(log_share, events, out=np.zeros(shape), where=events > 0)
+    number = np.exp(log_rising(R, events) - gammaln(events + 1) - R * np.log1p(z) + grown)
+    if k > 1:
+        whole = np.concatenate([np.zeros((*number.shape[:-1], done)), number], axis=-1)
+        number = whole.reshape(*whole.shape[:-1], n_max + 1, k).sum(axis=-1)
+    beyond = betainc((n_max + 1.0) * k - done, np.broadcast_to(R, share.shape), share)
+    downwards = np.concatenate([np.broadcast_to(beyond, (*number.shape[:-1], 1)), number[..., ::-1]], axis=-1)
+    return number, np.cumsum(downwards, axis=-1)[..., ::-1]
+
+
+def _times(count: int, start: Array, end: Array, span: Array) -> tuple[Array, Array]:
+    """Nodes in (0, end], the last of them `end` itself without weight, and weights: a start, and panels in log time."""
+    near, near_weight = gauss_legendre(_START)
+    node, weight = gauss_legendre(_PANEL)
+    cells = ((np.arange(count)[:, None] + node) / count).reshape(-1)
+    later = start * np.exp(span * cells)
+    u = np.concatenate([start * near, later, end], axis=1)
+    w = np.concatenate(
+        [start * near_weight, later * span * np.tile(weight / count, count), np.zeros_like(end)], axis=1
+    )
+    return u, w

@@ -28,39 +28,50 @@ _FALL = 42.0  # exp(-42) = 6e-19 of the integrand is not there
 _ROWS = 32_768  # nodes x elements of one pass, that stay in cache
 
 
-def beta_mean(
-    f: Callable[..., Array], a: Array, b: Array, near_zero: Array, near_one: Array, *rest: Array
-) -> Array:
-    """Mean of f(p, 1 - p, *rest) for p ~ Beta(a, b); all arrays flat, of one length n.
+def beta_mean(f: Callable[..., Array], a: Array, b: Array, rate: Array, *rest: Array) -> Array:
+    """Mean of f(p, 1 - p, *rest) for p ~ Beta(a, b), one a row; a, b and rate of one length n.
 
     Parameters
     ----------
     f
-        Positive, falling in p no faster than 1/p; called with (m, nodes) arrays of p and 1 - p (both exact in
-        relative terms) and (m, 1) arrays of `rest`; gives (m, nodes).
-    near_zero, near_one
-        Rates: f is smooth (a polynomial of small degree) for p < 1 / (4 near_zero), and for 1 - p < 1 / (4 near_one).
+        A power series in 1 - p with positive falling coefficients, such as a truncated geometric series. Called with
+        (m, nodes) arrays of p and 1 - p (both exact in relative terms) and the rows of `rest` with an axis for the
+        nodes, (m, 1, ...); gives (m, nodes, ...).
+    rate
+        How fast f changes near p = 0: it is close to a polynomial of small degree for p < 1 / (4 rate).
+    rest
+        Arrays with n rows.
+
+    Returns
+    -------
+    (n, ...): axes that f adds come last.
     """
-    mean = np.empty(a.shape)
-    start, stop, panels, at_zero, at_one = _pieces(a, b, near_zero, near_one)
+    start, stop, panels, at_zero, at_one = _pieces(a, b, rate)
+    wide = max(int(np.prod(array.shape[1:])) for array in rest) if rest else 1
+    parts, order = [], []
     for count in np.unique(panels):
         members = np.flatnonzero(panels == count)
-        rows = max(1, _ROWS // (count * _PANEL + 2 * _END))
+        rows = max(1, _ROWS // (wide * (count * _PANEL + 2 * _END)))
         for first in range(0, len(members), rows):
             m = members[first : first + rows]
             column = (array[m, None] for array in (a, b, start, stop))
             p, q, weight = _rule(int(count), *column, at_zero=at_zero[m, None], at_one=at_one[m, None])
             values = f(p, q, *(array[m, None] for array in rest))
-            mean[m] = (weight * values).sum(axis=1) / weight.sum(axis=1)
+            weight /= weight.sum(axis=1, keepdims=True)
+            parts.append(np.einsum("ij,ij...->i...", weight, values))
+            order.append(m)
+    whole = np.concatenate(parts)
+    mean = np.empty_like(whole)
+    mean[np.concatenate(order)] = whole
     return mean
 
 
 def _pieces(
-    a: Array, b: Array, near_zero: Array, near_one: Array
+    a: Array, b: Array, rate: Array
 ) -> tuple[Array, Array, NDArray[np.intp], NDArray[np.bool_], NDArray[np.bool_]]:
     """Where the middle begins and ends in y, its number of panels, and whether pieces at the ends are needed."""
-    low = _SMALL / np.maximum(np.maximum(b, near_zero), 1)
-    high = _SMALL / np.maximum(np.maximum(a, near_one), 1)
+    low = _SMALL / np.maximum(np.maximum(b, rate), 1)
+    high = _SMALL / np.maximum(a, 1)
     end_low, end_high = np.log(low) - np.log1p(-low), np.log1p(-high) - np.log(high)
     # Against f falling as 1/p, the density's left flank counts with one power of p less.
     fall_low = np.where(a > 1, -_edge(b, np.maximum(a - 1, 1e-9)), -np.inf)
