@@ -118,7 +118,7 @@ class PurchaseModel(Estimator):
             No maximum was found, or the data cannot have one; nothing is kept of the attempt.
         """
         h = histories(history, unit=unit, extra=self._covariate_names())
-        weight = _weights(sample_weight, len(h))
+        weight = weights(sample_weight, len(h))
         data = distinct(h.frequency, h.recency, h.T, weight, h.extra)
         return self.fit_distinct(data, unit=h.unit)
 
@@ -222,7 +222,7 @@ class PurchaseModel(Estimator):
         self._check_fitted()
         h = self._histories(history)
         ll = self.kernel.log_likelihood(self._params(h.extra), h.frequency, h.recency, h.T)
-        return float(np.average(np.asarray(ll), weights=_weights(sample_weight, len(h))))
+        return float(np.average(np.asarray(ll), weights=weights(sample_weight, len(h))))
 
     def posterior(self, draws: int = 1_000, *, random_state: int | None = None) -> ModelPosterior:
         """Draws of the parameters given the data: Laplace corrected by importance sampling, a sampler where that fails.
@@ -410,7 +410,8 @@ class PurchaseModel(Estimator):
         return self.unit_
 
 
-def _weights(sample_weight: Any, n: int) -> Array:
+def weights(sample_weight: Any, n: int) -> Array:
+    """How many customers each of `n` rows stands for, checked."""
     if sample_weight is None:
         return np.ones(n)
     weight = np.asarray(sample_weight, dtype=np.float64)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import import_module
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
-from evervalue.core.errors import SettingsError
-from evervalue.models.purchase import PurchaseModel
+from evervalue.core.errors import InputError, SettingsError
+from evervalue.models.base import Finding
+from evervalue.models.histories import Distinct, distinct, histories
+from evervalue.models.purchase import PurchaseModel, weights
 from evervalue.numerics.kernel import Kernel
 
 
@@ -76,7 +79,9 @@ class RegularBetaGeo(PurchaseModel):
     Parameters
     ----------
     k
-        Regularity, a whole number from 1 up: the coefficient of variation of waiting times is 1 / sqrt(k).
+        Regularity, a whole number from 1 up: the coefficient of variation of waiting times is 1 / sqrt(k). "auto" takes
+        the one with the highest likelihood; for that the history needs the column `log_interval_sum`
+        (`ev.purchase_history(..., columns="all")`).
     transaction_covariates, dropout_covariates, prior, penalty, random_state
         As for `PurchaseModel`.
     """
@@ -84,9 +89,12 @@ class RegularBetaGeo(PurchaseModel):
     name: ClassVar[str] = "MBG/CNBD-k"
     key: ClassVar[str] = "mbg-cnbd-k"
 
+    k_: int
+    """Regularity in force."""
+
     def __init__(
         self,
-        k: int = 2,
+        k: int | str = 2,
         *,
         transaction_covariates: Sequence[str] = (),
         dropout_covariates: Sequence[str] = (),
@@ -106,10 +114,69 @@ class RegularBetaGeo(PurchaseModel):
     @property
     def kernel(self) -> Kernel:
         """The model's functions on arrays."""
-        if self.k not in range(1, 21) or isinstance(self.k, bool):
-            raise SettingsError(f"k={self.k!r} must be a whole number from 1 (Poisson) to 20.")
-        return _kernel("mbg_cnbd_k", k=self.k)
+        k = getattr(self, "k_", self.k) if self.k == "auto" else self.k
+        if k not in range(1, MOST_REGULAR + 1) or isinstance(k, bool):
+            raise SettingsError(
+                f"k={k!r} must be a whole number from 1 (Poisson) to {MOST_REGULAR}, or 'auto' before a fit."
+            )
+        return _kernel("mbg_cnbd_k", k=int(k))
 
+    def fit(
+        self, history: Any, y: object = None, *, unit: str | None = None, sample_weight: Any = None
+    ) -> Self:
+        """The model itself, fitted; see `PurchaseModel.fit`."""
+        if self.k != "auto":
+            return super().fit(history, unit=unit, sample_weight=sample_weight)
+        h = histories(history, unit=unit, extra=(*self._covariate_names(), INTERVALS))
+        weight = weights(sample_weight, len(h))
+        columns = {name: h.extra[name] for name in self._covariate_names()}
+        data = distinct(h.frequency, h.recency, h.T, weight, columns)
+        return self.fit_distinct(data, unit=h.unit, log_interval_sum=float(h.extra[INTERVALS] @ weight))
+
+    def fit_distinct(
+        self, data: Distinct, *, unit: str | None, log_interval_sum: float | None = None
+    ) -> Self:
+        """The model itself, fitted to histories that have been counted already.
+
+        Parameters
+        ----------
+        data
+            Distinct histories.
+        unit
+            Of their times.
+        log_interval_sum
+            With k = "auto": the sum over all customers of the logarithms of the times between purchases, in `unit`.
+        """
+        if self.k != "auto":
+            super().fit_distinct(data, unit=unit)
+            self.k_ = int(self.k)
+            return self
+        if log_interval_sum is None:
+            raise InputError(f"k='auto' needs {INTERVALS}: ev.purchase_history(..., columns='all') makes it.")
+        reached: list[float] = []
+        for k in range(1, MOST_REGULAR + 1):
+            self.k_ = k
+            super().fit_distinct(data, unit=unit)
+            repeats = float(data.x @ data.weight)
+            # The part of the likelihood that hangs on k and the single intervals alone, equal for all parameters.
+            of_k = (k - 1) * log_interval_sum - repeats * math.lgamma(k)
+            if reached and self.log_likelihood_ + of_k <= reached[-1]:
+                self.k_ = k - 1
+                super().fit_distinct(data, unit=unit)
+                break
+            reached.append(self.log_likelihood_ + of_k)
+        says = (
+            f"Purchases are more regular than at random: k = {self.k_} beats k = 1 by {reached[-1] - reached[0]:,.1f} "
+            "in log-likelihood."
+            if self.k_ > 1
+            else "Purchases are no more regular than at random (k = 1): this is MBG/NBD."
+        )
+        self.findings_ = [*self.findings_, Finding("regularity", says)]
+        return self
+
+
+MOST_REGULAR = 12
+INTERVALS = "log_interval_sum"
 
 MODELS: dict[str, type[PurchaseModel]] = {
     model.key: model for model in (ParetoNBD, BetaGeo, ModifiedBetaGeo, RegularBetaGeo)
