@@ -113,9 +113,12 @@ def _build(
     con.execute("use snapshot")
     con.execute("set search_path = 'snapshot.main,warehouse.raw,warehouse.mapped'")
     fill_run_tables(con, settings, run_id=run_id, as_of=as_of)
+    from evervalue.pipeline.value import ValueStage  # numpy and scipy, which scores from a file do without
+
     models = models_for()
+    value = ValueStage(settings, progress)
     try:
-        built = build(con, models, progress=progress)
+        built = build(con, models, fillers=value.fillers(), progress=progress)
     except CheckFailed as error:
         if str(error).startswith("curated.reconciliation"):
             raise ReconciliationFailed(

@@ -20,4 +20,9 @@ columns:
   gem_top_n: {type: integer, says: "how many of the most profitable customers count, under the rule top_n"}
   gem_top_share: {type: "decimal(5,4)", says: "which share of the scored customers counts, under the rule top_share"}
   what_if_max_orders: {type: integer, check: ">= 1", says: most further orders that the what-if tries}
+  value_horizon_days: {type: integer, nullable: true, unit: day, check: ">= 1", says: "how far ahead value is predicted; null is without end"}
+  value_interval: {type: double, check: "between 0 and 1", says: share of realised values that an interval is to hold}
+  value_discount_rate_annual: {type: double, check: ">= 0", says: "money a year from now counts as itself divided by 1 + this"}
+  value_model: {type: text, says: "purchase model that was asked for; auto lets a backtest choose"}
+  value_spend: {type: text, says: spend model that was asked for}
 --- */

@@ -8,12 +8,13 @@ import json
 import math
 import tomllib
 import zoneinfo
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from evervalue.core.duration import Duration, duration
 from evervalue.core.errors import SettingsError
 from evervalue.core.text import did_you_mean
 from evervalue.sources.settings import FilesSource, files_source, told
@@ -100,6 +101,70 @@ class GemSettings(_Settings):
     """Most further orders that are tried to make a gem High-Value."""
 
 
+PURCHASE_MODELS = ("pareto-nbd", "bg-nbd", "mbg-nbd", "mbg-cnbd-k")
+SPEND_MODELS = ("gamma-gamma", "normal")
+"""By the names that options give; kept here so that settings are read without the models being imported."""
+
+
+class ValueSettings(_Settings):
+    """`[value]`: what customers will be worth, and how sure that is."""
+
+    horizon: str = "365d"
+    """How far ahead: days ("365d"), weeks ("52W"), years of 365 days ("2y"), or "inf" with a discount rate."""
+    interval: float = Field(default=0.9, gt=0, le=0.999)
+    """Share of realised values that [low, high] is to hold."""
+    discount_rate_annual: float = Field(default=0.1, ge=0, le=10)
+    """Money a year from now counts as itself divided by 1 + this."""
+    model: str = "auto"
+    """How customers buy and leave: "auto" lets a backtest on your own data choose, "none" leaves value out, else one of
+    "pareto-nbd", "bg-nbd", "mbg-nbd" and "mbg-cnbd-k"."""
+    spend: str = "auto"
+    """What they spend a purchase day: "auto", "gamma-gamma" (amounts above zero) or "normal" (any amount)."""
+
+    @field_validator("horizon")
+    @classmethod
+    def _horizon(cls, value: str) -> str:
+        try:
+            days = duration(value).days
+        except SettingsError as error:
+            raise ValueError(str(error).rstrip(".")) from None
+        if days != math.inf and (days < 1 or days != int(days) or days > 100 * 365):
+            raise ValueError(f"'{value}' must be whole days, from one day to a hundred years, or 'inf'")
+        return value
+
+    @field_validator("model")
+    @classmethod
+    def _model(cls, value: str) -> str:
+        return _one_of(value, ("auto", "none", *PURCHASE_MODELS))
+
+    @field_validator("spend")
+    @classmethod
+    def _spend(cls, value: str) -> str:
+        return _one_of(value, ("auto", *SPEND_MODELS))
+
+    @model_validator(mode="after")
+    def _worth_something(self) -> ValueSettings:
+        if self.ahead.days == math.inf and self.discount_rate_annual == 0:
+            raise ValueError("an unlimited horizon has a value only with a discount_rate_annual above 0")
+        return self
+
+    @property
+    def ahead(self) -> Duration:
+        """The horizon as a duration."""
+        return duration(self.horizon)
+
+    @property
+    def horizon_days(self) -> int | None:
+        """The horizon in days; None where it is unlimited."""
+        return None if math.isinf(self.ahead.days) else int(self.ahead.days)
+
+
+def _one_of(value: str, known: tuple[str, ...]) -> str:
+    if value not in known:
+        raise ValueError(f"'{value}' is not known{did_you_mean(value, known)}; there are {', '.join(known)}")
+    return value
+
+
 class ActionRule(_Settings):
     """`[[actions.rules]]`: one rule; the first that fits a gem gives its action."""
 
@@ -174,6 +239,7 @@ class Settings:
     lrfm: LrfmSettings
     gems: GemSettings
     actions: ActionSettings
+    value: ValueSettings = field(default_factory=ValueSettings)
 
     @property
     def rules(self) -> tuple[ActionRule, ...]:
@@ -189,6 +255,7 @@ class Settings:
             "lrfm": self.lrfm.model_dump(mode="json"),
             "gems": self.gems.model_dump(mode="json"),
             "actions": [r.model_dump(mode="json") for r in self.rules],
+            "value": self.value.model_dump(mode="json"),
         }
         return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
 
@@ -211,6 +278,7 @@ SECTIONS: dict[str, type[_Settings]] = {
     "lrfm": LrfmSettings,
     "gems": GemSettings,
     "actions": ActionSettings,
+    "value": ValueSettings,
 }
 
 
@@ -276,4 +344,4 @@ def settings_from(values: dict[str, Any]) -> Settings:
         )
     if faults:
         raise SettingsError(" ".join(faults))
-    return Settings(parts["project"], sources, parts["lrfm"], parts["gems"], parts["actions"])
+    return Settings(parts["project"], sources, parts["lrfm"], parts["gems"], parts["actions"], parts["value"])

@@ -10,7 +10,8 @@ from evervalue.pipeline.settings import Settings
 from evervalue.warehouse.duckdb import Connection, insert
 from evervalue.warehouse.sql_model import SqlModel, models_in, upstream
 
-PACKAGES = tuple(f"evervalue.{stage}" for stage in ("sources", "pipeline", "curated", "customers", "insight"))
+STAGES = ("sources", "pipeline", "curated", "customers", "models", "insight")
+PACKAGES = tuple(f"evervalue.{stage}" for stage in STAGES)
 
 
 @cache
@@ -36,7 +37,7 @@ def column_list(table: str) -> str:
 
 def fill_run_tables(con: Connection, settings: Settings, *, run_id: str, as_of: dt.date | None) -> None:
     """Writes the settings of a run as tables, in the current database."""
-    project, lrfm, gems = settings.project, settings.lrfm, settings.gems
+    project, lrfm, gems, value = settings.project, settings.lrfm, settings.gems, settings.value
     con.execute("create schema if not exists run")
     _create(
         con,
@@ -59,6 +60,11 @@ def fill_run_tables(con: Connection, settings: Settings, *, run_id: str, as_of: 
                 gems.top_n,
                 gems.top_share,
                 gems.what_if_max_orders,
+                value.horizon_days,
+                value.interval,
+                value.discount_rate_annual,
+                value.model,
+                value.spend,
             ]
         ],
     )

@@ -1,0 +1,25 @@
+/* ---
+table: models.fits
+grain: role
+says: "The models that predict value in this run, one row each: what tells when customers buy and leave, and what tells what they spend. Where nothing could be fitted the row says why and which rule stands in."
+filled_by: pipeline/value.py
+reads: [customers.purchase_history, curated.orders]
+columns:
+  role: {type: text, check: "in ('orders', 'spend')", says: "what the model tells: when customers buy, or what they spend a purchase day"}
+  model: {type: text, says: "the model as people call it, or the rule that stands in for one"}
+  model_key: {type: text, says: the same as settings and options call it}
+  is_fitted: {type: boolean, says: "whether a model was fitted; false where a rule stands in"}
+  model_says: {type: text, says: "why this one, in a sentence"}
+  parameters: {type: text, nullable: true, says: "parameters by name, as JSON, with time in days and money in the reporting currency"}
+  time_unit: {type: text, check: "= 'D'", says: "unit of time that the parameters are in: days"}
+  log_likelihood: {type: double, nullable: true, says: log of the likelihood at its maximum}
+  customers: {type: bigint, unit: count, check: ">= 0", says: customers that the model was fitted to}
+  distinct_histories: {type: bigint, unit: count, check: ">= 0", says: "different histories among them: what fitting costs"}
+  k_hat: {type: double, nullable: true, says: "diagnostic of the parameters' uncertainty: below 0.7 it can be trusted"}
+  findings: {type: text, nullable: true, says: "what the data cannot tell, in plain words"}
+  is_reused: {type: boolean, says: "whether the fit of the run before was taken over, because neither data nor settings changed"}
+  drift: {type: double, nullable: true, says: "largest change of a parameter since the run before, in standard errors; null where there is nothing to compare with"}
+  drift_says: {type: text, nullable: true, says: the same in a sentence}
+  data_sha256: {type: text, says: checksum of the histories and the settings that the fit follows from}
+  file: {type: text, nullable: true, says: "the fitted model beside the snapshot, for ev.load_model"}
+--- */
