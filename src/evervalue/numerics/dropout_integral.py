@@ -1,14 +1,19 @@
 """The integral over the unknown time of dropout that every likelihood of the Pareto/NBD contains.
 
-A customer of rate Gamma(a, c) and dropout rate Gamma(s, d) makes no order in a silence of length W for one of two
-reasons: still active, with weight A = (1 + W/c)^-a (1 + W/d)^-s, or dropped out at w in (0, W), with weight
+A customer whose order rate is Gamma(a, c) and whose dropout rate is Gamma(s, d) makes no order in a silence of length
+W for one of two reasons: still active, with weight A = (1 + W/c)^-a (1 + W/d)^-s, or gone since w in (0, W), with
 
     D = s/d * integral over w in (0, W) of (1 + w/c)^-a (1 + w/d)^-(s+1).
 
 A + D is the likelihood of the silence. D is a Gauss 2F1, whose series cancel when a is large or c and d are far
-apart; the integral has one sign, so quadrature cannot cancel. With u = log(1 + w/p), p the smaller of c and d, the
-integrand has no singularity nearer to the real line than pi, whatever c and d are, also where they are equal. The
-range is cut where the integrand has fallen below exp(-K) of its start, so that a sharp decay is resolved too.
+apart; the integrand has one sign, so quadrature cannot cancel. With u = log(1 + w/p), p the smaller of c and d and q
+the larger,
+
+    D = s/d * p * integral over u of exp(-e_p u - e_q log(1 + p/q expm1(u))),   e_p, e_q = a - 1, s + 1 or s, a,
+
+and no singularity is nearer to the real line than pi, whatever c and d are, also where they are equal. Where the
+integrand falls by more than exp(-FALL), the range is cut there. How many nodes a customer needs then follows from the
+length of the range and from the fall over it.
 """
 
 from __future__ import annotations
@@ -16,61 +21,106 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from evervalue.numerics.arrays import Array
 from evervalue.numerics.gauss_legendre import gauss_legendre
 
-NODES = 64
-FALL = 45.0  # K: exp(-45) = 3e-20
-_CAP = 300.0  # expm1 of it squared is still finite
+FALL = 42.0
+"""What lies beyond a fall by exp(-42) = 6e-19 is left out."""
+NODES = (6, 8, 10, 12, 16, 20, 24, 32, 48, 64, 128)
+_CAP = 300.0  # exp of it squared is still finite
+_BLOCK = 16_384  # nodes times customers at once: four arrays of it fit a core's cache
 
 
 class Silence(NamedTuple):
-    """Likelihood of a silence in its two parts; with a gradient, also means over the time of dropout w."""
+    """Likelihood of a silence, and means of functions of the time of dropout w under the density of w within D."""
 
     log_alive: Array
     """log A."""
     dropped: Array
     """D."""
-    log_c: Array | None = None
-    """Mean of log(1 + w/c) under the density of w within D."""
-    log_d: Array | None = None
-    """Mean of log(1 + w/d)."""
-    per_c: Array | None = None
-    """Mean of c / (c + w)."""
-    per_d: Array | None = None
-    """Mean of d / (d + w)."""
+    means: Array
+    """Of log(1 + w/c), log(1 + w/d), c / (c + w), d / (d + w): one row each; no rows unless asked for."""
 
 
-def silence(a: Array, c: Array, s: Array, d: Array, W: Array, *, gradient: bool = False) -> Silence:
-    """A and D of one chunk of customers, all arrays of one shape (n,) or scalars."""
-    node, weight = gauss_legendre(NODES)
+def silence(a: Array, c: Array, s: Array, d: Array, W: Array, *, means: bool = False) -> Silence:
+    """A and D, of arrays of one length or of length 1; with the means that a gradient is made of.
+
+    Relative error of A + D below 1e-13, also for a and s up to 1e5 and W/c or W/d up to 1e9.
+
+    >>> one = np.ones(1)
+    >>> silence(one, one, one, one, one).dropped  # (1 - 2**-2) / 2
+    array([0.375])
+    """
+    a, c, s, d, W = np.broadcast_arrays(a, c, s, d, W)
+    log_c, log_d = np.log1p(W / c), np.log1p(W / d)
     lead = c <= d
-    p, q = np.where(lead, c, d), np.where(lead, d, c)
-    e_p, e_q = np.where(lead, a - 1, s), np.where(lead, s + 1, a)
-    ratio = p / q
-    fall_p = np.expm1(FALL / np.maximum(e_p, FALL / _CAP))
-    fall_q = np.expm1(FALL / np.maximum(e_q, FALL / _CAP)) / ratio
-    # Each factor alone falls by K at its fall_; by concavity the product has fallen by K at their harmonic sum.
-    end = np.log1p(np.minimum(W / p, 1 / (1 / fall_p + 1 / fall_q)))
-    u = end[..., None] * node
-    w = np.expm1(u)  # in units of p
-    log_q = np.log1p(ratio[..., None] * w)
-    density = weight * np.exp(-e_p[..., None] * u - e_q[..., None] * log_q)
-    total = density.sum(axis=-1)
-    log_alive = -a * np.log1p(W / c) - s * np.log1p(W / d)
-    dropped = s * (p / d) * end * total
-    if not gradient:
-        return Silence(log_alive, dropped)
-    density /= total[..., None]
-    mean_p, mean_q = (density * u).sum(axis=-1), (density * log_q).sum(axis=-1)
-    per_p = (density / (1 + w)).sum(axis=-1)
-    per_q = (density / (1 + ratio[..., None] * w)).sum(axis=-1)
-    return Silence(
-        log_alive,
-        dropped,
-        np.where(lead, mean_p, mean_q),
-        np.where(lead, mean_q, mean_p),
-        np.where(lead, per_p, per_q),
-        np.where(lead, per_q, per_p),
-    )
+    ratio = _chosen(lead, c / d, d / c)
+    e_p, e_q = _chosen(lead, a - 1, s), _chosen(lead, s + 1, a)
+    end, last = _chosen(lead, log_c, log_d), _chosen(lead, log_d, log_c)
+    fall = e_p * end + e_q * last
+    long = np.flatnonzero(fall > FALL)
+    if long.size:
+        end = end.copy()
+        end[long] = np.minimum(end[long], _cut(e_p[long], e_q[long], ratio[long]))
+        fall[long] = e_p[long] * end[long] + e_q[long] * np.log1p(ratio[long] * np.expm1(end[long]))
+    # Measured on 200,000 random customers: how many nodes give 1e-13.
+    tier = np.searchsorted(NODES[:-1], 4 + 2.6 * np.sqrt(np.maximum(fall, 0)) + 2.7 * end)
+    sums = np.empty((5 if means else 1, *W.shape))
+    for n in np.flatnonzero(np.bincount(tier)):
+        nodes, rows = NODES[n], np.flatnonzero(tier == n)
+        for start in range(0, rows.size, _BLOCK // nodes):
+            some = rows[start : start + _BLOCK // nodes]
+            sums[:, some] = _integrate(nodes, end[some], e_p[some], e_q[some], ratio[some], means)
+    dropped = s * np.minimum(c / d, 1) * end * sums[0]
+    log_alive = -a * log_c - s * log_d
+    if not means:
+        return Silence(log_alive, dropped, sums[1:])
+    sums[1:] /= sums[0]
+    sums[1] *= end
+    other_way = sums[[2, 1, 4, 3]]
+    return Silence(log_alive, dropped, _chosen(lead, sums[1:], other_way))
+
+
+def _integrate(n: int, end: Array, e_p: Array, e_q: Array, ratio: Array, means: bool) -> Array:
+    """Mean of the integrand over (0, end), nodes along the first axis; with means, also integrals weighted by it."""
+    node, weight = (column[:, None] for column in gauss_legendre(n))
+    w = np.expm1(node * end)  # in units of p
+    w_q = ratio * w
+    log_q = np.log1p(w_q)
+    density = node * (-e_p * end)
+    density -= e_q * log_q
+    np.exp(density, out=density)
+    density *= weight
+    sums = np.empty((5 if means else 1, end.size))
+    density.sum(axis=0, out=sums[0])
+    if not means:
+        return sums
+    np.multiply(density, log_q, out=log_q).sum(axis=0, out=sums[2])
+    w += 1
+    np.divide(density, w, out=w).sum(axis=0, out=sums[3])
+    w_q += 1
+    np.divide(density, w_q, out=w_q).sum(axis=0, out=sums[4])
+    density *= node
+    density.sum(axis=0, out=sums[1])
+    return sums
+
+
+def _cut(e_p: Array, e_q: Array, ratio: Array) -> Array:
+    """End of the range: u beyond which the integrand is below exp(-FALL) of its start (of its peak, where e_p < 0).
+
+    Each factor alone falls by FALL at a w of its own. The exponents are concave in w and zero at zero, so that half
+    the way of two is at least half the fall each, and at the harmonic sum of the two w the product has fallen enough.
+    """
+    w_p = np.expm1(FALL / np.maximum(e_p, FALL / _CAP))
+    w_q = np.expm1(FALL / np.maximum(e_q, FALL / _CAP)) / ratio
+    cut: Array = np.log1p(1 / (1 / w_p + 1 / w_q))
+    return cut
+
+
+def _chosen(where: NDArray[np.bool_], this: Array, other: Array) -> Array:
+    """`np.where`, without the work where one side is chosen throughout."""
+    if where.all():
+        return this
+    return np.where(where, this, other) if where.any() else other

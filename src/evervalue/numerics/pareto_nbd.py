@@ -152,29 +152,23 @@ def _log_likelihood(r: Array, alpha: Array, s: Array, beta: Array, x: Array, t_x
 def _log_likelihood_gradient(
     r: Array, alpha: Array, s: Array, beta: Array, x: Array, t_x: Array, T: Array
 ) -> Array:
-    W = T - t_x
-    c, d = alpha + t_x, beta + t_x
-    silent = silence(r + x, c, s, d, W, gradient=True)
-    assert silent.log_c is not None
-    assert silent.log_d is not None
-    assert silent.per_c is not None
-    assert silent.per_d is not None
+    W, c, d = T - t_x, alpha + t_x, beta + t_x
+    silent = silence(r + x, c, s, d, W, means=True)
     alive = np.exp(silent.log_alive)
     total = alive + silent.dropped
     stayed, left = alive / total, silent.dropped / total
-    log_c = stayed * np.log1p(W / c) + left * silent.log_c
-    log_d = stayed * np.log1p(W / d) + left * silent.log_d
-    per_c = (stayed * c / (c + W) + left * silent.per_c) / c
-    per_d = (stayed * s * d / (d + W) + left * (s + 1) * silent.per_d) / d
-    return np.stack(
-        np.broadcast_arrays(
-            _log_density(r, alpha, s, beta, x, t_x) + np.log(total),
-            r * (digamma_rise(r, x) - np.log1p(t_x / alpha) - log_c),
-            r - (r + x) * alpha * per_c,
-            left - s * (np.log1p(t_x / beta) + log_d),
-            s - beta * per_d,
-        )
+    log_c = stayed * np.log1p(W / c) + left * silent.means[0]
+    log_d = stayed * np.log1p(W / d) + left * silent.means[1]
+    per_c = stayed / (c + W) + left * silent.means[2] / c
+    per_d = stayed * s / (d + W) + left * (s + 1) * silent.means[3] / d
+    rows = (
+        _log_density(r, alpha, s, beta, x, t_x) + np.log(total),
+        r * (digamma_rise(r, x) - np.log1p(t_x / alpha) - log_c),
+        r - (r + x) * alpha * per_c,
+        left - s * (np.log1p(t_x / beta) + log_d),
+        s - beta * per_d,
     )
+    return np.stack(np.broadcast_arrays(*rows))
 
 
 def _log_density(r: Array, alpha: Array, s: Array, beta: Array, x: Array, t_x: Array) -> Array:
