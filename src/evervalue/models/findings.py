@@ -22,6 +22,8 @@ WIDE = 2.0
 """Standard error of a log parameter from which it is known to no better than a factor of 7 either way."""
 NO_DROPOUT_GAIN = 1.35
 """Half of 2.71, the 5 % point of the likelihood ratio of one parameter on its bound (Self and Liang 1987)."""
+SAMPLE = 2_000
+FAR = 50.0
 FEW = 30
 HOMOGENEOUS = 100.0
 
@@ -126,20 +128,14 @@ def _no_dropout(likelihood: Likelihood, best: Maximum) -> Finding | None:
     """Whether a model in which nobody ever leaves explains the data as well."""
     if likelihood.kernel.options.get("k", 1) != 1 or likelihood.size != len(likelihood.kernel.names):
         return None
-    data, scale = likelihood.data, likelihood.time_scale
-
-    def objective(theta: Array) -> tuple[float, Array]:
-        ll, gradient = nbd.log_likelihood_gradient(
-            [np.exp(theta[0]), np.exp(theta[1])], data.x, data.t_x / scale, data.T / scale
-        )
-        return float(ll @ data.weight), gradient @ data.weight
-
-    rate = float(data.x @ data.weight) / (float(data.T @ data.weight) / scale)
-    box = np.full(2, math.log(1e6))
-    alone = maximise(objective, [np.array([0.0, -math.log(rate)])], lower=-box, upper=box)
-    reached = best.value - (
-        float(likelihood.prior.value(best.log_params)) if likelihood.prior is not None else 0.0
-    )
+    if len(likelihood.data.x) > SAMPLE:
+        # Where a sample of the data tells the two apart by far, all of them do.
+        sample = likelihood.subset(SAMPLE)
+        if sample.objective(best.log_params)[0] - _without_dropout(sample).value > FAR * NO_DROPOUT_GAIN:
+            return None
+    alone = _without_dropout(likelihood)
+    prior = likelihood.prior
+    reached = best.value - (float(prior.value(best.log_params)) if prior is not None else 0.0)
     if reached - alone.value > NO_DROPOUT_GAIN:
         return None
     return Finding(
@@ -148,3 +144,15 @@ def _no_dropout(likelihood: Likelihood, best: Maximum) -> Finding | None:
         f"explains them as well (log-likelihood {alone.value:,.2f} against {reached:,.2f} in scaled time), so "
         "P(alive) is near 1 for all and says little.",
     )
+
+
+def _without_dropout(likelihood: Likelihood) -> Maximum:
+    data, scale = likelihood.data, likelihood.time_scale
+
+    def objective(theta: Array) -> tuple[float, Array]:
+        ll, gradient = nbd.log_likelihood_gradient(np.exp(theta), data.x, data.t_x / scale, data.T / scale)
+        return float(ll @ data.weight), gradient @ data.weight
+
+    rate = float(data.x @ data.weight) / (float(data.T @ data.weight) / scale)
+    box = np.full(2, math.log(1e6))
+    return maximise(objective, [np.array([0.0, -math.log(rate)])], lower=-box, upper=box)

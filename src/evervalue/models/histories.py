@@ -151,7 +151,8 @@ def distinct(
         Further columns that make histories differ, such as covariates.
     """
     columns = [x, t_x, T, *(extra or {}).values()]
-    order = np.lexsort(columns[::-1])
+    key = _one_number(columns)
+    order = np.lexsort(columns[::-1]) if key is None else np.argsort(key)
     first = np.zeros(len(x), dtype=bool)
     first[:1] = True
     for column in columns:
@@ -170,6 +171,21 @@ def distinct(
         inverse,
         {name: column[rows] for name, column in (extra or {}).items()},
     )
+
+
+def _one_number(columns: Sequence[Array]) -> NDArray[np.int64] | None:
+    """Columns of whole numbers from 0 up as one column, which sorts much faster; None where they are not."""
+    packed, room = np.zeros(len(columns[0]), dtype=np.int64), 1
+    for column in columns:
+        whole = column.astype(np.int64) if len(column) and 0 <= column.min() <= column.max() < 2**40 else None
+        if whole is None or not np.array_equal(whole, column):
+            return None
+        size = int(whole.max()) + 1
+        room *= size
+        if room >= 2**62:
+            return None
+        packed = packed * size + whole
+    return packed
 
 
 def _unit(asked: str | None, said: str | None) -> str | None:
