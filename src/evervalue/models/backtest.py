@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -134,35 +134,24 @@ class Backtest:
         }
 
 
-def run_backtest(
-    folds: Folds,
-    candidates: Sequence[Candidate],
-    *,
-    interval: float = 0.9,
-    draws: int = DRAWS,
-    random_state: int = 0,
-) -> Backtest:
-    """Every candidate and every naive rule, at every origin and over all of them.
+def forecast_all(folds: Folds, candidates: Sequence[Candidate], *, interval: float = 0.9) -> Backtest:
+    """The forecasts of every candidate and every naive rule at every origin, not yet measured.
 
     Parameters
     ----------
     folds
         The origins.
     candidates
-        Models; the naive rules are added.
+        Models, from the simpler to the less simple; the naive rules are added.
     interval
         Mass that the forecasts' intervals shall hold.
-    draws
-        Bootstrap resamples of customers.
-    random_state
-        Seed of the bootstrap.
 
     Raises
     ------
     InputError
         No candidate could be fitted.
     """
-    everyone = [*RULES, *candidates]
+    everyone: list[Candidate] = [*RULES, *candidates]
     forecasts: dict[str, list[Forecast]] = {}
     failures = []
     for candidate in everyone:
@@ -173,8 +162,37 @@ def run_backtest(
     if candidates and not any(c.key in forecasts for c in candidates):
         raise InputError(f"No model could be tested. {' '.join(failures)}")
     running = [c for c in everyone if c.key in forecasts]
+    return Backtest(folds, running, interval, forecasts, failures, (), ())
+
+
+def run_backtest(
+    folds: Folds,
+    candidates: Sequence[Candidate],
+    *,
+    interval: float = 0.9,
+    draws: int = DRAWS,
+    random_state: int = 0,
+) -> Backtest:
+    """Every candidate and every naive rule, measured at every origin and over all of them.
+
+    Parameters
+    ----------
+    folds, candidates, interval
+        As for `forecast_all`.
+    draws
+        Bootstrap resamples of customers.
+    random_state
+        Seed of the bootstrap.
+
+    Raises
+    ------
+    InputError
+        No candidate could be fitted.
+    """
+    found = forecast_all(folds, candidates, interval=interval)
+    running, forecasts = found.candidates, found.forecasts
     rows = [*_apart(folds, running, forecasts), *_pooled(folds, running, forecasts, draws, random_state)]
-    return Backtest(folds, running, interval, forecasts, failures, rows, _deciles(folds, running, forecasts))
+    return replace(found, rows=rows, deciles=_deciles(folds, running, forecasts))
 
 
 @dataclass(frozen=True)
