@@ -24,13 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evervalue.numerics.arrays import Array
+from evervalue.numerics.falling_integral import FALL, Rows, both_fallen, by_nodes, fallen, nodes_needed
 from evervalue.numerics.gauss_legendre import gauss_legendre
-
-FALL = 42.0
-"""What lies beyond a fall by exp(-42) = 6e-19 is left out."""
-NODES = (6, 8, 10, 12, 16, 20, 24, 32, 48, 64, 128)
-_CAP = 300.0  # exp of it squared is still finite
-_BLOCK = 16_384  # nodes times customers at once: four arrays of it fit a core's cache
 
 
 class Silence(NamedTuple):
@@ -62,17 +57,15 @@ def silence(a: Array, c: Array, s: Array, d: Array, W: Array, *, means: bool = F
     fall = e_p * end + e_q * last
     long = np.flatnonzero(fall > FALL)
     if long.size:
+        cut = both_fallen(fallen(e_p[long]), fallen(e_q[long]) / ratio[long])
         end = end.copy()
-        end[long] = np.minimum(end[long], _cut(e_p[long], e_q[long], ratio[long]))
+        end[long] = np.minimum(end[long], np.log1p(cut))
         fall[long] = e_p[long] * end[long] + e_q[long] * np.log1p(ratio[long] * np.expm1(end[long]))
-    # Measured on 200,000 random customers: how many nodes give 1e-13.
-    tier = np.searchsorted(NODES[:-1], 4 + 2.6 * np.sqrt(np.maximum(fall, 0)) + 2.7 * end)
-    sums = np.empty((5 if means else 1, *W.shape))
-    for n in np.flatnonzero(np.bincount(tier)):
-        nodes, rows = NODES[n], np.flatnonzero(tier == n)
-        for start in range(0, rows.size, _BLOCK // nodes):
-            some = rows[start : start + _BLOCK // nodes]
-            sums[:, some] = _integrate(nodes, end[some], e_p[some], e_q[some], ratio[some], means)
+
+    def integrate(nodes: int, rows: Rows) -> Array:
+        return _integrate(nodes, end[rows], e_p[rows], e_q[rows], ratio[rows], means)
+
+    sums = by_nodes(nodes_needed(fall, end), integrate, np.empty((5 if means else 1, *W.shape)))
     dropped = s * np.minimum(c / d, 1) * end * sums[0]
     log_alive = -a * log_c - s * log_d
     if not means:
@@ -105,18 +98,6 @@ def _integrate(n: int, end: Array, e_p: Array, e_q: Array, ratio: Array, means: 
     density *= node
     density.sum(axis=0, out=sums[1])
     return sums
-
-
-def _cut(e_p: Array, e_q: Array, ratio: Array) -> Array:
-    """End of the range: u beyond which the integrand is below exp(-FALL) of its start (of its peak, where e_p < 0).
-
-    Each factor alone falls by FALL at a w of its own. The exponents are concave in w and zero at zero, so that half
-    the way of two is at least half the fall each, and at the harmonic sum of the two w the product has fallen enough.
-    """
-    w_p = np.expm1(FALL / np.maximum(e_p, FALL / _CAP))
-    w_q = np.expm1(FALL / np.maximum(e_q, FALL / _CAP)) / ratio
-    cut: Array = np.log1p(1 / (1 / w_p + 1 / w_q))
-    return cut
 
 
 def _chosen(where: NDArray[np.bool_], this: Array, other: Array) -> Array:
