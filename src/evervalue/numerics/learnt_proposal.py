@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from evervalue.numerics.arrays import Array
 from evervalue.numerics.pareto_smoothing import Smoothed
-from evervalue.numerics.proposals import Mixture, SplitT
+from evervalue.numerics.proposals import Mixture, t_law
 
 _LEARNT_FROM, _STEPS = 2_000, 10
 _DOF = 4.0
@@ -27,7 +27,7 @@ def learnt_proposal(points: Array, weights: Array, parts: int, rng: np.random.Ge
     spreads = np.repeat((pooled * parts ** (-2 / k) + floor)[None], parts, axis=0)
     shares = np.full(parts, 1 / parts)
     for _ in range(_STEPS if parts > 1 else 2):
-        laws = [_t(centre, spread) for centre, spread in zip(centres, spreads, strict=True)]
+        laws = [t_law(centre, spread, _DOF) for centre, spread in zip(centres, spreads, strict=True)]
         logs = np.stack([law.log_density(at) for law in laws]) + np.log(shares)[:, None]
         member = np.exp(logs - np.logaddexp.reduce(logs, axis=0)) / len(at)
         shares = np.maximum(member.sum(axis=1), 1e-6)
@@ -40,8 +40,8 @@ def learnt_proposal(points: Array, weights: Array, parts: int, rng: np.random.Ge
                 away = at - centres[i]
                 spreads[i] = (away.T * pull) @ away / max(member[i].sum(), 1e-300) + floor
     # Wider than what was fitted, and a part that reaches far beyond: a proposal may be too wide, never too narrow.
-    laws = [_t(centre, 1.5 * spread) for centre, spread in zip(centres, spreads, strict=True)]
-    laws.append(_t(at.mean(axis=0), 6 * (pooled + floor)))
+    laws = [t_law(centre, 1.5 * spread, _DOF) for centre, spread in zip(centres, spreads, strict=True)]
+    laws.append(t_law(at.mean(axis=0), 6 * (pooled + floor), _DOF))
     return Mixture(laws, np.append(0.8 * shares, 0.2))
 
 
@@ -60,9 +60,3 @@ def systematic(weights: Array, draws: int, rng: np.random.Generator) -> NDArray[
     """Indices in which each weight appears its own number of times, rounded up or down (systematic resampling)."""
     upto = np.cumsum(weights)
     return np.searchsorted(upto / upto[-1], (np.arange(draws) + rng.random()) / draws, side="right")
-
-
-def _t(centre: Array, spread: Array) -> SplitT:
-    squares, axes = np.linalg.eigh(spread)
-    scales = np.sqrt(np.maximum(squares, 1e-24))
-    return SplitT(centre.copy(), axes, scales, scales, _DOF)

@@ -17,6 +17,7 @@ from evervalue.numerics.laplace import laplace
 from evervalue.numerics.learnt_proposal import learnt_proposal, systematic, tempered
 from evervalue.numerics.pareto_smoothing import Smoothed, pareto_smoothed, trusted_shape
 from evervalue.numerics.proposals import Law, LogDensity
+from evervalue.numerics.ridges import with_ridges
 from evervalue.numerics.sampler import sample
 
 SMALLEST_ESS = 100.0
@@ -64,8 +65,9 @@ def posterior(
     """Equally weighted draws of log parameters from a density known up to a constant.
 
     1. The mode is checked along the axes of its curvature, and sought again where it is none. A flat axis gets the
-       scale `WIDEST`, a lopsided one a scale a side.
-    2. `proposals` points of a t law with 7 degrees of freedom (`laplace.laplace`) are weighted and the weights
+       scale `laplace.WIDEST`, a lopsided one a scale a side. Ridges that leave the mode get parts of their own
+       (`ridges.with_ridges`).
+    2. `proposals` points of that t law or mixture of t laws are weighted and the weights
        smoothed. They are good where k-hat is below 0.7 (below 1 - 1/log10(n) for few points), of the weights and of
        the weights times the squared deviation of each parameter, and where they are worth 100 independent draws.
     3. Else the proposal becomes a mixture fitted to the weighted points, twice, all points so far being weighted
@@ -90,7 +92,7 @@ def posterior(
     rng
         Source of randomness; the same seed gives the same draws.
     proposals
-        Points of the first proposal. Default: twice the draws, at least 1,000.
+        Points of the first proposal. Default: as many as draws, at least 1,000.
     keep_weighted
         Whether the weighted points are given too.
     max_evaluations
@@ -109,8 +111,9 @@ def posterior(
     ('laplace+psis', (1000, 2), True)
     """
     density = _guarded(log_density)
-    laws: list[Law] = [laplace(density, np.asarray(mode, dtype=float), np.asarray(hessian, dtype=float))]
-    n = proposals or max(1_000, 2 * draws)
+    around = laplace(density, np.asarray(mode, dtype=float), np.asarray(hessian, dtype=float))
+    laws: list[Law] = [with_ridges(density, around)]
+    n = proposals or max(1_000, draws)
     points = laws[0].draw(n, rng)
     values = density(points)
     found = _Weighted.of(points, values, laws)

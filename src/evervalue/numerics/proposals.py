@@ -56,6 +56,13 @@ class SplitT:
         return density
 
 
+def t_law(centre: Array, spread: Array, dof: float) -> SplitT:
+    """The t law with that centre (k,) and that covariance (k, k) of its normal part."""
+    squares, axes = np.linalg.eigh(spread)
+    scales = np.sqrt(np.maximum(squares, 1e-24))
+    return SplitT(centre.copy(), axes, scales, scales, dof)
+
+
 @dataclass(frozen=True)
 class Mixture:
     """Several of them, each drawn with its share."""
