@@ -21,6 +21,11 @@ columns:
   margin: {type: "decimal(18,4)", nullable: true, unit: currency, says: margin}
   profit_rank: {type: bigint, nullable: true, says: place by monetary value among the scored}
   is_gem: {type: boolean, says: whether the customer is a hidden gem}
+  p_alive: {type: double, nullable: true, says: "probability that the customer is still active; null where value was not predicted"}
+  expected_orders: {type: double, nullable: true, unit: count, says: expected purchase days within the horizon}
+  expected_clv: {type: "decimal(18,4)", nullable: true, unit: currency, says: expected value within the horizon}
+  clv_low: {type: "decimal(18,4)", nullable: true, unit: currency, says: lower end of the interval of what really comes}
+  clv_high: {type: "decimal(18,4)", nullable: true, unit: currency, says: upper end of it}
   region: {type: text, nullable: true, says: region of most of the customer's orders}
   first_order_date: {type: date, nullable: true, says: business day of the first sale}
   last_order_date: {type: date, nullable: true, says: business day of the last sale}
@@ -49,9 +54,11 @@ select
     l.l_score, l.r_score, l.f_score, l.m_score, l.lrfm_score,
     l.length_days, l.recency_days, l.frequency, l.monetary, h.revenue, h.margin,
     p.profit_rank, coalesce(p.is_gem, false) as is_gem,
+    v.p_alive, v.expected_orders, v.expected_clv, v.clv_low, v.clv_high,
     g.region, l.first_order_date, l.last_order_date, a.attributes
 from customers.lrfm as l
 join customers.history as h on h.customer_id = l.customer_id
 left join insight.profit_ranks as p on p.customer_id = l.customer_id
+left join models.clv as v on v.customer_id = l.customer_id
 left join home_region as g on g.customer_id = l.customer_id
 left join latest as a on a.customer_id = l.customer_id

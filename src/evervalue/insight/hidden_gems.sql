@@ -1,7 +1,7 @@
 /* ---
 table: insight.hidden_gems
 grain: customer_id
-says: "Mid-Value customers among the top profit performers: what holds each back, what to do, and the smallest step to High-Value with its worth."
+says: "Mid-Value customers among the top profit performers: what holds each back, what to do, and the smallest step to High-Value with its worth and its price."
 order_by: profit_rank
 constants:
   bins: select bins from run.settings
@@ -31,6 +31,9 @@ columns:
   score_after: {type: integer, nullable: true, says: LRFM score after them}
   step_says: {type: text, says: the smallest step in a sentence}
   step_worth: {type: "decimal(18,4)", nullable: true, unit: currency, says: the further orders at the mean monetary value}
+  expected_clv: {type: "decimal(18,4)", nullable: true, unit: currency, says: "what the customer is expected to be worth within the horizon as things are; null where value was not predicted"}
+  clv_gain: {type: "decimal(18,4)", nullable: true, unit: currency, says: "how much more the customer would be expected to be worth within the horizon after the step, its own orders not counted; null where value was not predicted"}
+  step_value: {type: "decimal(18,4)", nullable: true, unit: currency, says: "the step priced: its own orders (step_worth) and what is expected to follow from them (clv_gain)"}
 --- */
 with gems as (
     select l.*, p.profit_rank, money_divide(l.monetary, l.frequency)::decimal(18,4) as mean_monetary
@@ -91,7 +94,10 @@ select
                 case when t.m_score <> g.m_score then 'M ' || g.m_score || ' to ' || t.m_score end)
             || '.'
     end as step_says,
-    cast(g.mean_monetary * s.orders_added as decimal(18,4)) as step_worth
+    cast(g.mean_monetary * s.orders_added as decimal(18,4)) as step_worth,
+    v.expected_clv,
+    p.clv_gain,
+    cast(g.mean_monetary * s.orders_added + p.clv_gain as decimal(18,4)) as step_value
 from gems as g
 join worded as w on w.customer_id = g.customer_id
 join fitting as f on f.customer_id = g.customer_id
@@ -99,3 +105,5 @@ join run.action_rules as r on r.priority = f.priority
 cross join run.settings as x
 left join first_step as s on s.customer_id = g.customer_id
 left join insight.what_if as t on t.customer_id = g.customer_id and t.orders_added = s.orders_added
+left join models.clv as v on v.customer_id = g.customer_id
+left join models.step_values as p on p.customer_id = g.customer_id and p.orders_added = s.orders_added

@@ -14,7 +14,7 @@ from evervalue.core.progress import Progress
 from evervalue.core.text import count
 from evervalue.pipeline.run import told_plainly
 from evervalue.pipeline.settings import Settings, settings_from
-from evervalue.pipeline.tables import fill_run_tables, models_for
+from evervalue.pipeline.tables import create_empty, fill_run_tables, models_without_value
 from evervalue.sources.file_source import source_for_file
 from evervalue.sources.load import load
 from evervalue.sources.report import LoadReport
@@ -147,7 +147,9 @@ def scored_files(
                 temp_directory=Path(spill),
             )
             fill_run_tables(con, settings, run_id="file", as_of=as_of)
-            build(con, models_for("curated.reconciliation", *targets), given=GIVEN, progress=progress)
+            models, empty = models_without_value("curated.reconciliation", *targets)
+            create_empty(con, *empty)
+            build(con, models, given=(*GIVEN, *empty), progress=progress)
             yield Scored(con, report)
         finally:
             con.close()

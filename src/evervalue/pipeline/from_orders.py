@@ -17,13 +17,13 @@ from functools import cache
 from evervalue.core.errors import InputError
 from evervalue.core.progress import Progress
 from evervalue.pipeline.settings import Settings
-from evervalue.pipeline.tables import column_list, fill_run_tables, models_for
+from evervalue.pipeline.tables import column_list, create_empty, fill_run_tables, models_without_value
 from evervalue.warehouse.duckdb import Connection
 from evervalue.warehouse.head import Head
 from evervalue.warehouse.runner import build
 from evervalue.warehouse.sql_model import SqlModel
 
-ZONES = ("curated", "customers", "insight", "run")
+ZONES = ("curated", "customers", "models", "insight", "run")
 GIVEN = ("curated.orders", "curated.customers")
 SALE = "'sale'"
 UNSORTED = ("customers.history", "customers.lrfm")
@@ -79,7 +79,9 @@ def score_orders(
         _sum_up(con, orders, columns, as_of if as_of and newest >= as_of else None, as_of, all_ordered)
     else:
         _group(con, orders, columns)
-    build(con, _models(targets, shorter), given=GIVEN, progress=progress)
+    _, empty = models_without_value(*targets)
+    create_empty(con, *empty)
+    build(con, _models(targets, shorter), given=(*GIVEN, *empty), progress=progress)
 
 
 def _refuse_gaps(con: Connection, orders: str, columns: dict[str, str]) -> tuple[dt.date, bool]:
@@ -113,7 +115,8 @@ class _AsItComes(Head):
 
 
 def _wanted(targets: tuple[str, ...]) -> list[SqlModel]:
-    return [m for m in models_for(*targets) if m.head.schema_name in ("customers", "insight", "run")]
+    models, _ = models_without_value(*targets)
+    return [m for m in models if m.head.schema_name in ("customers", "insight", "run")]
 
 
 @cache

@@ -15,7 +15,7 @@ from functools import cache
 from evervalue.core.progress import Progress
 from evervalue.pipeline.from_orders import ZONES
 from evervalue.pipeline.settings import Settings
-from evervalue.pipeline.tables import column_list, fill_run_tables, models_for
+from evervalue.pipeline.tables import column_list, create_empty, fill_run_tables, models_without_value
 from evervalue.warehouse.duckdb import Connection
 from evervalue.warehouse.runner import build
 from evervalue.warehouse.sql_model import SqlModel
@@ -77,6 +77,7 @@ def _start(con: Connection, scores: str, settings: Settings, as_of: dt.date) -> 
             con.execute(f"drop schema if exists {schema} cascade")
             con.execute(f"create schema {schema}")
     fill_run_tables(con, settings, run_id="memory", as_of=as_of)
+    create_empty(con, *_models()[1])
     con.execute(f"create table customers.cutoff ({column_list('customers.cutoff')})")
     con.execute(f"insert into customers.cutoff values (date '{as_of}', date '{as_of}' - 1, 0)")
     con.execute(
@@ -101,17 +102,22 @@ def _same(con: Connection, scores: str) -> bool:
 
 
 @cache
+def _models() -> tuple[list[SqlModel], list[str]]:
+    return models_without_value("insight.hidden_gems")
+
+
+@cache
 def _customer_models() -> list[SqlModel]:
-    wanted = [m for m in models_for("insight.hidden_gems") if m.head.schema_name in ("customers", "run")]
+    wanted = [m for m in _models()[0] if m.head.schema_name in ("customers", "run")]
     return [replace(m, sql="") if m.name in FILLED else m for m in wanted]
 
 
 @cache
 def _insight_models(*, with_what_if: bool) -> list[SqlModel]:
-    wanted = [m for m in models_for("insight.hidden_gems") if m.head.schema_name == "insight"]
+    wanted = [m for m in _models()[0] if m.head.schema_name == "insight"]
     return [replace(m, sql="") if m.name == "insight.what_if" and not with_what_if else m for m in wanted]
 
 
 @cache
 def _landed() -> tuple[str, ...]:
-    return tuple(m.name for m in _customer_models())
+    return (*(m.name for m in _customer_models()), *_models()[1])

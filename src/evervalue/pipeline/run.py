@@ -22,7 +22,7 @@ from evervalue.core.errors import CheckFailed, EvervalueError, ReconciliationFai
 from evervalue.core.progress import Progress
 from evervalue.pipeline.describe import write_descriptions
 from evervalue.pipeline.settings import Project, Settings
-from evervalue.pipeline.tables import fill_run_tables, models_for
+from evervalue.pipeline.tables import all_models, fill_run_tables
 from evervalue.sources import conflicts
 from evervalue.sources.load import load
 from evervalue.sources.report import LoadReport
@@ -115,7 +115,7 @@ def _build(
     fill_run_tables(con, settings, run_id=run_id, as_of=as_of)
     from evervalue.pipeline.value import ValueStage  # numpy and scipy, which scores from a file do without
 
-    models = models_for()
+    models = all_models()
     value = ValueStage(settings, progress)
     try:
         built = build(con, models, fillers=value.fillers(), progress=progress)

@@ -8,7 +8,7 @@ from typing import Any
 
 from evervalue.pipeline.settings import Settings
 from evervalue.warehouse.duckdb import Connection, insert
-from evervalue.warehouse.sql_model import SqlModel, models_in, upstream
+from evervalue.warehouse.sql_model import SqlModel, models_in
 
 STAGES = ("sources", "pipeline", "curated", "customers", "models", "insight")
 PACKAGES = tuple(f"evervalue.{stage}" for stage in STAGES)
@@ -20,13 +20,28 @@ def all_models() -> tuple[SqlModel, ...]:
     return tuple(models_in(*PACKAGES))
 
 
-def models_for(*targets: str) -> list[SqlModel]:
-    """The tables that the named ones are built from, with themselves; all tables where none is named."""
-    models = all_models()
-    if not targets:
-        return list(models)
-    wanted = set().union(*(upstream(models, target) for target in targets))
-    return [m for m in models if m.name in wanted]
+def models_without_value(*targets: str) -> tuple[list[SqlModel], list[str]]:
+    """The tables that the named ones are built from where nobody asks for value, and those of value that they read.
+
+    The latter are left empty (`create_empty`): scores need no model fitted, and what value would add to them is null.
+    """
+    by_name = {m.name: m for m in all_models()}
+    wanted, empty, todo = set[str](), set[str](), list(targets)
+    while todo:
+        name = todo.pop()
+        if by_name[name].head.schema_name == "models":
+            empty.add(name)
+        elif name not in wanted:
+            wanted.add(name)
+            todo += by_name[name].reads & set(by_name)
+    return [m for m in all_models() if m.name in wanted], sorted(empty)
+
+
+def create_empty(con: Connection, *tables: str) -> None:
+    """Makes declared tables without a row, in the current database."""
+    for table in tables:
+        con.execute(f"create schema if not exists {table.split('.')[0]}")
+        con.execute(f"create or replace table {table} ({column_list(table)})")
 
 
 def column_list(table: str) -> str:

@@ -6,7 +6,6 @@ A model that cannot be fitted never fails a run: the rules of `models/stand_in.p
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,6 +52,8 @@ class ValueStage:
             "models.parameters": self._parameters,
             "models.history_scores": self._history_scores,
             "models.clv": self._clv,
+            "models.total": self._total,
+            "models.step_values": self._step_values,
         }
 
     def _fits(self, con: Connection) -> None:
@@ -68,6 +69,9 @@ class ValueStage:
                 self.model.log_likelihood_ if self.model else None, n, distinct, None,
                 " ".join(f.says for f in self.model.findings_) or None if self.model else None,
                 False, None, None, "", None,
+            ], [
+                "spend", "mean spend", "mean-spend", False, "Every purchase day is taken to be worth the mean of all.",
+                None, "D", None, n, distinct, None, None, False, None, None, "", None,
             ]],
         )  # fmt: skip
 
@@ -178,6 +182,21 @@ class ValueStage:
             },
         )  # fmt: skip
 
+    def _total(self, con: Connection) -> None:
+        create(con, "models.total")
+        con.execute(
+            """
+            insert into models.total
+            select count(expected_clv), sum(p_alive::decimal(18,12))::double,
+                sum(expected_orders::decimal(28,12))::double,
+                null, null, sum(expected_clv)::decimal(18,4), null, null
+            from models.clv
+            """
+        )
+
+    def _step_values(self, con: Connection) -> None:
+        create(con, "models.step_values")
+
     @property
     def _delta(self) -> float:
         return math.log1p(self.settings.value.discount_rate_annual) / 365
@@ -186,15 +205,6 @@ class ValueStage:
 def create(con: Connection, table: str) -> None:
     """Makes a declared table, empty."""
     con.execute(f"create table {table} ({column_list(table)})")
-
-
-def nothing(*tables: str) -> dict[str, Filler]:
-    """Fillers that leave the tables empty, for those who ask for scores alone."""
-
-    def filler(table: str) -> Callable[[Connection], None]:
-        return lambda con: create(con, table)
-
-    return {table: filler(table) for table in tables}
 
 
 def _places(d: Distinct, x: Array, t_x: Array, T: Array) -> NDArray[np.intp]:
