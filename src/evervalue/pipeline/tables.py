@@ -8,7 +8,7 @@ from typing import Any
 
 from evervalue.pipeline.settings import Settings
 from evervalue.warehouse.duckdb import Connection, insert
-from evervalue.warehouse.sql_model import SqlModel, models_in
+from evervalue.warehouse.sql_model import SqlModel, models_in, upstream
 
 STAGES = ("sources", "pipeline", "curated", "customers", "models", "insight")
 PACKAGES = tuple(f"evervalue.{stage}" for stage in STAGES)
@@ -25,16 +25,9 @@ def models_without_value(*targets: str) -> tuple[list[SqlModel], list[str]]:
 
     The latter are left empty (`create_empty`): scores need no model fitted, and what value would add to them is null.
     """
-    by_name = {m.name: m for m in all_models()}
-    wanted, empty, todo = set[str](), set[str](), list(targets)
-    while todo:
-        name = todo.pop()
-        if by_name[name].head.schema_name == "models":
-            empty.add(name)
-        elif name not in wanted:
-            wanted.add(name)
-            todo += by_name[name].reads & set(by_name)
-    return [m for m in all_models() if m.name in wanted], sorted(empty)
+    value = {m.name for m in all_models() if m.head.schema_name == "models"}
+    found = upstream(all_models(), *targets, leaves=value)
+    return [m for m in all_models() if m.name in found - value], sorted(found & value)
 
 
 def create_empty(con: Connection, *tables: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from graphlib import CycleError as GraphCycle
@@ -112,8 +112,17 @@ def in_order(models: Iterable[SqlModel], given: Iterable[str] = ()) -> list[SqlM
     return ordered
 
 
-def upstream(models: Iterable[SqlModel], target: str) -> set[str]:
-    """The tables that `target` is built from, directly or not, with itself.
+def upstream(models: Iterable[SqlModel], *targets: str, leaves: Collection[str] = ()) -> set[str]:
+    """The tables that the targets are built from, directly or not, with themselves.
+
+    Parameters
+    ----------
+    models
+        The declared tables.
+    targets
+        Names of some of them.
+    leaves
+        Tables that are not followed further up.
 
     Raises
     ------
@@ -121,11 +130,13 @@ def upstream(models: Iterable[SqlModel], target: str) -> set[str]:
         No table of that name is declared.
     """
     by_name = {m.name: m for m in models}
-    if target not in by_name:
-        raise TableError(f"No table is called {target}{did_you_mean(target, by_name)}.")
-    found, todo = {target}, [target]
+    for target in targets:
+        if target not in by_name:
+            raise TableError(f"No table is called {target}{did_you_mean(target, by_name)}.")
+    found, todo = set(targets), list(targets)
     while todo:
-        for read in by_name[todo.pop()].reads & set(by_name):
+        name = todo.pop()
+        for read in by_name[name].reads & set(by_name) if name not in leaves else ():
             if read not in found:
                 found.add(read)
                 todo.append(read)
