@@ -13,6 +13,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from evervalue.library.backtest import backtest as backtest
     from evervalue.library.gems import Gems as Gems
     from evervalue.library.gems import hidden_gems as hidden_gems
     from evervalue.library.history import purchase_history as purchase_history
@@ -38,6 +39,7 @@ _HOMES = {
     "RegularBetaGeo": "models.purchase_models",
     "Scores": "library.scores",
     "ScoresSayLittle": "library.scores",
+    "backtest": "library.backtest",
     "hidden_gems": "library.gems",
     "lrfm": "library.scores",
     "plot_top_customers": "library.plot",
@@ -54,6 +56,7 @@ __all__ = [
     "RegularBetaGeo",
     "Scores",
     "ScoresSayLittle",
+    "backtest",
     "hidden_gems",
     "lrfm",
     "plot_top_customers",

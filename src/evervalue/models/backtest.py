@@ -122,8 +122,10 @@ class Backtest:
 
     @property
     def targets(self) -> tuple[Target, ...]:
-        """Orders, and money where it was forecast."""
-        return ("orders", "value") if any(r.target == "value" for r in self.rows) else ("orders",)
+        """Orders, and money where a model forecast it."""
+        models = [c.key for c in self.candidates if not c.naive] or [c.key for c in self.candidates]
+        money = any(f.value is not None for key in models for f in self.forecasts[key])
+        return ("orders", "value") if money else ("orders",)
 
     def pooled(self, target: Target, measure: str) -> dict[str, Row]:
         """The rows over all origins, late customers out, by candidate."""
@@ -190,9 +192,8 @@ def run_backtest(
         No candidate could be fitted.
     """
     found = forecast_all(folds, candidates, interval=interval)
-    running, forecasts = found.candidates, found.forecasts
-    rows = [*_apart(folds, running, forecasts), *_pooled(folds, running, forecasts, draws, random_state)]
-    return replace(found, rows=rows, deciles=_deciles(folds, running, forecasts))
+    rows = [*_apart(found), *_pooled(found, draws, random_state)]
+    return replace(found, rows=rows, deciles=_deciles(found))
 
 
 @dataclass(frozen=True)
@@ -275,12 +276,10 @@ def _groups(folds: Sequence[Fold]) -> dict[Group, list[NDArray[np.bool_]]]:
     return {"known": [~f.late for f in folds], "late": [f.late for f in folds]}
 
 
-def _apart(
-    folds: Folds, running: Sequence[Candidate], forecasts: Mapping[str, Sequence[Forecast]]
-) -> list[Row]:
+def _apart(test: Backtest) -> list[Row]:
     """Rows of each origin, and of the late customers over all origins."""
     found = []
-    everyone = list(folds)
+    everyone = list(test.folds)
     spans: list[tuple[dt.date | None, list[int]]] = [(f.origin, [n]) for n, f in enumerate(everyone)]
     spans.append((None, list(range(len(everyone)))))
     for origin, places in spans:
@@ -288,16 +287,13 @@ def _apart(
         for group, masks in _groups(some).items():
             if (origin is None and group == "known") or not any(m.any() for m in masks):
                 continue
-            for candidate in running:
-                theirs = [forecasts[candidate.key][n] for n in places]
-                for target in _TARGETS:
+            for candidate in test.candidates:
+                theirs = [test.forecasts[candidate.key][n] for n in places]
+                for target in test.targets:
                     scores = _Scores.of(target, some, theirs, masks)
                     if scores is not None:
                         found += _rows(candidate, target, origin, group, scores.measured(), len(scores.mean))
     return found
-
-
-_TARGETS: tuple[Target, ...] = ("orders", "value")
 
 
 def _rows(
@@ -309,24 +305,19 @@ def _rows(
     ]
 
 
-def _pooled(
-    folds: Folds,
-    running: Sequence[Candidate],
-    forecasts: Mapping[str, Sequence[Forecast]],
-    draws: int,
-    random_state: int,
-) -> list[Row]:
+def _pooled(test: Backtest, draws: int, random_state: int) -> list[Row]:
     """Rows over all origins without late customers, each held against the best naive rule."""
-    masks = _groups(list(folds))["known"]
+    folds, running = list(test.folds), test.candidates
+    masks = _groups(folds)["known"]
     ids = np.concatenate([f.ids[m] for f, m in zip(folds, masks, strict=True)])
     who, place = np.unique(ids.astype(str), return_inverse=True)
     weight = resamples(len(who), draws, random_state)[:, place]
     found: list[Row] = []
-    for target in _TARGETS:
+    for target in test.targets:
         scores = {
             c.key: s
             for c in running
-            if (s := _Scores.of(target, list(folds), forecasts[c.key], masks)) is not None
+            if (s := _Scores.of(target, folds, test.forecasts[c.key], masks)) is not None
         }
         points = {key: s.measured() for key, s in scores.items()}
         drawn = {key: s.measured(weight, intervals=False) for key, s in scores.items()}
@@ -367,14 +358,13 @@ def _held_against(
     )
 
 
-def _deciles(
-    folds: Folds, running: Sequence[Candidate], forecasts: Mapping[str, Sequence[Forecast]]
-) -> list[DecileRow]:
-    masks = _groups(list(folds))["known"]
+def _deciles(test: Backtest) -> list[DecileRow]:
+    folds = list(test.folds)
+    masks = _groups(folds)["known"]
     found = []
-    for candidate in running:
-        for target in _TARGETS:
-            s = _Scores.of(target, list(folds), forecasts[candidate.key], masks)
+    for candidate in test.candidates:
+        for target in test.targets:
+            s = _Scores.of(target, folds, test.forecasts[candidate.key], masks)
             if s is None:
                 continue
             of = {

@@ -16,7 +16,6 @@ from evervalue.models.fold import Fold
 from evervalue.models.forecast import Forecast, Outlook
 from evervalue.models.histories import Distinct, distinct
 from evervalue.models.purchase import PurchaseModel
-from evervalue.numerics.arrays import Array
 from evervalue.numerics.grid_scores import crps_grid
 from evervalue.numerics.intervals import shortest, shortest_counts
 from evervalue.numerics.posterior_points import one_point
@@ -159,8 +158,3 @@ class _Scoring:
         self.value_low[who], self.value_high[who] = found.low[place] * scale, found.high[place] * scale
         self.value_mass[who] = found.mass[place]
         self.value_crps[who] = scale * crps_grid(values.law, place, self.fold.actual_value[who] / scale)
-
-
-def expected_repeats(model: PurchaseModel, age: Array) -> Array:
-    """Expected repeat purchase days of a new customer up to each age in days."""
-    return model.expected_orders(age)

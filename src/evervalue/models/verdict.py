@@ -1,0 +1,113 @@
+"""Where rules without a model win, said first and in words; and the table as people read it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from evervalue.models.backtest import BY_KEY, MASS, MEASURES, Backtest, Row, Target
+
+DOES = {
+    "bias": "is less biased in",
+    "mae": "has the lower mean absolute error in",
+    "rmse": "has the lower root mean squared error in",
+    "spearman": "ranks customers better by",
+    "normalised_gini": "ranks customers better by",
+    "top_decile_capture": "finds more of the top customers by",
+    "decile_mape": "is better calibrated by decile in",
+    "crps": "has the better law of",
+    "log_score": "has the better law of",
+    "brier": "knows better who comes at all in",
+}
+LABELS = {
+    "bias": "bias",
+    "mae": "mean absolute error",
+    "rmse": "root mean squared error",
+    "spearman": "Spearman",
+    "normalised_gini": "normalised Gini",
+    "top_decile_capture": "top-decile capture",
+    "decile_mape": "decile MAPE",
+    "crps": "CRPS",
+    "log_score": "log score",
+    "brier": "Brier score",
+}
+COLUMNS = ("target", "origin", "customers", "model", "name", "naive", "n", *(m.key for m in MEASURES))
+
+
+def naive_wins(found: Backtest) -> list[str]:
+    """A sentence for every measure by which the best naive rule beats the best model, over all origins."""
+    says = []
+    for target in found.targets:
+        for key in DOES:
+            rows = [r for r in found.pooled(target, key).values() if np.isfinite(r.value)]
+            rule, model = _best(rows, naive=True), _best(rows, naive=False)
+            if rule is not None and model is not None and _badness(rule) < _badness(model):
+                says.append(_sentence(target, rule, model))
+    return says
+
+
+def wide(found: Backtest) -> list[dict[str, Any]]:
+    """One row a target, origin, group of customers and model, with a column a measure.
+
+    All origins together come first (origin None), then each origin; within them the best by CRPS first, so that a
+    naive rule that wins stands above every model.
+    """
+    groups: dict[tuple[Target, dt.date | None, str], dict[str, dict[str, Any]]] = {}
+    for r in found.rows:
+        rows = groups.setdefault((r.target, r.origin, r.customers), {})
+        row = rows.setdefault(
+            r.model,
+            {"target": r.target, "origin": r.origin, "customers": r.customers, "model": r.model, "name": r.name,
+             "naive": r.naive, "n": r.n} | {m.key: None for m in MEASURES},
+        )  # fmt: skip
+        row[r.measure] = None if np.isnan(r.value) else r.value
+
+    def place(key: tuple[Target, dt.date | None, str]) -> tuple[Any, ...]:
+        target, origin, customers = key
+        return target == "orders", customers == "late", origin is not None, origin or dt.date.min
+
+    return [
+        row
+        for key in sorted(groups, key=place)
+        for row in sorted(groups[key].values(), key=lambda row: (row["crps"], not row["naive"]))
+    ]
+
+
+def _best(rows: Sequence[Row], *, naive: bool) -> Row | None:
+    some = [r for r in rows if r.naive is naive]
+    return min(some, key=_badness) if some else None
+
+
+def _badness(row: Row) -> float:
+    return float(BY_KEY[row.measure].badness(row.value))
+
+
+def _sentence(target: Target, rule: Row, model: Row) -> str:
+    of = "orders" if target == "orders" else "money"
+    says = (
+        f"{rule.name} {DOES[rule.measure]} {of}: {LABELS[rule.measure]} {number(rule.measure, rule.value)}, "
+        f"best model {model.name} {number(model.measure, model.value)}"
+    )
+    if (
+        model.best_naive != rule.model
+        or model.difference_low is None
+        or not np.isfinite(model.difference_low)
+    ):
+        return f"{says}."
+    ends = f"{number(rule.measure, model.difference_low)} to {number(rule.measure, model.difference_high or 0.0)}"
+    chance = "more than chance" if model.verdict == "worse" else "within chance"
+    return f"{says}; {chance}, the difference lies in {ends} in {MASS:.0%} of resamples."
+
+
+def number(measure: str, value: float | None) -> str:
+    """A measure as people read it."""
+    if value is None or np.isnan(value):
+        return ""
+    if np.isinf(value):
+        return "-∞" if value < 0 else "∞"
+    if measure in ("bias", "top_decile_capture", "coverage", "interval_mass"):
+        return f"{value:+.1%}" if measure == "bias" else f"{value:.1%}"
+    return f"{value:,.2f}" if abs(value) >= 10 else f"{value:.3f}"
