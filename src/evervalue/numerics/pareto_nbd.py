@@ -8,12 +8,10 @@ first order; alpha and beta are in the same unit of time.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from evervalue.numerics.arrays import Array, Number, Params
-from evervalue.numerics.chunks import in_chunks
+from evervalue.numerics.chunks import ROWS, in_chunks
 from evervalue.numerics.discounted_life import discounted_life, expected_life
 from evervalue.numerics.dropout_integral import silence
 from evervalue.numerics.order_counts import order_counts
@@ -24,7 +22,8 @@ NAMES = ("r", "alpha", "s", "beta")
 TIME_NAMES = ("alpha", "beta")
 COVARIATES = {"transaction": {"alpha": -1}, "dropout": {"beta": -1}}
 
-_LONGEST = 700.0  # exp of it is finite
+_LONGEST = 350.0  # exp of it squared is finite
+_COUNTS = 2_000_000  # probabilities held at once
 
 
 def log_likelihood(params: Params, x: Number, t_x: Number, T: Number) -> Array:
@@ -130,7 +129,7 @@ def pmf(params: Params, t: Number, n_max: int) -> Array:
     Source: Fader and Hardie (2006), "Deriving an expression for P(X(t) = x) under the Pareto/NBD model".
     """
     r, alpha, s, beta = params
-    return np.moveaxis(in_chunks(_counted(n_max), r, alpha, s, beta, t), 0, -1)
+    return np.moveaxis(_counts(r, alpha, s, beta, t, n_max), 0, -1)
 
 
 def conditional_pmf(params: Params, x: Number, t_x: Number, T: Number, t: Number, n_max: int) -> Array:
@@ -141,7 +140,7 @@ def conditional_pmf(params: Params, x: Number, t_x: Number, T: Number, t: Number
     """
     r, alpha, s, beta = params
     alive = p_alive(params, x, t_x, T)
-    active = in_chunks(_counted(n_max), np.add(r, x), np.add(alpha, T), s, np.add(beta, T), t)
+    active = _counts(np.add(r, x), np.add(alpha, T), s, np.add(beta, T), t, n_max)
     shape = np.broadcast_shapes(alive.shape, active.shape[1:])
     counts = np.moveaxis(np.broadcast_to(active, (n_max + 1, *shape)) * alive, 0, -1)
     counts[..., 0] += 1 - alive
@@ -213,8 +212,13 @@ def _log_density(r: Array, alpha: Array, s: Array, beta: Array, x: Array, t_x: A
 
 def _life(s: Number, beta: Number, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
     """Draws of the time until dropout: Lomax(s, beta), by inversion, which cannot divide by a rate of zero."""
-    return np.asarray(beta * np.expm1(np.minimum(rng.standard_exponential(shape) / s, _LONGEST / 2)))
+    return np.asarray(beta * np.expm1(np.minimum(rng.standard_exponential(shape) / s, _LONGEST)))
 
 
-def _counted(n_max: int) -> Callable[..., Array]:
-    return lambda a, c, s, d, t: order_counts(a, c, s, d, t, n_max)
+def _counts(a: Number, c: Number, s: Number, d: Number, t: Number, n_max: int) -> Array:
+    """Distribution of the orders of active customers within t, counts on the first axis."""
+
+    def rows(a: Array, c: Array, s: Array, d: Array, t: Array) -> Array:
+        return order_counts(a, c, s, d, t, n_max)
+
+    return in_chunks(rows, a, c, s, d, t, rows=max(64, min(ROWS, _COUNTS // (n_max + 1))))
