@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from evervalue.models.purchase_models import ModifiedBetaGeo as ModifiedBetaGeo
     from evervalue.models.purchase_models import ParetoNBD as ParetoNBD
     from evervalue.models.purchase_models import RegularBetaGeo as RegularBetaGeo
+    from evervalue.models.registry import load_model as load_model
 
 __version__ = "0.1.0"
 
@@ -41,6 +42,7 @@ _HOMES = {
     "ScoresSayLittle": "library.scores",
     "backtest": "library.backtest",
     "hidden_gems": "library.gems",
+    "load_model": "models.registry",
     "lrfm": "library.scores",
     "plot_top_customers": "library.plot",
     "purchase_history": "library.history",
@@ -58,6 +60,7 @@ __all__ = [
     "ScoresSayLittle",
     "backtest",
     "hidden_gems",
+    "load_model",
     "lrfm",
     "plot_top_customers",
     "purchase_history",

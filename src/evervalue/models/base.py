@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Self
 
 from evervalue.core import show
@@ -78,6 +79,27 @@ class Estimator:
             raise NotFitted(
                 f"This {type(self).__name__} is not fitted yet. Call fit(history) first, or load a fitted one."
             )
+
+    def save(self, path: str | Path, about: Mapping[str, Any] | None = None) -> Path:
+        """The JSON file into which the fitted model was written; `ev.load_model` gives it back without a refit.
+
+        Parameters
+        ----------
+        path
+            The file, usually `NAME.json`.
+        about
+            What the file shall say besides, as plain values.
+
+        Raises
+        ------
+        NotFitted
+            It has not been fitted.
+        StorageError
+            The file cannot be written.
+        """
+        from evervalue.models.registry import save
+
+        return save(self, path, about)
 
     def __repr__(self) -> str:
         defaults = inspect.signature(type(self).__init__).parameters

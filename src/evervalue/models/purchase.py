@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from evervalue.core.duration import UNIT_NAMES, duration
-from evervalue.core.errors import FitFailed, InputError, SettingsError
+from evervalue.core.errors import FitFailed, InputError, NotFitted, SettingsError
 from evervalue.core.text import count
 from evervalue.models import findings
 from evervalue.models.base import Estimator, Summary
@@ -68,7 +68,7 @@ class PurchaseModel(Estimator):
     unit_: str | None
     _theta: Array
     _scale: float
-    _likelihood: Likelihood
+    _likelihood: Likelihood | None
     _hessian: Array
     _drawn: tuple[int, int, Array, float | None, str, str] | None
 
@@ -237,10 +237,23 @@ class PurchaseModel(Estimator):
         """
         self._check_fitted()
         seed = self.random_state if random_state is None else random_state
+        if self._likelihood is None:  # out of a file, which holds draws and no data
+            return self._posterior_of(*self._kept(draws))
         if self._drawn is None or self._drawn[:2] != (draws, seed):
             found = of_likelihood(self._likelihood, self._theta, self._hessian, draws=draws, seed=seed)
             self._drawn = (draws, seed, *found)
-        thetas, k_hat, method, says = self._drawn[2:]
+        return self._posterior_of(*self._drawn[2:])
+
+    def _kept(self, draws: int) -> tuple[Array, float | None, str, str]:
+        """The draws that came with the file; any part of them is a fair sample too."""
+        kept = 0 if self._drawn is None else len(self._drawn[2])
+        if self._drawn is None or draws > kept:
+            raise NotFitted(
+                f"This model came out of a file that keeps {count(kept, 'draw')}; {draws:,} need a new fit."
+            )
+        return self._drawn[2][:draws], *self._drawn[3:]
+
+    def _posterior_of(self, thetas: Array, k_hat: float | None, method: str, says: str) -> ModelPosterior:
         names = self.kernel.names
         return ModelPosterior(
             (*names, *(f"{p}: {c}" for p in PROCESSES for c in self._covariates()[p])),
