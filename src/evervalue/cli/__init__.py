@@ -23,7 +23,13 @@ app = typer.Typer(
 
 def main() -> None:
     """Runs a command; what a user can mend is told in one paragraph, with exit code 1."""
-    from evervalue.cli import file_commands, project_commands, source_commands, table_commands  # noqa: F401 - they register
+    from evervalue.cli import (  # noqa: F401 - they register
+        backtest_commands,
+        file_commands,
+        project_commands,
+        source_commands,
+        table_commands,
+    )
 
     try:
         app()

@@ -89,6 +89,7 @@ def plot_tracking(found: Backtest, model: str, axes: Any = None) -> Any:
         ax.axvline(origin, color=NAIVE, linewidth=1)
         ax.set_ylabel(f"repeat orders\n{what}", fontsize=9)
         ax.set_ylim(bottom=0)
+        ax.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
         _quiet(ax)
     axes[0].annotate("origin", (origin, 1), xycoords=("data", "axes fraction"), xytext=(4, -10),
                      textcoords="offset points", fontsize=8, color="#4d596a")  # fmt: skip
@@ -213,7 +214,7 @@ def plot_coverage(found: Backtest, model: str, ax: Any = None, *, target: Target
     _quiet(ax)
     inside, held = (found.pooled(target, key)[model].value for key in ("coverage", "interval_mass"))
     what = "orders" if target == "orders" else "money"
-    _title(ax, f"Intervals of {what} hold {inside:.1%} of outcomes, by their own word {held:.1%}")
+    _title(ax, f"Intervals of {what} held {inside:.1%} of outcomes and claim {held:.1%}")
     return ax
 
 
