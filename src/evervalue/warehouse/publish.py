@@ -1,6 +1,6 @@
 """Publishes what a run built: an immutable file per run, and a pointer that is swapped in one step.
 
-A run is built in `runs/<id>.partial`; only when everything in it has passed its checks is the folder renamed and the
+A run is built in `runs/<id>.partial`, with the files that travel beside its snapshot (fitted models); only when everything in it has passed its checks is the folder renamed and the
 pointer `current` replaced. A reader follows the pointer, so it sees the old snapshot or the new, never half of one.
 """
 
@@ -35,18 +35,24 @@ class Snapshot:
         return connect(self.path, read_only=True)
 
     def verify(self) -> None:
-        """Nothing, where the file is the one that was published.
+        """Nothing, where the files are those that were published.
 
         Raises
         ------
         StorageError
-            The file's checksum is not the one in its manifest.
+            A file's checksum is not the one in the manifest, or a file is gone.
         """
-        found = sha256(self.path)
-        if found != self.manifest["sha256"]:
-            raise StorageError(
-                f"{self.path} is damaged: its checksum is not the one of its manifest. Run again."
-            )
+        wanted = {self.path.name: self.manifest["sha256"], **self.manifest.get("files", {})}
+        for name, checksum in wanted.items():
+            file = self.beside(name)
+            if not file.is_file() or sha256(file) != checksum:
+                raise StorageError(
+                    f"{file} is damaged: its checksum is not the one of its manifest. Run again."
+                )
+
+    def beside(self, name: str) -> Path:
+        """A file that travels with the snapshot, by its name in the manifest."""
+        return self.path.parent / name
 
 
 class Publisher:
@@ -76,7 +82,16 @@ class Publisher:
         partial, final = self.runs_dir / f"{run_id}.partial", self.runs_dir / run_id
         file = partial / "snapshot.duckdb"
         _sync(file)
-        whole = {**manifest, "run_id": run_id, "sha256": sha256(file), "bytes": file.stat().st_size}
+        others = sorted(p for p in partial.rglob("*") if p.is_file() and not p.name.startswith(file.name))
+        for other in others:
+            _sync(other)
+        whole = {
+            **manifest,
+            "run_id": run_id,
+            "sha256": sha256(file),
+            "bytes": file.stat().st_size,
+            "files": {str(other.relative_to(partial).as_posix()): sha256(other) for other in others},
+        }
         _write(partial / "manifest.json", json.dumps(whole, indent=1, default=str) + "\n")
         partial.rename(final)
         _sync(self.runs_dir)

@@ -122,3 +122,20 @@ def test_a_second_writer_is_told_to_wait(tmp_path: Path) -> None:
     first.close()
     assert "Another process is using" in done.stdout
     assert issubclass(Busy, Exception)
+
+
+def test_files_beside_the_snapshot_travel_with_it_and_are_checked(publisher: Publisher) -> None:
+    file = publisher.begin("1")
+    connect(file).close()
+    (file.parent / "models").mkdir()
+    (file.parent / "models" / "orders.json").write_text("{}")
+    snapshot = publisher.publish("1", {})
+    assert list(snapshot.manifest["files"]) == ["models/orders.json"]
+    assert snapshot.beside("models/orders.json").read_text() == "{}"
+    snapshot.verify()
+    snapshot.beside("models/orders.json").write_text("{ }")
+    with pytest.raises(StorageError, match=r"models/orders\.json is damaged"):
+        snapshot.verify()
+    snapshot.beside("models/orders.json").unlink()
+    with pytest.raises(StorageError, match=r"models/orders\.json is damaged"):
+        snapshot.verify()
