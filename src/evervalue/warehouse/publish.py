@@ -1,7 +1,8 @@
 """Publishes what a run built: an immutable file per run, and a pointer that is swapped in one step.
 
-A run is built in `runs/<id>.partial`, with the files that travel beside its snapshot (fitted models); only when everything in it has passed its checks is the folder renamed and the
-pointer `current` replaced. A reader follows the pointer, so it sees the old snapshot or the new, never half of one.
+A run is built in `runs/<id>.partial`, with the files that travel beside its snapshot (fitted models). Only when
+everything in it has passed its checks is the folder renamed and the pointer `current` replaced. A reader follows the
+pointer, so it sees the old snapshot or the new, never half of one.
 """
 
 from __future__ import annotations
