@@ -7,10 +7,11 @@ from typing import Literal
 from evervalue.api.queries.customers import COLUMNS, TABLE
 from evervalue.api.queries.gems import COLUMNS as GEM_COLUMNS
 from evervalue.api.queries.gems import TABLE as GEM_TABLE
+from evervalue.api.queries.value import of_customer
 from evervalue.api.snapshots import Statement
 
 BEFORE_CUTOFF = "order_date < (select as_of from customers.cutoff)"
-Part = Literal["customer", "orders", "months", "attributes", "what_if"]
+Part = Literal["customer", "orders", "value", "months", "attributes", "what_if"]
 
 
 def customer(customer_id: str) -> Statement:
@@ -80,6 +81,7 @@ def _of(select: str, customer_id: str, order: str = "") -> Statement:
 PARTS = {
     "customer": customer,
     "orders": orders,
+    "value": of_customer,
     "months": months,
     "attributes": attributes,
     "what_if": what_if,

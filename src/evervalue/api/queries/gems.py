@@ -32,6 +32,9 @@ COLUMNS = (
     "score_after",
     "step_says",
     "step_worth",
+    "expected_clv",
+    "clv_gain",
+    "step_value",
 )
 SORTS = {
     "monetary": SortKey("profit_rank", "bigint", flipped=True, stored=True),
@@ -43,6 +46,8 @@ SORTS = {
     "m_score": SortKey("m_score", "integer"),
     "orders_to_high": SortKey("orders_to_high", "integer"),
     "step_worth": SortKey("step_worth", "decimal(38,4)"),
+    "step_value": SortKey("step_value", "decimal(38,4)"),
+    "expected_clv": SortKey("expected_clv", "decimal(38,4)"),
 }
 DEFAULT_SORT = "-monetary"
 
@@ -80,7 +85,7 @@ class GemFilters(BaseModel):
 def action_summary() -> Statement:
     """One row an action: how many gems it is recommended for, and what they earn."""
     sql = (
-        "select action, action_title, action_says, customers, monetary, step_worth,"
+        "select action, action_title, action_says, customers, monetary, step_worth, expected_clv, step_value,"
         " mean_l_score, mean_r_score, mean_f_score\n"
         "from insight.action_summary\norder by customers desc, action"
     )

@@ -28,7 +28,7 @@ class Column:
     key: str
     name: str
     kind: str
-    """How a cell is written: tier, score, money, number, date or text."""
+    """How a cell is written: tier, score, money, share, number, tenths, date or text."""
 
     sort: str = ""
     first: str = "-"
@@ -47,6 +47,9 @@ def columns(run: RunSettings) -> tuple[Column, ...]:
         Column("customer_value", "Tier", "tier", shown=True),
         Column("monetary", money, "money", "monetary", shown=True),
         other,
+        Column("expected_clv", "Expected value", "money", "expected_clv", shown=True),
+        Column("p_alive", "Still active", "share", "p_alive", shown=True),
+        Column("expected_orders", "Expected orders", "tenths", "expected_orders"),
         Column("l_score", "L", "score", "l_score", shown=True),
         Column("r_score", "R", "score", "r_score", shown=True),
         Column("f_score", "F", "score", "f_score", shown=True),

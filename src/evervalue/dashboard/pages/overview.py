@@ -7,7 +7,8 @@ from starlette.responses import Response
 
 from evervalue.api.queries import gems, overview, segments
 from evervalue.api.queries import run as of_run
-from evervalue.dashboard import words
+from evervalue.api.queries import value as of_value
+from evervalue.dashboard import prospect, words
 from evervalue.dashboard.charts.months import months
 from evervalue.dashboard.charts.top_customers import top_customers
 from evervalue.dashboard.view import formats_of, reader_of, render
@@ -30,6 +31,8 @@ def page(request: Request) -> Response:
             reading,
             page="overview",
             headline=headline,
+            value=reading.row(of_value.headline()),
+            prospect=prospect,
             tiers=tiers,
             months=by_month,
             has_margin=has_margin,

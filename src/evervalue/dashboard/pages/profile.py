@@ -7,8 +7,9 @@ from starlette.responses import Response
 
 from evervalue.api.errors import NotFound
 from evervalue.api.queries import customer as one
+from evervalue.api.queries import value as of_value
 from evervalue.api.snapshots import Row
-from evervalue.dashboard import words
+from evervalue.dashboard import prospect, words
 from evervalue.dashboard.charts.months import months
 from evervalue.dashboard.view import formats_of, reader_of, render
 
@@ -39,6 +40,9 @@ def profile(request: Request, customer_id: str) -> Response:
         has_margin = any(m["margin"] for m in by_month)
         orders = reading.rows(one.orders(customer_id, ORDERS + 1))
         known = reading.rows(one.attributes(customer_id))
+        value = reading.row(of_value.of_customer(customer_id))
+        expected = value is not None and value["expected_clv"] is not None
+        place = reading.row(of_value.place(customer_id)) if expected else None
         return render(
             request,
             "profile.html",
@@ -47,6 +51,9 @@ def profile(request: Request, customer_id: str) -> Response:
             customer=customer,
             scored=scored,
             held=words.what_holds_back(customer, peers, reading.run, formats) if peers else [],
+            value=value,
+            place=place,
+            prospect=prospect,
             gem=reading.row(one.gem(customer_id)) if customer["is_gem"] else None,
             steps=reading.rows(one.what_if(customer_id)) if customer["is_gem"] else [],
             months=[m for m in by_month if m["orders"]],
