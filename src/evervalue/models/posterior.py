@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,6 +13,9 @@ from evervalue.models.likelihood import Likelihood
 from evervalue.numerics.arrays import Array
 from evervalue.numerics.posterior import posterior
 from evervalue.numerics.weak_prior import log_weak_prior
+
+if TYPE_CHECKING:
+    from evervalue.models.spend_likelihood import SpendLikelihood
 
 LogDensity = Callable[[Array], Array]
 BUDGET = 30_000_000
@@ -64,7 +68,7 @@ class ModelPosterior:
 
 
 def of_likelihood(
-    likelihood: Likelihood,
+    likelihood: Likelihood | SpendLikelihood,
     mode: Array,
     hessian: Array,
     *,
@@ -98,7 +102,7 @@ def natural(likelihood_names: Sequence[str], time_names: Sequence[str], scale: f
 
 
 def _normal(
-    likelihood: Likelihood,
+    likelihood: Likelihood | SpendLikelihood,
     log_density: LogDensity,
     mode: Array,
     hessian: Array,

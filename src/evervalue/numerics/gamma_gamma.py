@@ -21,7 +21,10 @@ from evervalue.numerics.simulated_spend import SimulatedSpend
 from evervalue.numerics.stirling import digamma_rest, log_gamma_rest
 
 NAMES = ("p", "q", "v")
-MONEY_NAMES = ("v",)
+LOG_NAMES = NAMES
+"""Those above zero, which are estimated by their logs: all."""
+MONEY_POWERS = {"v": 1}
+"""Those in the unit of money, and in which power of it."""
 
 _HALF_LOG_TWO_PI = 0.5 * np.log(2 * np.pi)
 _LARGEST = np.finfo(float).max

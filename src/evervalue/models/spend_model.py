@@ -1,0 +1,379 @@
+"""The estimator that spend models share: what a purchase of each customer is worth, from all amounts so far."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from evervalue.core.errors import FitFailed, InputError, SettingsError
+from evervalue.core.text import count
+from evervalue.models import spend_findings
+from evervalue.models.amounts import REPEAT, Amounts, amounts, ids_of
+from evervalue.models.base import Estimator, Finding, Summary
+from evervalue.models.findings import covariance
+from evervalue.models.likelihood import Prior
+from evervalue.models.posterior import ModelPosterior, of_likelihood
+from evervalue.models.purchase import NORMAL_95, weights
+from evervalue.models.spend_likelihood import SpendLikelihood
+from evervalue.numerics.arrays import Array, Number
+from evervalue.numerics.independence import Independence, independence
+from evervalue.numerics.optimise import Maximum, maximise
+from evervalue.numerics.spend_kernel import SpendKernel
+
+SAMPLE = 2_000
+"""Customers on whom all starts are tried; the best goes on over all of them."""
+
+
+class SpendModel(Estimator):
+    """A model of what a purchase is worth.
+
+    Parameters
+    ----------
+    spend
+        Which purchase days count: "repeat", those after the first (columns frequency and monetary_value), or "all"
+        (columns frequency and monetary, which `ev.purchase_history(orders, columns="all")` adds).
+    prior
+        Parameter to (median, sd of the logarithm): a log-normal prior, the median in the history's money; for m0 of
+        `NormalSpend` (mean, sd) of a normal one. Without it the fit is maximum likelihood.
+    penalty
+        Weight of the sum of squared log parameters in scaled money, which does not depend on the currency. 0 is none.
+    random_state
+        Seed of posterior draws.
+    """
+
+    name: ClassVar[str]
+    """As people call it."""
+    key: ClassVar[str]
+    """As options call it."""
+
+    params_: dict[str, float]
+    """Estimates, in the history's money."""
+    covariance_: Array
+    """Of the logarithms of the parameters (k, k); m0 of `NormalSpend` is itself, in money."""
+    standard_errors_: dict[str, float]
+    """Of the parameters themselves, by the delta method; infinite where the data do not tell."""
+    log_likelihood_: float
+    """At the maximum, of the amounts in the history's money, without prior."""
+    converged_: bool
+    n_iter_: int
+    n_customers_: float
+    """Customers with a purchase that counts; the others have no part in the fit."""
+    independence_: Independence | None
+    """How spend goes with frequency."""
+    expected_order_value_: float
+    """Mean spend of a customer of whom no purchase is known, as `predict` gives it."""
+    currency_: str | None
+    _theta: Array
+    _hessian: Array
+    _centre: float
+    _scale: float
+    _likelihood: SpendLikelihood
+    _fixed_spread: list[float]
+    _drawn: tuple[int, int, Array, float | None, str, str] | None
+
+    def __init__(
+        self,
+        *,
+        spend: str = REPEAT,
+        prior: Mapping[str, tuple[float, float]] | None = None,
+        penalty: float = 0.0,
+        random_state: int = 0,
+    ) -> None:
+        self.spend = spend
+        self.prior = prior
+        self.penalty = penalty
+        self.random_state = random_state
+
+    @property
+    def kernel(self) -> SpendKernel:
+        """The model's functions on arrays."""
+        raise NotImplementedError
+
+    # Fitting
+
+    def fit(self, history: Any, y: object = None, *, sample_weight: Any = None) -> Self:
+        """The model itself, fitted.
+
+        Parameters
+        ----------
+        history
+            A frame as `ev.purchase_history` makes it; which columns are read is said under `spend`.
+        y
+            Not used; scikit-learn's pipelines pass it.
+        sample_weight
+            (n,) How many customers each row stands for.
+
+        Raises
+        ------
+        MissingColumns, InputError, SettingsError
+            The history or an argument cannot be taken.
+        FitFailed
+            No maximum was found, or the data cannot have one; nothing is kept of the attempt.
+        """
+        h = ids_of(history)
+        return self.fit_amounts(self._amounts(history, weights(sample_weight, len(h))), currency=h.currency)
+
+    def fit_amounts(self, data: Amounts, *, currency: str | None = None) -> Self:
+        """The model itself, fitted to amounts that have been read already."""
+        spend_findings.refuse_too_little(self.name, data, self.spend)
+        counted = self._usable(data).counted()
+        centre, scale = self._units(counted)
+        used = self._floored(counted, scale)
+        scaled = Amounts(
+            used.x,
+            (used.m - centre) / scale,
+            None if used.squares is None else used.squares / scale**2,
+            used.weight,
+        )
+        fixed = self._fixed(scaled)
+        prior = self._prior(centre, scale, len(fixed))
+        likelihood = SpendLikelihood(self.kernel, scaled, prior, tuple(value for value, _ in fixed))
+        best = self._maximum(likelihood)
+        self._centre, self._scale, self.currency_ = centre, scale, currency
+        self._keep(likelihood, best, counted, [spread for _, spread in fixed])
+        self.findings_ = [*self._findings(data, counted, best), *spend_findings.days_at_or_below_zero(data)]
+        return self
+
+    def _maximum(self, likelihood: SpendLikelihood) -> Maximum:
+        first = len(likelihood.fixed)
+        lower, upper = (side[first:] for side in self._box())
+        points = [start[first:] for start in self._starts(likelihood.data)]
+        if len(likelihood.data.x) > 2 * SAMPLE:
+            points = [
+                maximise(likelihood.subset(SAMPLE).objective, points, lower=lower, upper=upper).log_params
+            ]
+        best = maximise(likelihood.objective, points, lower=lower, upper=upper)
+        if not np.isfinite(best.value) or not best.converged:
+            raise FitFailed(
+                f"{self.name} did not converge on {count(int(likelihood.data.weight.sum()), 'customer')}: after "
+                f"{count(best.n_iter, 'step')} from {count(len(points), 'start')} the log-likelihood was still "
+                "rising. Try a prior, or more data; nothing is predicted from a fit like this."
+            )
+        return best
+
+    def _keep(
+        self, likelihood: SpendLikelihood, best: Maximum, counted: Amounts, fixed_spread: list[float]
+    ) -> None:
+        kernel, first = self.kernel, len(fixed_spread)
+        self._theta = np.array([*likelihood.fixed, *best.log_params])
+        self._fixed_spread, self._hessian, self._likelihood, self._drawn = (
+            fixed_spread,
+            best.hessian,
+            likelihood,
+            None,
+        )
+        self.params_ = dict(zip(kernel.names, self._natural(self._theta).tolist(), strict=True))
+        money = np.array([1.0 if name in kernel.log_names else self._scale for name in kernel.names])
+        found = np.diag([*np.square(fixed_spread), *np.zeros(len(best.log_params))])
+        found[first:, first:] = covariance(best.hessian)
+        self.covariance_ = found * np.outer(money, money)
+        spread = np.sqrt(np.diag(self.covariance_))
+        self.standard_errors_ = {
+            name: float(spread[i] * (self.params_[name] if name in kernel.log_names else 1.0))
+            for i, name in enumerate(kernel.names)
+        }
+        numbers = (
+            likelihood.data.x if likelihood.data.squares is not None else np.ones_like(likelihood.data.x)
+        )
+        in_scaled_money = float(best.value)
+        if likelihood.prior is not None:
+            in_scaled_money -= float(likelihood.prior.value(best.log_params))
+        self.log_likelihood_ = in_scaled_money - math.log(self._scale) * float(
+            numbers @ likelihood.data.weight
+        )
+        self.converged_, self.n_iter_ = best.converged, best.n_iter
+        self.n_customers_ = float(counted.weight.sum())
+        self.n_features_in_ = 2
+        self._mean_seen = float(counted.m @ counted.weight / counted.weight.sum())
+        self.expected_order_value_ = float(self._expected(np.zeros(1), np.zeros(1))[0])
+        self.independence_ = independence(counted.x, counted.m, counted.weight, p=self.params_.get("p"))
+
+    # What the fit says
+
+    @property
+    def summary_(self) -> Summary:
+        """Estimates, standard errors and 95 % intervals from the curvature, and the findings."""
+        self._check_fitted()
+        rows = []
+        for i, (name, value) in enumerate(self.params_.items()):
+            reach = NORMAL_95 * math.sqrt(self.covariance_[i, i])
+            if name in self.kernel.log_names:
+                low, high = value / math.exp(min(reach, 700.0)), value * math.exp(min(reach, 700.0))
+            else:
+                low, high = value - reach, value + reach
+            rows.append(
+                {"parameter": name, "estimate": value, "standard_error": self.standard_errors_[name],
+                 "low": low, "high": high}
+            )  # fmt: skip
+        facts = {
+            "customers": f"{self.n_customers_:,.0f} with a purchase that counts",
+            "log-likelihood": f"{self.log_likelihood_:,.4f}",
+            "mean spend": f"{self.expected_order_value_:,.2f} {self.currency_ or ''} a purchase".replace(
+                "  ", " "
+            ),
+        }
+        return Summary(self.name, facts, rows, self.findings_)
+
+    def posterior(self, draws: int = 1_000, *, random_state: int | None = None) -> ModelPosterior:
+        """Draws of the parameters given the data: Laplace corrected by importance sampling, a sampler where that fails.
+
+        The prior is that of the fit; where there is none, one that is flat from 1/1,000 to 1,000 in scaled money.
+        Draws are kept, so that the same call costs nothing twice.
+
+        Raises
+        ------
+        NotFitted
+            There is nothing to draw from.
+        """
+        self._check_fitted()
+        seed = self.random_state if random_state is None else random_state
+        if self._drawn is None or self._drawn[:2] != (draws, seed):
+            first = len(self._fixed_spread)
+            thetas, k_hat, method, says = of_likelihood(
+                self._likelihood, self._theta[first:], self._hessian, draws=draws, seed=seed
+            )
+            if first:
+                noise = np.random.default_rng([seed, 1]).standard_normal((draws, first))
+                thetas = np.hstack([self._theta[:first] + noise * self._fixed_spread, thetas])
+            self._drawn = (draws, seed, thetas, k_hat, method, says)
+        _, _, thetas, k_hat, method, says = self._drawn
+        return ModelPosterior(self.kernel.names, self._natural(thetas), thetas, k_hat, method, says)
+
+    def score(self, history: Any, y: object = None, sample_weight: Any = None) -> float:
+        """Mean log-likelihood a customer with a purchase that counts: the higher, the better these amounts are told."""
+        self._check_fitted()
+        data = self._amounts(history, None)
+        weight = weights(sample_weight, len(data.x)) * (data.x > 0)
+        if not weight.any():
+            raise InputError(
+                "No customer of this history has a purchase that counts: there is nothing to score."
+            )
+        ll = self.kernel.log_likelihood(self._params, data.x, data.m, *self._known(data))
+        return float(np.average(np.asarray(ll), weights=weight))
+
+    # What it predicts
+
+    def predict(self, history: Any) -> Any:
+        """Expected spend a purchase of each customer: a frame of the kind that came in, with ids.
+
+        `expected_order_value` lies between the customer's own mean and that of all: the more purchases, the nearer to
+        the own one. Customers without a purchase that counts are given the mean of all.
+        """
+        self._check_fitted()
+        found = self.conditional_expected_order_value(history)
+        return ids_of(history).frame({"expected_order_value": found}, money=["expected_order_value"])
+
+    def conditional_expected_order_value(self, history: Any) -> Array:
+        """Expected spend a purchase of each customer, (n,); always a number, also where the model has no mean."""
+        self._check_fitted()
+        data = self._amounts(history, None)
+        return self._expected(data.x, data.m)
+
+    def sum_quantile(self, history: Any, n: Number, probability: Number) -> Array:
+        """What the next `n` purchases of each customer stay below with the given probability, (n,)."""
+        self._check_fitted()
+        data = self._amounts(history, None)
+        return np.asarray(
+            self.kernel.sum_quantile(self._params, n, data.x, data.m, probability, *self._known(data))
+        )
+
+    def sum_cdf(self, history: Any, n: Number, y: Number) -> Array:
+        """P(the next `n` purchases of each customer together bring at most y), (n,)."""
+        self._check_fitted()
+        data = self._amounts(history, None)
+        return np.asarray(self.kernel.sum_cdf(self._params, n, data.x, data.m, y, *self._known(data)))
+
+    def sample_sum(self, history: Any, n: Number, *, random_state: int | None = None) -> Array:
+        """One draw of what the next `n` purchases of each customer bring, (n,)."""
+        self._check_fitted()
+        data = self._amounts(history, None)
+        rng = np.random.default_rng(self.random_state if random_state is None else random_state)
+        return np.asarray(self.kernel.sample_sum(self._params, n, data.x, data.m, rng, *self._known(data)))
+
+    # Inside
+
+    @property
+    def _params(self) -> tuple[float, ...]:
+        return tuple(self.params_.values())
+
+    def _amounts(self, history: Any, weight: Array | None) -> Amounts:
+        return amounts(history, self.spend, weight)
+
+    def _known(self, data: Amounts) -> tuple[Array, ...]:
+        """What the kernel is told besides x and m."""
+        return () if data.squares is None else (data.squares,)
+
+    def _expected(self, x: Array, m: Array) -> Array:
+        return np.asarray(self.kernel.conditional_expected_order_value(self._params, x, m), dtype=np.float64)
+
+    def _natural(self, thetas: Array) -> Array:
+        """Parameters (..., k) in the history's money from theta."""
+        found = np.array(thetas, dtype=np.float64)
+        for i, name in enumerate(self.kernel.names):
+            free = name not in self.kernel.log_names
+            value = thetas[..., i] if free else np.exp(thetas[..., i])
+            found[..., i] = value * self._scale ** self.kernel.money_powers.get(name, 0) + (
+                self._centre if free else 0.0
+            )
+        return found
+
+    def _prior(self, centre: float, scale: float, first: int) -> Prior | None:
+        """The prior in scaled money, of the parameters that are searched for."""
+        names, logs = self.kernel.names, self.kernel.log_names
+        if self.penalty < 0:
+            raise SettingsError(f"penalty={self.penalty!r} must not be negative.")
+        if not self.prior and not self.penalty:
+            return None
+        mean = np.zeros(len(names))
+        loose = math.sqrt(0.5 / self.penalty) if self.penalty else math.inf
+        sd = np.array([loose if name in logs else math.inf for name in names])
+        for name, (middle, spread) in (self.prior or {}).items():
+            if name not in names[first:]:
+                raise SettingsError(f"prior names '{name}', which is not one of {', '.join(names[first:])}.")
+            i = names.index(name)
+            if not spread > 0 or (name in logs and not middle > 0):
+                raise SettingsError(f"prior of '{name}' must be (median, sd of the logarithm), both above 0.")
+            if name in logs:
+                mean[i], sd[i] = math.log(middle / scale ** self.kernel.money_powers.get(name, 0)), spread
+            else:
+                mean[i], sd[i] = (middle - centre) / scale, spread / scale
+        return Prior(mean[first:], sd[first:])
+
+    def _usable(self, data: Amounts) -> Amounts:
+        """The part of the amounts that the model is fitted to; raises where there is none."""
+        raise NotImplementedError
+
+    def _units(self, data: Amounts) -> tuple[float, float]:
+        """Centre and scale of the money."""
+        raise NotImplementedError
+
+    def _floored(self, data: Amounts, scale: float) -> Amounts:
+        return data
+
+    def _fixed(self, data: Amounts) -> list[tuple[float, float]]:
+        """Values of the first parameters that are not searched for, with their standard errors, in scaled money."""
+        return []
+
+    def _box(self) -> tuple[Array, Array]:
+        raise NotImplementedError
+
+    def _starts(self, data: Amounts) -> list[Array]:
+        raise NotImplementedError
+
+    def _findings(self, data: Amounts, counted: Amounts, best: Maximum) -> list[Finding]:
+        raise NotImplementedError
+
+    def _log_spread(self) -> dict[str, float]:
+        """Standard errors of the logs of the parameters that have one."""
+        spread = dict(zip(self.kernel.names, np.sqrt(np.diag(self.covariance_)).tolist(), strict=True))
+        return {name: spread[name] for name in self.kernel.log_names}
+
+    def _of_independence(self, counted: Amounts) -> Finding:
+        bought = counted.x * counted.weight
+        brought = float(bought @ counted.m)
+        made = float(bought @ self._expected(counted.x, counted.m))
+        effect = (made - brought) / abs(brought) if brought else 0.0
+        return spend_findings.of_independence(self.name, self.independence_, effect)
