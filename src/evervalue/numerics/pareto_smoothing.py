@@ -35,7 +35,7 @@ class ParetoTail:
         array([0., 2.])
         """
         survival = np.log1p(-p)
-        if abs(self.shape) < 1e-12:
+        if self.shape == 0:
             return -self.scale * survival
         return self.scale / self.shape * np.expm1(-self.shape * survival)
 

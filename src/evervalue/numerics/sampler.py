@@ -136,8 +136,8 @@ def diagnostics(paths: Array) -> tuple[float, float]:
 
     Source: Vehtari, Gelman, Simpson, Carpenter and Bürkner (2021), "Rank-normalization, folding, and localization":
     R-hat of the ranks and of the ranks of distances from the median, whichever is larger; the effective number from
-    autocorrelations summed as far as Geyer (1992) lets them be. Walkers of one ensemble count as chains, since they
-    are independent once they are at their target.
+    autocorrelations summed as far as Geyer (1992) lets them be, the least of that of the ranks and those of the
+    two 5 % tails. Walkers of one ensemble count as chains, since they are independent once they are at their target.
     """
     half = len(paths) // 2
     split = np.concatenate([paths[:half], paths[half : 2 * half]], axis=1)
@@ -149,7 +149,8 @@ def diagnostics(paths: Array) -> tuple[float, float]:
         ranked = _normal_scores(chains)
         folded = _normal_scores(np.abs(chains - np.median(chains)))
         r_hats.append(max(_r_hat(ranked), _r_hat(folded)))
-        sizes.append(_effective_size(ranked))
+        tails = [(chains <= end).astype(float) for end in np.quantile(chains, [0.05, 0.95])]
+        sizes.append(min(_effective_size(one) for one in (ranked, *tails)))
     return max(r_hats), min(sizes)
 
 
@@ -212,6 +213,8 @@ def _effective_size(chains: Array) -> float:
     covariance = np.fft.irfft(np.abs(spectrum) ** 2, n=length, axis=0)[:n] / n
     within = float((covariance[0] * n / (n - 1)).mean())
     total = within * (n - 1) / n + float(chains.mean(axis=0).var(ddof=1))
+    if total == 0:
+        return 1.0
     correlation = 1 - (within - (covariance * n / (n - 1)).mean(axis=1)) / total
     correlation[0] = 1.0
     pairs = correlation[: n // 2 * 2].reshape(-1, 2).sum(axis=1)
