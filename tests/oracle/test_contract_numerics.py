@@ -76,6 +76,26 @@ def test_gradients_against_differences() -> None:
             assert gradient[i] == pytest.approx((up - down) / (2 * h), rel=1e-5, abs=1e-6)
 
 
+def test_who_was_seen_late_is_told_by_what_came_after() -> None:
+    params, periods, churned = points(200, 6)
+    params = np.clip(params, 0.02, 50)
+    params[2] = np.clip(params[2], 0.1, 3)
+    periods = np.minimum(periods, 60)
+    entered = np.floor((periods - churned) * np.random.default_rng(7).random(200))
+    h = 1e-5
+    for module, k in ((bdw, 3), (sbg, 2)):
+        found, gradient = module.log_likelihood_gradient(params[:k], periods, churned, entered)
+        whole = module.log_likelihood(params[:k], periods, churned)
+        before = module.log_likelihood(params[:k], entered, 0.0)
+        assert found == pytest.approx(whole - before, rel=1e-9, abs=1e-12)
+        for i in range(k):
+            step = np.exp(h * (np.arange(k) == i))[:, None]
+            up, down = (
+                module.log_likelihood(params[:k] * s, periods, churned, entered) for s in (step, 1 / step)
+            )
+            assert gradient[i] == pytest.approx((up - down) / (2 * h), rel=1e-5, abs=1e-6)
+
+
 def test_without_duration_dependence_the_models_are_one() -> None:
     a, b = np.array([0.07, 0.7, 3.8]), np.array([0.27, 1.2, 15.2])
     for t in (1.0, 2.0, 7.0, 40.0):

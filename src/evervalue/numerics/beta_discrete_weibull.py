@@ -24,34 +24,36 @@ _NOTHING = 1e-15
 _NEVER = -1e9
 
 
-def log_likelihood(params: Params, periods: Number, churned: Number) -> Array:
-    """Log of P(T = periods) where `churned`, else of P(T > periods).
+def log_likelihood(params: Params, periods: Number, churned: Number, entered: Number = 0.0) -> Array:
+    """Log of P(T = periods | T > entered) where `churned`, else of P(T > periods | T > entered).
 
     Source: Fader et al. (2018), their survivor function B(alpha, beta + t^c) / B(alpha, beta); P(T = t) is the share
     there after t - 1 periods times the share of these that leaves.
-    Domain: positive parameters; whole numbers, periods >= 1 where churned, else >= 0 (0 tells nothing).
+    Domain: positive parameters; whole numbers, periods - churned >= entered >= 0 (periods = entered tells nothing).
 
     Examples
     --------
     >>> float(np.exp(log_likelihood((0.259, 1.722, 1.584), 4, False)).round(3))
     0.593
     """
-    a, b, c, periods, churned = _arrays(*params, periods, churned)
+    a, b, c, periods, churned, entered = _arrays(*params, periods, churned, entered)
     renewed = periods - churned
     loss = np.where(churned > 0, -_log_renewal(a, b, c, renewed), 1.0)
     leaves = np.where(churned > 0, np.log(-np.expm1(-loss)), 0.0)
-    return _log_survival(a, b, c, renewed) + leaves
+    return _log_ratio(a, b, c, entered, renewed - entered) + leaves
 
 
-def log_likelihood_gradient(params: Params, periods: Number, churned: Number) -> tuple[Array, Array]:
+def log_likelihood_gradient(
+    params: Params, periods: Number, churned: Number, entered: Number = 0.0
+) -> tuple[Array, Array]:
     """Log-likelihoods (n,), and their derivatives with respect to the LOG of each parameter (3, n)."""
-    a, b, c, periods, churned = _arrays(*params, periods, churned)
+    a, b, c, periods, churned, entered = _arrays(*params, periods, churned, entered)
     renewed = periods - churned
     loss = np.where(churned > 0, -_log_renewal(a, b, c, renewed), 1.0)
-    slope = _log_ratio_gradient(a, b, c, np.zeros(a.shape), renewed)
+    slope = _log_ratio_gradient(a, b, c, entered, renewed - entered)
     odds = np.where(churned > 0, np.exp(-loss) / np.expm1(-loss), 0.0)
     slope += odds * _log_ratio_gradient(a, b, c, renewed, np.ones(a.shape))
-    return log_likelihood(params, periods, churned), slope
+    return log_likelihood(params, periods, churned, entered), slope
 
 
 def churn_probability(params: Params, t: Number) -> Array:
@@ -135,10 +137,6 @@ def _periods(hazard: Array, c: Array) -> Array:
 def _log_power(c: Array, t: Array) -> Array:
     """log(t^c), at t = 0 as good as minus infinity."""
     return np.where(t > 0, c * np.log(np.maximum(t, 1)), _NEVER)
-
-
-def _log_survival(a: Array, b: Array, c: Array, t: Array) -> Array:
-    return _log_ratio(a, b, c, np.zeros(t.shape), t)
 
 
 def _log_renewal(a: Array, b: Array, c: Array, renewed: Array) -> Array:

@@ -5,7 +5,8 @@ probability theta, the same at each renewal; over customers theta is Beta(alpha,
 with tenure although nobody changes: those prone to leave go first. A contract that ended at the end of its t-th
 period has T = t (t = 1, 2, ...); one renewed n times so far has T > n.
 
-`periods` is t where `churned`, else n. Everything rests on the ratios in `beta_geometric`.
+`periods` is t where `churned`, else n. Who was first seen after some renewals (`entered`) is told by what came after
+them: those who left before are not in the data. Everything rests on the ratios in `beta_geometric`.
 """
 
 from __future__ import annotations
@@ -25,32 +26,34 @@ from evervalue.numerics.simulated_contracts import SimulatedContracts
 NAMES = ("alpha", "beta")
 
 
-def log_likelihood(params: Params, periods: Number, churned: Number) -> Array:
-    """Log of P(T = periods) where `churned`, else of P(T > periods).
+def log_likelihood(params: Params, periods: Number, churned: Number, entered: Number = 0.0) -> Array:
+    """Log of P(T = periods | T > entered) where `churned`, else of P(T > periods | T > entered).
 
-    Source: Fader and Hardie (2007), equations 5 and 6.
-    Domain: positive parameters; whole numbers, periods >= 1 where churned, else >= 0 (0 tells nothing).
+    Source: Fader and Hardie (2007), equations 5 and 6; of who has renewed, theta is Beta(alpha, beta + entered).
+    Domain: positive parameters; whole numbers, periods - churned >= entered >= 0 (periods = entered tells nothing).
 
     Examples
     --------
     >>> np.exp(log_likelihood((1.0, 1.0), np.array([1, 2, 2]), np.array([True, True, False]))).round(6)
     array([0.5     , 0.166667, 0.333333])
     """
-    a, b, periods, churned = _arrays(*params, periods, churned)
+    a, b, periods, churned, entered = _arrays(*params, periods, churned, entered)
     renewed = periods - churned
     leaves = np.log(a / (a + b + renewed))
-    return log_remaining(a, b, renewed) + np.where(churned > 0, leaves, 0.0)
+    return log_remaining(a, b + entered, renewed - entered) + np.where(churned > 0, leaves, 0.0)
 
 
-def log_likelihood_gradient(params: Params, periods: Number, churned: Number) -> tuple[Array, Array]:
+def log_likelihood_gradient(
+    params: Params, periods: Number, churned: Number, entered: Number = 0.0
+) -> tuple[Array, Array]:
     """Log-likelihoods (n,), and their derivatives with respect to the LOG of each parameter (2, n)."""
-    a, b, periods, churned = _arrays(*params, periods, churned)
+    a, b, periods, churned, entered = _arrays(*params, periods, churned, entered)
     renewed = periods - churned
-    both = digamma_step(a + b, renewed)
+    both = digamma_step(a + b + entered, renewed - entered)
     at_risk = a + b + renewed
     by_a = churned * ((b + renewed) / at_risk) - a * both
-    by_b = b * (digamma_step(b, renewed) - both) - churned * (b / at_risk)
-    return log_likelihood(params, periods, churned), np.stack([by_a, by_b])
+    by_b = b * (digamma_step(b + entered, renewed - entered) - both) - churned * (b / at_risk)
+    return log_likelihood(params, periods, churned, entered), np.stack([by_a, by_b])
 
 
 def churn_probability(params: Params, t: Number) -> Array:
