@@ -2,7 +2,7 @@
 
 >>> import evervalue as ev
 >>> sorted(ev.__all__)[:3]
-['BetaGeo', 'Gems', 'ModifiedBetaGeo']
+['BetaGeo', 'GammaGamma', 'Gems']
 
 Names are imported when they are first used, so that importing the package costs nothing.
 """
@@ -28,13 +28,17 @@ if TYPE_CHECKING:
     from evervalue.models.purchase_models import ParetoNBD as ParetoNBD
     from evervalue.models.purchase_models import RegularBetaGeo as RegularBetaGeo
     from evervalue.models.registry import load_model as load_model
+    from evervalue.models.spend import GammaGamma as GammaGamma
+    from evervalue.models.spend import NormalSpend as NormalSpend
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "BetaGeo": "models.purchase_models",
+    "GammaGamma": "models.spend",
     "Gems": "library.gems",
     "ModifiedBetaGeo": "models.purchase_models",
+    "NormalSpend": "models.spend",
     "Orders": "library.orders",
     "ParetoNBD": "models.purchase_models",
     "RegularBetaGeo": "models.purchase_models",
@@ -51,8 +55,10 @@ _HOMES = {
 
 __all__ = [
     "BetaGeo",
+    "GammaGamma",
     "Gems",
     "ModifiedBetaGeo",
+    "NormalSpend",
     "Orders",
     "ParetoNBD",
     "RegularBetaGeo",
