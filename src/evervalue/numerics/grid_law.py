@@ -1,0 +1,196 @@
+"""Laws of money on one grid: many cumulative distributions, each with a density and an atom at zero.
+
+The atom is the customer who orders nothing. Between grid points a distribution is the monotone cubic through its
+neighbours (Fritsch and Butland, 1984, "A method for constructing local monotone piecewise cubic interpolants"), in
+the grid's own coordinate: the logarithm of money, or money itself where it may be negative.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evervalue.numerics.arrays import Array
+
+_NEWTON = 4
+
+
+@dataclass(frozen=True)
+class GridLaw:
+    """Rows of laws on a common grid. The scale of each row's money is the caller's."""
+
+    grid: Array
+    """(G,) evenly spaced coordinates."""
+    coordinate: Literal["log", "linear"]
+    """Money is exp(grid), or grid."""
+    cdf: Array
+    """(rows, G): mass at or below each grid point, without the atom."""
+    atom: Array
+    """(rows,): mass at exactly zero."""
+    at_zero: Array
+    """(rows,): mass below zero."""
+    zero: Array | float = 0.0
+    """(rows,) or one for all: where zero money lies on a linear grid."""
+
+    @property
+    def rows(self) -> int:
+        """Number of laws."""
+        return len(self.cdf)
+
+    @property
+    def one_sided(self) -> bool:
+        """Whether no money is below zero."""
+        return self.coordinate == "log"
+
+    @property
+    def total(self) -> Array:
+        """Mass up to the end of the grid: 1 but for what lies beyond it."""
+        return self.cdf[:, -1] + self.atom
+
+    def take(self, rows: NDArray[np.intp]) -> GridLaw:
+        """These rows alone."""
+        if len(rows) == self.rows:
+            return self
+        zero = self.zero[rows] if isinstance(self.zero, np.ndarray) else self.zero
+        return GridLaw(self.grid, self.coordinate, self.cdf[rows], self.atom[rows], self.at_zero[rows], zero)
+
+    def money(self, coordinate: Array) -> Array:
+        """Money at a coordinate of each row."""
+        return np.exp(coordinate) if self.one_sided else coordinate - self.zero
+
+    def quantile(self, level: Array, *, fine: bool = True) -> Array:
+        """Money that each row stays at or below with the probability `level` (rows,); linear cells where not `fine`."""
+        above = level > self.at_zero
+        within = above & (level <= self.at_zero + self.atom)
+        found = self._inverse(np.where(above, np.maximum(level - self.atom, self.at_zero), level), fine)
+        found[within] = 0.0
+        return found
+
+    def below(self, money: Array) -> tuple[Array, Array]:
+        """P(Y < money) and P(Y <= money) of each row."""
+        if self.one_sided:
+            coordinate = np.log(np.maximum(money, 1e-300))
+        else:
+            coordinate = money + self.zero
+        step = self.grid[1] - self.grid[0]
+        place = (coordinate - self.grid[0]) / step
+        cell = np.clip(np.floor(place), 0, len(self.grid) - 2).astype(np.intp)
+        share = np.clip(place - cell, 0.0, 1.0)
+        smooth = _cubic(*self._cell(cell), share)
+        if self.one_sided:  # straight down to zero money below the first grid point
+            smooth = np.where(place < 0, self.cdf[:, 0] * np.exp(np.minimum(place * step, 0.0)), smooth)
+            smooth = np.where(money > 0, smooth, 0.0)
+        strictly = smooth + np.where(money > 0, self.atom, 0.0)
+        return strictly, smooth + np.where(money >= 0, self.atom, 0.0)
+
+    def mean(self) -> Array:
+        """Mean money of each row, of what lies on the grid."""
+        at = np.exp(self.grid) if self.one_sided else self.grid
+        middle = (at[1:] + at[:-1]) / 2
+        first = at[0] / 2 if self.one_sided else at[0]
+        mean: Array = (np.diff(self.cdf, axis=1) * middle).sum(axis=1) + self.cdf[:, 0] * first
+        return mean if self.one_sided else mean - self.zero * self.cdf[:, -1]
+
+    def crps(self, money: Array) -> Array:
+        """Continuous ranked probability score of each row against what came, in the unit of the grid's money.
+
+        The integral of (F(z) - 1{z >= y})^2, by trapezia between grid points; what lies beyond the grid on the other
+        side of y counts in full.
+        """
+        at = np.exp(self.grid) if self.one_sided else self.grid
+        zero = 0.0 if self.one_sided else self.zero
+        where = money + zero
+        whole = self.cdf + np.where(at >= np.reshape(zero, (-1, 1)), self.atom[:, None], 0.0)
+        if self.one_sided:
+            at = np.concatenate([[0.0], at])
+            whole = np.concatenate([self.atom[:, None], whole], axis=1)
+        width = np.diff(at)
+        left = _running(whole**2, width)
+        right = _running((1 - whole) ** 2, width)
+        cell = np.clip(np.searchsorted(at, where, side="right") - 1, 0, len(width) - 1)
+        row = np.arange(self.rows)
+        share = np.clip((where - at[cell]) / width[cell], 0.0, 1.0)
+        until = left[row, cell] + share * (left[row, cell + 1] - left[row, cell])
+        passed = right[row, cell] + share * (right[row, cell + 1] - right[row, cell])
+        beyond = np.maximum(where - at[-1], 0.0) + np.maximum(at[0] - where, 0.0)
+        found: Array = until + right[:, -1] - passed + beyond
+        return found
+
+    def through(self, corrected: Callable[[Array], Array]) -> GridLaw:
+        """The laws whose cumulative distribution is `corrected`, an increasing map of [0, 1], of these.
+
+        `corrected` is given (rows, k) arrays, so that it may differ from row to row.
+        """
+        left = corrected(self.at_zero[:, None])[:, 0]
+        atom = corrected((self.at_zero + self.atom)[:, None])[:, 0] - left
+        if self.one_sided:
+            cdf = corrected(self.cdf + self.atom[:, None]) - (left + atom)[:, None]
+            return GridLaw(self.grid, self.coordinate, np.maximum(cdf, 0.0), left + atom, np.zeros_like(left))
+        above = self.grid >= np.reshape(self.zero, (-1, 1))
+        cdf = corrected(self.cdf + np.where(above, self.atom[:, None], 0.0)) - np.where(
+            above, atom[:, None], 0.0
+        )
+        return GridLaw(self.grid, self.coordinate, cdf, atom, left, self.zero)
+
+    def _inverse(self, level: Array, fine: bool) -> Array:
+        cdf = self.cdf
+        count = (cdf < level[:, None]).sum(axis=1)
+        cell = np.clip(count - 1, 0, len(self.grid) - 2)
+        before, start, stop, after = self._cell(cell)
+        gain = np.maximum(stop - start, 1e-300)
+        share = np.clip((level - start) / gain, 0.0, 1.0)
+        if fine:
+            left, right = _slopes(before, start, stop, after)
+            for _ in range(_NEWTON):
+                value, slope = _hermite(start, stop, left, right, share)
+                share = np.clip(share - (value - level) / np.maximum(slope, 1e-3 * gain), 0.0, 1.0)
+        step = self.grid[1] - self.grid[0]
+        found = self.money(self.grid[0] + step * (cell + share))
+        if self.one_sided:
+            lowest = np.minimum(level / np.maximum(cdf[:, 0], 1e-300), 1.0)
+            found = np.where(count == 0, np.exp(self.grid[0]) * lowest, found)
+        return found
+
+    def _cell(self, cell: NDArray[np.intp]) -> tuple[Array, Array, Array, Array]:
+        """The distribution at the four grid points round a cell; at the grid's ends the outer one is repeated."""
+        row = np.arange(self.rows)
+        last = len(self.grid) - 1
+        return (
+            self.cdf[row, np.maximum(cell - 1, 0)],
+            self.cdf[row, cell],
+            self.cdf[row, cell + 1],
+            self.cdf[row, np.minimum(cell + 2, last)],
+        )
+
+
+def _running(values: Array, width: Array) -> Array:
+    """Integrals up to each grid point."""
+    steps = (values[:, 1:] + values[:, :-1]) / 2 * width
+    return np.concatenate([np.zeros((len(values), 1)), np.cumsum(steps, axis=1)], axis=1)
+
+
+def _slopes(before: Array, start: Array, stop: Array, after: Array) -> tuple[Array, Array]:
+    """Slopes at both ends of a cell of width 1: harmonic means of the neighbouring gains."""
+    gain, earlier, later = stop - start, start - before, after - stop
+    with np.errstate(divide="ignore", invalid="ignore"):
+        left = np.where((gain > 0) & (earlier > 0), 2 * gain * earlier / (gain + earlier), 0.0)
+        right = np.where((gain > 0) & (later > 0), 2 * gain * later / (gain + later), 0.0)
+    return left, right
+
+
+def _hermite(start: Array, stop: Array, left: Array, right: Array, share: Array) -> tuple[Array, Array]:
+    gain = stop - start
+    two = 3 * gain - 2 * left - right
+    three = left + right - 2 * gain
+    value = start + share * (left + share * (two + share * three))
+    slope = left + share * (2 * two + 3 * share * three)
+    return value, slope
+
+
+def _cubic(before: Array, start: Array, stop: Array, after: Array, share: Array) -> Array:
+    left, right = _slopes(before, start, stop, after)
+    return _hermite(start, stop, left, right, share)[0]

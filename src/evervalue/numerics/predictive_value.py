@@ -1,0 +1,146 @@
+"""The predictive law of what each customer goes on to spend: orders, money of an order and parameters averaged out.
+
+Y is zero where no order is placed. Otherwise it is a mixture over the number of orders n of what n purchases bring,
+with the probabilities of `predictive_orders` as weights: one matrix product of these with a table of the spend model.
+Laws come in blocks, on a grid, in units of each customer's own scale.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evervalue.numerics.arrays import Array
+from evervalue.numerics.gamma_gamma_law import GammaGammaLaw, counts_to, onto
+from evervalue.numerics.grid_law import GridLaw
+from evervalue.numerics.predictive_orders import Block
+from evervalue.numerics.row_product import TILE, row_product
+
+_CELLS = 1 << 20
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What the spend model knows of customers, one element a customer."""
+
+    count: Array
+    """Purchases that the spend model was told."""
+    mean: Array
+    """Their mean money."""
+    squares: Array | None = None
+    """Sum of squared distances from that mean, where the model uses it."""
+
+    def take(self, rows: NDArray[np.intp]) -> Spent:
+        """These alone."""
+        return Spent(self.count[rows], self.mean[rows], None if self.squares is None else self.squares[rows])
+
+
+@dataclass(frozen=True)
+class ValueBlock:
+    """Laws of Y / scale of some customers, several of whom may share one."""
+
+    customers: NDArray[np.intp]
+    law: GridLaw
+    place: NDArray[np.intp]
+    """Row of `law` for each of these customers."""
+    scale: Array
+    """(customers,)."""
+
+
+class SpendLaw(Protocol):
+    """What a spend model has to give."""
+
+    def expected_order_value(self, spent: Spent) -> Array:
+        """Expected money a purchase."""
+
+    def laws(
+        self, block: Block, customers: NDArray[np.intp], row: NDArray[np.intp], spent: Spent
+    ) -> Iterator[ValueBlock]:
+        """Laws of customers whose orders follow the rows `row` of a block; `spent` is of these customers."""
+
+
+@dataclass(frozen=True)
+class GammaGammaSpend:
+    """Gamma-Gamma spend: money above zero, the spread a fixed share of the mean."""
+
+    law: GammaGammaLaw
+    _kept: dict[tuple[float, int, float], tuple[Array, Array, Array]] = field(
+        default_factory=dict, repr=False
+    )
+    _lock: Lock = field(default_factory=Lock, repr=False)
+
+    def expected_order_value(self, spent: Spent) -> Array:
+        """Expected money a purchase."""
+        return self.law.expected_order_value(spent.count, spent.mean)
+
+    def laws(
+        self, block: Block, customers: NDArray[np.intp], row: NDArray[np.intp], spent: Spent
+    ) -> Iterator[ValueBlock]:
+        """Laws of customers whose orders follow the rows `row` of a block; `spent` is of these customers."""
+        end = block.pmf.shape[1] - 1
+        for k in np.unique(spent.count):
+            some = np.flatnonzero(spent.count == k)
+            share = self.law.prior_share(spent.count[some], spent.mean[some])
+            if self.law.certain or k == 0:
+                used, place = np.unique(row[some], return_inverse=True)
+                yield from self._alike(block, end, float(k), customers[some], used, place, spent.take(some))
+                continue
+            for start in range(0, len(some), TILE * 32):
+                part = slice(start, start + TILE * 32)
+                yield self._blended(
+                    block, end, float(k), customers[some[part]], row[some[part]], share[part],
+                    spent.take(some[part]),
+                )  # fmt: skip
+
+    def _alike(
+        self, block: Block, end: int, k: float, customers: NDArray[np.intp],
+        used: NDArray[np.intp], place: NDArray[np.intp], spent: Spent,
+    ) -> Iterator[ValueBlock]:  # fmt: skip
+        """Laws that the customers of a history share."""
+        counts, grid, table = self._table(k, end, 1.0)
+        size = TILE * max(1, _CELLS // (TILE * len(grid)))
+        scale = self.law.scale(spent.count, spent.mean)
+        order = np.argsort(place, kind="stable")
+        for start in range(0, len(used), size):
+            pmf = block.pmf[used[start : start + size]]
+            cdf = row_product(onto(pmf, counts), table)
+            law = GridLaw(grid, "log", cdf, pmf[:, 0], np.zeros(len(pmf)))
+            first, last = np.searchsorted(place[order], [start, start + size])
+            own = order[first:last]
+            yield ValueBlock(customers[own], law, place[own] - start, scale[own])
+
+    def _blended(
+        self, block: Block, end: int, k: float, customers: NDArray[np.intp],
+        row: NDArray[np.intp], share: Array, spent: Spent,
+    ) -> ValueBlock:  # fmt: skip
+        """Laws between tables at w = 0, 1/2 and 1, by the parabola through them: each customer has a w of its own."""
+        pmf = block.pmf[row]
+        cdf: Array | None = None
+        for node, weight in (
+            (0.0, 2 * (share - 0.5) * (share - 1)),
+            (0.5, 4 * share * (1 - share)),
+            (1.0, 2 * share * (share - 0.5)),
+        ):
+            counts, grid, table = self._table(k, end, node)
+            part = weight[:, None] * row_product(onto(pmf, counts), table)
+            cdf = part if cdf is None else cdf + part
+        assert cdf is not None
+        law = GridLaw(grid, "log", np.maximum.accumulate(cdf, axis=1), pmf[:, 0], np.zeros(len(pmf)))
+        return ValueBlock(customers, law, np.arange(len(row)), self.law.scale(spent.count, spent.mean))
+
+    def _table(self, k: float, end: int, prior_share: float) -> tuple[Array, Array, Array]:
+        """Counts, grid and table, computed once."""
+        key = (k, end, prior_share)
+        with self._lock:
+            found = self._kept.get(key)
+        if found is None:
+            counts, grid = counts_to(end), self.law.grid(k, end)
+            found = counts, grid, self.law.table(k, counts, grid, prior_share)
+            with self._lock:
+                self._kept[key] = found
+        return found
