@@ -10,7 +10,8 @@ from typing import Any, Self
 
 from evervalue.core import show
 from evervalue.core.errors import NotFitted, SettingsError
-from evervalue.core.text import did_you_mean
+from evervalue.core.text import count, did_you_mean
+from evervalue.numerics.arrays import Array
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class Estimator:
     """
 
     findings_: list[Finding]
+    _drawn: tuple[int, int, Array, float | None, str, str] | None
+    """Posterior draws, where some were made: how many, their seed, the draws, k-hat, method and words."""
 
     @classmethod
     def _names(cls) -> list[str]:
@@ -79,6 +82,15 @@ class Estimator:
             raise NotFitted(
                 f"This {type(self).__name__} is not fitted yet. Call fit(history) first, or load a fitted one."
             )
+
+    def _kept(self, draws: int) -> tuple[Array, float | None, str, str]:
+        """The posterior draws that came with a file, which holds no data; any part of them is a fair sample too."""
+        kept = 0 if self._drawn is None else len(self._drawn[2])
+        if self._drawn is None or draws > kept:
+            raise NotFitted(
+                f"This model came out of a file that keeps {count(kept, 'draw')}; {draws:,} need a new fit."
+            )
+        return self._drawn[2][:draws], *self._drawn[3:]
 
     def save(self, path: str | Path, about: Mapping[str, Any] | None = None) -> Path:
         """The JSON file into which the fitted model was written; `ev.load_model` gives it back without a refit.

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from evervalue.core.duration import UNIT_NAMES, duration
-from evervalue.core.errors import FitFailed, InputError, NotFitted, SettingsError
+from evervalue.core.errors import FitFailed, InputError, SettingsError
 from evervalue.core.text import count
 from evervalue.models import findings
 from evervalue.models.base import Estimator, Summary
@@ -243,15 +243,6 @@ class PurchaseModel(Estimator):
             found = of_likelihood(self._likelihood, self._theta, self._hessian, draws=draws, seed=seed)
             self._drawn = (draws, seed, *found)
         return self._posterior_of(*self._drawn[2:])
-
-    def _kept(self, draws: int) -> tuple[Array, float | None, str, str]:
-        """The draws that came with the file; any part of them is a fair sample too."""
-        kept = 0 if self._drawn is None else len(self._drawn[2])
-        if self._drawn is None or draws > kept:
-            raise NotFitted(
-                f"This model came out of a file that keeps {count(kept, 'draw')}; {draws:,} need a new fit."
-            )
-        return self._drawn[2][:draws], *self._drawn[3:]
 
     def _posterior_of(self, thetas: Array, k_hat: float | None, method: str, says: str) -> ModelPosterior:
         names = self.kernel.names

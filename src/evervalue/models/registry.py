@@ -18,7 +18,7 @@ import json
 import math
 import platform
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ import numpy as np
 from evervalue.core.errors import InputError, NotFitted, StorageError
 from evervalue.core.text import did_you_mean
 from evervalue.models.base import Estimator, Finding
+from evervalue.numerics.independence import Independence
 
 FORMAT = 1
 LARGEST = 100_000
@@ -49,8 +50,9 @@ class Saved:
 def classes() -> dict[str, Callable[..., Any]]:
     """Estimators that a file may name."""
     from evervalue.models.purchase_models import MODELS
+    from evervalue.models.spend import GammaGamma, NormalSpend
 
-    return {model.__name__: model for model in MODELS.values()}
+    return {model.__name__: model for model in (*MODELS.values(), GammaGamma, NormalSpend)}
 
 
 def document(model: Estimator, about: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -243,6 +245,8 @@ def _written(value: Any) -> Any:
             }
         case Finding():
             return {"$": "finding", "code": value.code, "says": value.says}
+        case Independence():
+            return {"$": "independence", "is": _written(asdict(value))}
         case tuple():
             return {"$": "tuple", "is": [_written(v) for v in value]}
         case list():
@@ -271,6 +275,8 @@ def _read(value: Any) -> Any:
             return raw.reshape(value["shape"]).astype(np.float64)
         case "finding":
             return Finding(value["code"], value["says"])
+        case "independence":
+            return Independence(**_read(value["is"]))
         case "tuple":
             return tuple(_read(v) for v in value["is"])
         case "estimator":

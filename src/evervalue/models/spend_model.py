@@ -70,7 +70,7 @@ class SpendModel(Estimator):
     _hessian: Array
     _centre: float
     _scale: float
-    _likelihood: SpendLikelihood
+    _likelihood: SpendLikelihood | None
     _fixed_spread: list[float]
     _drawn: tuple[int, int, Array, float | None, str, str] | None
 
@@ -230,6 +230,9 @@ class SpendModel(Estimator):
         """
         self._check_fitted()
         seed = self.random_state if random_state is None else random_state
+        if self._likelihood is None:  # out of a file, which holds draws and no data
+            thetas, k_hat, method, says = self._kept(draws)
+            return ModelPosterior(self.kernel.names, self._natural(thetas), thetas, k_hat, method, says)
         if self._drawn is None or self._drawn[:2] != (draws, seed):
             first = len(self._fixed_spread)
             thetas, k_hat, method, says = of_likelihood(
@@ -292,6 +295,10 @@ class SpendModel(Estimator):
         data = self._amounts(history, None)
         rng = np.random.default_rng(self.random_state if random_state is None else random_state)
         return np.asarray(self.kernel.sample_sum(self._params, n, data.x, data.m, rng, *self._known(data)))
+
+    def amounts(self, history: Any) -> Amounts:
+        """What this model takes from a history: purchases that count, their mean, how they vary."""
+        return self._amounts(history, None)
 
     # Inside
 

@@ -55,6 +55,31 @@ def test_a_loaded_model_predicts_the_same_bits(fitted: PurchaseModel, history: A
     assert loaded.score(history) == fitted.score(history)
 
 
+@pytest.mark.parametrize("model", [ev.GammaGamma(), ev.NormalSpend()], ids=lambda m: m.key)
+def test_a_loaded_spend_model_predicts_the_same_bits(model: Any, history: Any, tmp_path: Path) -> None:
+    amounts = {
+        **history,
+        "monetary_squared_sum": history["frequency"] * (history["monetary_value"] ** 2 + 50),
+    }
+    amounts |= {
+        "monetary": history["frequency"] * history["monetary_value"] + 10,
+        "repeat_monetary": np.zeros(590),
+    }
+    amounts["monetary_squared_sum"] += 100
+    amounts["repeat_monetary"] = history["frequency"] * history["monetary_value"]
+    fitted = model.fit(amounts)
+    fitted.posterior(1_000)
+    path = save(fitted, tmp_path / "spend.json")
+    loaded = ev.load_model(path)
+    assert path.stat().st_size < LARGEST
+    mean = fitted.conditional_expected_order_value(amounts)
+    assert (loaded.conditional_expected_order_value(amounts) == mean).all()
+    assert (loaded.posterior(1_000).draws == fitted.posterior(1_000).draws).all()
+    assert loaded.independence_ == fitted.independence_
+    assert loaded.findings_ == fitted.findings_
+    assert save(loaded, tmp_path / "again.json").read_bytes() == path.read_bytes()
+
+
 def test_a_file_is_small_readable_and_standard_json(fitted: PurchaseModel, tmp_path: Path) -> None:
     fitted.posterior(1_000)
     path = fitted.save(tmp_path / "model.json", {"as_of": "1997-10-01", "loss": float("inf"), "n": (1, 2)})
