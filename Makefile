@@ -13,7 +13,7 @@ export TZ := UTC
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench proof lock fmt lint chromium base dev clean
+.PHONY: help setup demo test check bench proof lock fmt lint chromium base dev peers clean
 
 help:  ## list what make can do
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -25,6 +25,9 @@ base:
 
 dev:
 	@$(PYTHON) tools/environment.py dev --venv $(VENV)
+
+peers:
+	@$(PYTHON) tools/environment.py peers --venv $(VENV)-peers
 
 chromium:
 	@if [ "$(BROWSER)" = yes ]; then tools/chromium.sh > /dev/null; fi
@@ -45,7 +48,7 @@ check:  ## what CI does: tests, slow tests, lint, types, imports, locks
 lint: dev  ## formatting, lint, types, imports and locks, without tests
 	@VENV=$(VENV) bash .ci/lint
 
-bench: dev  ## compare with peers and write docs/benchmarks.md
+bench: dev peers  ## compare with peers and write docs/benchmarks.md
 	@$(BIN)/python -m benchmarks
 
 proof: dev chromium  ## every test at full size; writes what it found to docs/proof.md

@@ -1,9 +1,10 @@
 """Make the virtual environment from the hashed locks, once, and mend it when an install was cut short.
 
-    python3 tools/environment.py base|dev [--venv .venv]
+    python3 tools/environment.py base|dev|peers [--venv .venv]
 
-`base` holds what Evervalue runs on, `dev` everything (every extra, the tests, the linters). Only the standard
-library is used, because this runs before anything is installed.
+`base` holds what Evervalue runs on, `dev` everything (every extra, the tests, the linters); `peers` what the
+benchmarks compare with and cannot share an environment, without Evervalue itself. Only the standard library is
+used, because this runs before anything is installed.
 
 Wheels are downloaded to `.wheels/` first and installed from there, so that a lost network harms nothing
 that worked, and an environment that was deleted comes back without one. A stamp in the environment records
@@ -22,8 +23,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 WHEELS = ROOT / ".wheels"
-LOCKS = {"base": ["build", "base"], "dev": ["dev"]}
-INCLUDED_IN = {"base": ["base", "dev"], "dev": ["dev"]}  # dev.txt pins everything that base.txt pins
+LOCKS = {"base": ["build", "base"], "dev": ["dev"], "peers": ["peers"]}
+INCLUDED_IN = {"base": ["base", "dev"], "dev": ["dev"], "peers": ["peers"]}  # dev.txt pins everything that base.txt pins
 OLDEST_PYTHON = (3, 11)
 
 
@@ -86,7 +87,7 @@ def pip(venv: Path, *arguments: str | Path, quiet: bool = False) -> bool:
 
 
 def install(name: str, venv: Path) -> None:
-    """Install the locks of `name` and the project itself."""
+    """Install the locks of `name` and, but for the peers, the project itself."""
     locks: list[str | Path] = []
     for lock in LOCKS[name]:
         locks += ["-r", ROOT / "requirements" / f"{lock}.txt"]
@@ -104,7 +105,8 @@ def install(name: str, venv: Path) -> None:
     unfinished = venv / "installing"
     unfinished.touch()
     project: list[str | Path] = ["--no-index", "--no-deps", "--no-build-isolation", "-e", ROOT]
-    if not (pip(venv, "install", "-q", *kept) and pip(venv, "install", "-q", *project)):
+    alone = name == "peers"
+    if not (pip(venv, "install", "-q", *kept) and (alone or pip(venv, "install", "-q", *project))):
         sys.exit("Error: the install did not finish; pip's reason is above. Call make again.")
     (venv / "evervalue-place").write_text(str(venv))
     (venv / f"evervalue-{name}").write_text(fingerprint(name))

@@ -5,7 +5,7 @@
     python tools/lock.py --check     no network: the locks fit pyproject.toml and name no host
 
 `dev.txt` is resolved first, for all extras together. The other locks take their pins from it, so that any
-two of them can be installed side by side.
+two of them can be installed side by side; `peers.txt` alone stands for itself.
 """
 
 from __future__ import annotations
@@ -28,10 +28,12 @@ FOLDER = ROOT / "requirements"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 EXTRAS: dict[str, list[str]] = PROJECT["project"]["optional-dependencies"]
 KEPT: list[str] = PROJECT["tool"]["evervalue"]["lock"]["keep"]
+PEERS: list[str] = PROJECT["tool"]["evervalue"]["lock"]["peers"]
 SAYS = {
     "base": "What Evervalue runs on.",
     "build": "What builds the wheel and the editable install.",
     "dev": "Everything: every extra, the tests, the linters.",
+    "peers": "Peers of the benchmarks, in an environment of their own.",
 }
 PIN = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^\s;\\]+)")
 
@@ -43,6 +45,8 @@ def inputs(name: str) -> list[str]:
         return list(PROJECT["build-system"]["requires"])
     if name == "base":
         return core
+    if name == "peers":
+        return PEERS
     if name == "dev":
         return [
             *core,
@@ -54,7 +58,7 @@ def inputs(name: str) -> list[str]:
 
 def names() -> list[str]:
     """All locks, the joint one first."""
-    return ["dev", "build", "base", *(extra for extra in EXTRAS if extra != "dev")]
+    return ["dev", "build", "base", "peers", *(extra for extra in EXTRAS if extra != "dev")]
 
 
 def digest(name: str) -> str:
@@ -101,9 +105,9 @@ def compile_lock(name: str, upgrade: bool) -> None:
             "--generate-hashes",
         ]
         command += ["--no-emit-index-url", "--no-emit-find-links", "--no-header", "--no-annotate", "--quiet"]
-        command += ["--constraint", str(kept)]
-        command += ["--upgrade"] if upgrade and name == "dev" else []
-        command += ["--constraint", str(FOLDER / "dev.txt")] if name != "dev" else []
+        command += ["--constraint", str(kept)] if name != "peers" else []
+        command += ["--upgrade"] if upgrade and name in ("dev", "peers") else []
+        command += ["--constraint", str(FOLDER / "dev.txt")] if name not in ("dev", "peers") else []
         subprocess.run(command, check=True, cwd=ROOT)
     target.write_text(header(name) + target.read_text())
 
@@ -136,6 +140,8 @@ def faults() -> list[str]:
             versions = found.get(canonicalize_name(asked.name), set())
             if not versions or not all(asked.specifier.contains(version) for version in versions):
                 wrong.append(f"{path.name} has no pin that fits '{line}'; run `make lock`.")
+        if name == "peers":
+            continue
         joint = pins("dev") if (FOLDER / "dev.txt").exists() else {}
         apart = sorted(package for package in found if not found[package] <= joint.get(package, set()))
         wrong += [f"{path.name} and dev.txt pin {package} differently; run `make lock`." for package in apart]
