@@ -69,7 +69,7 @@ def _discounted_life(s: Array, b: Array, t: Array, delta: Array) -> Array:
         total: Array = density.sum(axis=0, keepdims=True)
         return total
 
-    whole: Array = by_nodes(nodes_needed(fall, end), integrate, np.empty((1, *t.shape)))[0] * end * b
+    whole: Array = by_nodes(nodes_needed(fall, end), integrate, 1)[0] * end * b
     if free.any():
         whole[free] = expected_life(s[free], b[free], t[free])
     return whole

@@ -31,18 +31,22 @@ from evervalue.numerics.gauss_legendre import gauss_legendre
 class Silence(NamedTuple):
     """Likelihood of a silence, and means of functions of the time of dropout w under the density of w within D."""
 
-    log_alive: Array
-    """log A."""
+    alive: Array
+    """A."""
     dropped: Array
     """D."""
+    log_c: Array
+    """log(1 + W/c)."""
+    log_d: Array
+    """log(1 + W/d)."""
     means: Array
-    """Of log(1 + w/c), log(1 + w/d), c / (c + w), d / (d + w): one row each; no rows unless asked for."""
+    """Of log(1 + w/c), log(1 + w/d) and w / (c + w): one row each; no rows unless asked for."""
 
 
 def silence(a: Array, c: Array, s: Array, d: Array, W: Array, *, means: bool = False) -> Silence:
     """A and D, of arrays of one length or of length 1; with the means that a gradient is made of.
 
-    Relative error of A + D below 1e-13, also for a and s up to 1e5 and W/c or W/d up to 1e9.
+    Relative error of A + D below 1e-12, also for a and s up to 1e5 and W/c or W/d up to 1e9.
 
     >>> one = np.ones(1)
     >>> silence(one, one, one, one, one).dropped  # (1 - 2**-2) / 2
@@ -63,41 +67,55 @@ def silence(a: Array, c: Array, s: Array, d: Array, W: Array, *, means: bool = F
         fall[long] = e_p[long] * end[long] + e_q[long] * np.log1p(ratio[long] * np.expm1(end[long]))
 
     def integrate(nodes: int, rows: Rows) -> Array:
-        return _integrate(nodes, end[rows], e_p[rows], e_q[rows], ratio[rows], means)
+        some = end[rows], e_p[rows], e_q[rows], ratio[rows]
+        return _integrals(nodes, *some, lead[rows]) if means else _integral(nodes, *some)
 
-    sums = by_nodes(nodes_needed(fall, end), integrate, np.empty((5 if means else 1, *W.shape)))
+    sums = by_nodes(nodes_needed(fall, end), integrate, 4 if means else 1)
     dropped = s * np.minimum(c / d, 1) * end * sums[0]
-    log_alive = -a * log_c - s * log_d
-    if not means:
-        return Silence(log_alive, dropped, sums[1:])
-    sums[1:] /= sums[0]
-    sums[1] *= end
-    other_way = sums[[2, 1, 4, 3]]
-    return Silence(log_alive, dropped, _chosen(lead, sums[1:], other_way))
+    alive = np.exp(-a * log_c - s * log_d)
+    if means:
+        sums[1:] /= sums[0]
+        sums[1] *= end
+        if not lead.all():
+            sums[1:3] = _chosen(lead, sums[1:3], sums[2:0:-1])
+    return Silence(alive, dropped, log_c, log_d, sums[1:])
 
 
-def _integrate(n: int, end: Array, e_p: Array, e_q: Array, ratio: Array, means: bool) -> Array:
-    """Mean of the integrand over (0, end), nodes along the first axis; with means, also integrals weighted by it."""
+def _integral(n: int, end: Array, e_p: Array, e_q: Array, ratio: Array) -> Array:
+    """Mean of the integrand over (0, end), by n nodes along the first axis."""
+    density, _, _, _ = _density(n, end, e_p, e_q, ratio)
+    total: Array = density.sum(axis=0, keepdims=True)
+    return total
+
+
+def _integrals(n: int, end: Array, e_p: Array, e_q: Array, ratio: Array, lead: NDArray[np.bool_]) -> Array:
+    """The same, and means weighted by the integrand of u / end, log(1 + w/q) and w / (c + w)."""
+    density, w_p, w_q, log_q = _density(n, end, e_p, e_q, ratio)
+    sums = np.empty((4, end.size))
+    density.sum(axis=0, out=sums[0])
+    np.multiply(density, log_q, out=log_q).sum(axis=0, out=sums[2])
+    w_c = _chosen(lead, w_p, w_q)
+    share = np.add(w_c, 1, out=log_q)
+    np.divide(w_c, share, out=share)
+    share *= density
+    share.sum(axis=0, out=sums[3])
+    density *= gauss_legendre(n)[0][:, None]
+    density.sum(axis=0, out=sums[1])
+    return sums
+
+
+def _density(n: int, end: Array, e_p: Array, e_q: Array, ratio: Array) -> tuple[Array, Array, Array, Array]:
+    """Integrand times weight at each node, w/p, w/q and log(1 + w/q)."""
     node, weight = (column[:, None] for column in gauss_legendre(n))
-    w = np.expm1(node * end)  # in units of p
-    w_q = ratio * w
+    w_p = node * end
+    np.expm1(w_p, out=w_p)
+    w_q = ratio * w_p
     log_q = np.log1p(w_q)
     density = node * (-e_p * end)
     density -= e_q * log_q
     np.exp(density, out=density)
     density *= weight
-    sums = np.empty((5 if means else 1, end.size))
-    density.sum(axis=0, out=sums[0])
-    if not means:
-        return sums
-    np.multiply(density, log_q, out=log_q).sum(axis=0, out=sums[2])
-    w += 1
-    np.divide(density, w, out=w).sum(axis=0, out=sums[3])
-    w_q += 1
-    np.divide(density, w_q, out=w_q).sum(axis=0, out=sums[4])
-    density *= node
-    density.sum(axis=0, out=sums[1])
-    return sums
+    return density, w_p, w_q, log_q
 
 
 def _chosen(where: NDArray[np.bool_], this: Array, other: Array) -> Array:

@@ -20,29 +20,32 @@ NODES = (6, 8, 10, 12, 16, 20, 24, 32, 48, 64, 96, 128, 192, 256, 512)
 _CAP = 300.0  # exp of it squared is still finite
 _BLOCK = 16_384  # nodes times rows at once: a few arrays of it fit a core's cache
 
+_TIERS = np.searchsorted(NODES[:-1], np.arange(NODES[-1] + 1)).astype(np.uint8)  # by whole nodes needed
+
 Rows = NDArray[np.intp]
 
 
-def by_nodes(needed: Array, integrate: Callable[[int, Rows], Array], out: Array) -> Array:
-    """`out` (k, n), filled by `integrate(nodes, rows)` -> (k, rows), with at least the nodes that each row needs.
+def by_nodes(needed: Array, integrate: Callable[[int, Rows], Array], k: int) -> Array:
+    """(k, n) of `integrate(nodes, rows)` -> (k, rows), with at least the nodes that each row needs.
 
-    >>> out = by_nodes(
-    ...     np.array([3.0, 11.0]), lambda nodes, rows: np.full((1, rows.size), nodes), np.empty((1, 2))
-    ... )
-    >>> out
+    >>> by_nodes(np.array([3.0, 11.0]), lambda nodes, rows: np.full((1, rows.size), nodes), 1)
     array([[ 6., 12.]])
     """
-    tier = np.searchsorted(NODES[:-1], needed)
-    for n in np.flatnonzero(np.bincount(tier)):
-        nodes, rows = NODES[n], np.flatnonzero(tier == n)
-        step = _BLOCK // nodes
-        for start in range(0, rows.size, step):
-            some = rows[start : start + step]
-            if some.size == 1:
-                # numpy adds up a single column in another order, which changes the last digit.
-                some = np.repeat(some, 2)
-            out[:, some] = integrate(nodes, some)
-    return out
+    tier = _TIERS.take(np.ceil(needed).astype(np.intp), mode="clip")
+    order = np.argsort(tier, kind="stable")
+    done = np.empty((k, tier.size))
+    stop = 0
+    for n, many in enumerate(np.bincount(tier)):
+        start, stop, nodes = stop, stop + many, NODES[n]
+        for first in range(start, stop, _BLOCK // nodes):
+            rows = order[first : min(first + _BLOCK // nodes, stop)]
+            # numpy adds up a single column in another order, which changes the last digit: never take one alone.
+            some = np.repeat(rows, 2) if rows.size == 1 else rows
+            done[:, first : first + rows.size] = integrate(nodes, some)[:, : rows.size]
+    place = np.empty_like(order)
+    place[order] = np.arange(tier.size)
+    whole: Array = done.take(place, axis=1)
+    return whole
 
 
 def nodes_needed(fall: Array, end: Array) -> Array:

@@ -42,7 +42,7 @@ def order_counts(a: Array, c: Array, s: Array, d: Array, t: Array, n_max: int) -
         left = _left(nodes, end[rows], a[rows], c[rows], s[rows], d[rows], n_max)
         return left * (s[rows] / d[rows] * p[rows] * end[rows])
 
-    left = by_nodes(needed, integrate, np.empty((n_max + 1, *t.shape)))
+    left = by_nodes(needed, integrate, n_max + 1)
     return left + _stayed(a, c, s, d, t, n_max)
 
 

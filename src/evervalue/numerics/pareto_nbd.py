@@ -15,7 +15,7 @@ from evervalue.numerics.chunks import ROWS, in_chunks
 from evervalue.numerics.discounted_life import discounted_life, expected_life
 from evervalue.numerics.dropout_integral import silence
 from evervalue.numerics.order_counts import order_counts
-from evervalue.numerics.rising import digamma_rise, log_rising
+from evervalue.numerics.rising import log_rising, log_rising_with_slope
 from evervalue.numerics.simulated import Simulated
 
 NAMES = ("r", "alpha", "s", "beta")
@@ -60,8 +60,7 @@ def p_alive(params: Params, x: Number, t_x: Number, T: Number) -> Array:
 
     def rows(r: Array, alpha: Array, s: Array, beta: Array, x: Array, t_x: Array, T: Array) -> Array:
         silent = silence(r + x, alpha + t_x, s, beta + t_x, T - t_x)
-        alive = np.exp(silent.log_alive)
-        chance: Array = alive / (alive + silent.dropped)
+        chance: Array = silent.alive / (silent.alive + silent.dropped)
         return chance
 
     return in_chunks(rows, *params, x, t_x, T)
@@ -177,7 +176,8 @@ def sample_orders(
 
 def _log_likelihood(r: Array, alpha: Array, s: Array, beta: Array, x: Array, t_x: Array, T: Array) -> Array:
     silent = silence(r + x, alpha + t_x, s, beta + t_x, T - t_x)
-    return _log_density(r, alpha, s, beta, x, t_x) + np.log(np.exp(silent.log_alive) + silent.dropped)
+    log_silence = np.log(silent.alive + silent.dropped)
+    return _log_density(log_rising(r, x), r, alpha, s, x, *_eased(alpha, beta, t_x)) + log_silence
 
 
 def _log_likelihood_gradient(
@@ -185,28 +185,34 @@ def _log_likelihood_gradient(
 ) -> Array:
     W, c, d = T - t_x, alpha + t_x, beta + t_x
     silent = silence(r + x, c, s, d, W, means=True)
-    alive = np.exp(silent.log_alive)
-    total = alive + silent.dropped
-    stayed, left = alive / total, silent.dropped / total
-    log_c = stayed * np.log1p(W / c) + left * silent.means[0]
-    log_d = stayed * np.log1p(W / d) + left * silent.means[1]
-    per_c = stayed / (c + W) + left * silent.means[2] / c
-    per_d = stayed * s / (d + W) + left * (s + 1) * silent.means[3] / d
-    rows = (
-        _log_density(r, alpha, s, beta, x, t_x) + np.log(total),
-        r * (digamma_rise(r, x) - np.log1p(t_x / alpha) - log_c),
-        r - (r + x) * alpha * per_c,
-        left - s * (np.log1p(t_x / beta) + log_d),
-        s - beta * per_d,
+    total = silent.alive + silent.dropped
+    stayed, left = silent.alive / total, silent.dropped / total
+    # Means over both kinds of customers, active (until T) and gone (since w).
+    log_c = stayed * silent.log_c + left * silent.means[0]
+    log_d = stayed * silent.log_d + left * silent.means[1]
+    gone_share = left * silent.means[2]
+    share = stayed * (W / (c + W)) + gone_share
+    rise, slope = log_rising_with_slope(r, x)
+    eased = _eased(alpha, beta, t_x)
+    return np.stack(
+        np.broadcast_arrays(
+            _log_density(rise, r, alpha, s, x, *eased) + np.log(total),
+            r * (slope - eased[0] - log_c),
+            r - (r + x) * (alpha / c) * (1 - share),
+            left - s * (eased[1] + log_d),
+            # The mean of (s + 1) / (d + w) follows from that of w / (c + w), integrating D by parts.
+            (s * t_x - beta * (r + x) * gone_share) / d,
+        )
     )
-    return np.stack(np.broadcast_arrays(*rows))
 
 
-def _log_density(r: Array, alpha: Array, s: Array, beta: Array, x: Array, t_x: Array) -> Array:
+def _eased(alpha: Array, beta: Array, t_x: Array) -> tuple[Array, Array]:
+    return np.log1p(t_x / alpha), np.log1p(t_x / beta)
+
+
+def _log_density(rise: Array, r: Array, alpha: Array, s: Array, x: Array, by_c: Array, by_d: Array) -> Array:
     """Log-density of the orders up to t_x, of a customer who was active until then."""
-    density: Array = (
-        log_rising(r, x) - r * np.log1p(t_x / alpha) - x * np.log(alpha + t_x) - s * np.log1p(t_x / beta)
-    )
+    density: Array = rise - (r + x) * by_c - x * np.log(alpha) - s * by_d
     return density
 
 

@@ -37,6 +37,15 @@ def digamma_rise(r: Number, x: Number) -> Array:
     return by_count(lambda count: np.subtract(psi(r + count), psi(r)), x, (r,))
 
 
+def log_rising_with_slope(r: Number, x: Number) -> tuple[Array, Array]:
+    """`log_rising` and `digamma_rise` at once."""
+    r, x = np.asarray(r, dtype=float), np.asarray(x, dtype=float)
+    both = by_count(
+        lambda count: np.stack([_log_rising(r, count), np.subtract(psi(r + count), psi(r))]), x, (r,)
+    )
+    return both[0], both[1]
+
+
 def _log_rising(r: Array, x: Array) -> Array:
     end = r + x
     direct: Array = gammaln(end) - gammaln(r)
