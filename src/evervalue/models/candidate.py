@@ -6,46 +6,67 @@ the process, and the law of money over it.
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from evervalue.models.fold import Fold
 from evervalue.models.forecast import Forecast, Outlook
-from evervalue.models.histories import Distinct, distinct
+from evervalue.models.histories import distinct
 from evervalue.models.purchase import PurchaseModel
-from evervalue.numerics.grid_scores import crps_grid
-from evervalue.numerics.intervals import shortest, shortest_counts
+from evervalue.models.spend_model import SpendModel
+from evervalue.numerics.arrays import Array
+from evervalue.numerics.gamma_gamma_law import GammaGammaLaw
 from evervalue.numerics.posterior_points import one_point
-from evervalue.numerics.predictive import each_block, expectations
-from evervalue.numerics.predictive_orders import Block, DistinctHistories, OrdersLaw
-from evervalue.numerics.predictive_value import SpendLaw, Spent
-from evervalue.numerics.probability_scores import crps_discrete, log_score
+from evervalue.numerics.predictive import Customers, expectations, outcomes, score
+from evervalue.numerics.predictive_orders import DistinctHistories, OrdersLaw
+from evervalue.numerics.predictive_value import GammaGammaSpend, SpendLaw, Spent
 
-CELLS = 2_000_000
-"""Probabilities held at once."""
+FAR = 1e-6
+"""A probability below this is not taken from the difference of two cumulative ones."""
+
+
+@dataclass
+class SpendCandidate:
+    """A spend model, fitted once a fold for all purchase models beside it."""
+
+    model: SpendModel
+    """As it is to be fitted; itself left alone."""
+    _fitted: dict[dt.date, SpendModel] = field(default_factory=dict, repr=False)
+
+    def fitted(self, fold: Fold) -> SpendModel:
+        """The model fitted to what was known at the origin."""
+        if fold.origin not in self._fitted:
+            model = type(self.model)(**self.model.get_params(deep=False))
+            self._fitted[fold.origin] = model.fit(fold.history)
+        return self._fitted[fold.origin]
 
 
 @dataclass
 class ModelCandidate:
-    """A purchase model as a candidate."""
+    """A purchase model as a candidate, alone or with a spend model."""
 
     purchase: PurchaseModel
     """As it is to be fitted; itself left alone."""
-    spend: Any = None
-    _fitted: dict[Any, PurchaseModel] = field(default_factory=dict, repr=False)
+    spend: SpendCandidate | None = None
+    apart: bool = False
+    """Whether the spend model is named too, because several are tested."""
+    _fitted: dict[dt.date, PurchaseModel] = field(default_factory=dict, repr=False)
 
     @property
     def key(self) -> str:
         """As options call it."""
-        return self.purchase.key
+        return (
+            f"{self.purchase.key}+{self.spend.model.key}" if self.spend and self.apart else self.purchase.key
+        )
 
     @property
     def name(self) -> str:
         """As people call it."""
-        return self.purchase.name
+        name = self.purchase.name
+        return f"{name} with {self.spend.model.name}" if self.spend and self.apart else name
 
     @property
     def naive(self) -> bool:
@@ -53,7 +74,7 @@ class ModelCandidate:
         return False
 
     def fitted(self, fold: Fold) -> PurchaseModel:
-        """The model fitted to what was known at the origin; once a fold."""
+        """The purchase model fitted to what was known at the origin; once a fold."""
         if fold.origin not in self._fitted:
             model = type(self.purchase)(**self.purchase.get_params(deep=False))
             self._fitted[fold.origin] = model.fit(fold.history)
@@ -71,90 +92,61 @@ class ModelCandidate:
 
         Raises
         ------
-        FitFailed
-            The model cannot be fitted at this origin.
+        FitFailed, InputError
+            A model cannot be fitted at this origin.
         """
-        model = self.fitted(fold)
+        law = orders_law(self.fitted(fold), float(fold.horizon_days))
         d = distinct(fold.frequency, fold.recency, fold.T)
-        return _Scoring(fold, d, _law(model, fold), interval).forecast()
+        histories = DistinctHistories(d.x, d.t_x, d.T)
+        found = expectations(law, histories, 0.0)
+        money = self.spend.fitted(fold) if self.spend else None
+        spend, spent = (spend_law(money), spent_by(money, fold)) if money else (None, None)
+        customers = Customers(histories, d.inverse, spent)
+        orders, value = score(law, customers, found, interval, spend=spend)
+        fared, value_fared = outcomes(
+            law, customers, found, fold.actual_orders, fold.actual_value if spend else None, spend=spend
+        )
+        each, ends = d.inverse, orders.interval
+        mean = found.orders[each]
+        outlook = None
+        if spend is not None and spent is not None and value is not None and value_fared is not None:
+            own = value.interval
+            outlook = Outlook(
+                mean * spend.expected_order_value(spent), own.low, own.high, own.mass, value_fared.crps
+            )
+        return Forecast(
+            Outlook(mean, ends.low[each], ends.high[each], ends.mass[each], fared.crps),
+            1 - orders.p_none[each],
+            _log_score(law, histories, each, fold.actual_orders, fared.upto - fared.below),
+            outlook,
+        )
 
 
-def _law(model: PurchaseModel, fold: Fold) -> OrdersLaw:
+def orders_law(model: PurchaseModel, horizon: float) -> OrdersLaw:
+    """The law of orders within a horizon, in the unit of the history, under a fitted model."""
     return OrdersLaw(
-        model.kernel,
-        one_point(model._theta),
-        float(fold.horizon_days),
-        lambda theta, extra: model._params(extra, theta),
+        model.kernel, one_point(model._theta), horizon, lambda theta, extra: model._params(extra, theta)
     )
 
 
-class _Scoring:
-    """Collects what is said of each customer while laws pass in blocks."""
+def spend_law(model: SpendModel) -> SpendLaw:
+    """The law of money a purchase under a fitted spend model."""
+    params = np.log([model.params_[name] for name in model.kernel.names])
+    return GammaGammaSpend(GammaGammaLaw(one_point(params)))
 
-    def __init__(
-        self,
-        fold: Fold,
-        d: Distinct,
-        law: OrdersLaw,
-        interval: float,
-        spend: SpendLaw | None = None,
-        spent: Spent | None = None,
-    ) -> None:
-        n = len(fold)
-        self.fold, self.d, self.law, self.interval = fold, d, law, interval
-        self.spend, self.spent = spend, spent
-        self.low, self.high, self.mass, self.crps, self.log_score, self.p_any = (
-            np.zeros(n) for _ in range(6)
-        )
-        self.value_low, self.value_high, self.value_mass, self.value_crps = (np.zeros(n) for _ in range(4))
-        self.customers = np.argsort(d.inverse, kind="stable")
-        self.starts = np.searchsorted(d.inverse[self.customers], np.arange(len(d.x) + 1))
 
-    def forecast(self) -> Forecast:
-        histories = DistinctHistories(self.d.x, self.d.t_x, self.d.T)
-        found = expectations(self.law, histories, 0.0)
-        each_block(self.law, histories, found, self._take)
-        orders = found.orders[self.d.inverse]
-        value = None
-        if self.spend is not None and self.spent is not None:
-            mean = orders * self.spend.expected_order_value(self.spent)
-            value = Outlook(mean, self.value_low, self.value_high, self.value_mass, self.value_crps)
-        return Forecast(
-            Outlook(orders, self.low, self.high, self.mass, self.crps), self.p_any, self.log_score, value
-        )
+def spent_by(model: SpendModel, fold: Fold) -> Spent:
+    """What the spend model knows of each customer."""
+    data = model._amounts(fold.history, None)
+    return Spent(data.x, data.m, data.squares)
 
-    def _take(self, block: Block) -> None:
-        found = shortest_counts(block.pmf, self.interval)
-        sizes = self.starts[block.rows + 1] - self.starts[block.rows]
-        row: NDArray[np.intp] = np.repeat(np.arange(len(block.rows)), sizes)
-        first = np.repeat(self.starts[block.rows] - np.concatenate([[0], np.cumsum(sizes)[:-1]]), sizes)
-        who = self.customers[first + np.arange(len(row))]
-        self.low[who], self.high[who], self.mass[who] = found.low[row], found.high[row], found.mass[row]
-        self.p_any[who] = 1 - block.pmf[row, 0]
-        counts = np.arange(block.pmf.shape[1], dtype=np.float64)
-        actual = self.fold.actual_orders[who]
-        step = max(1, CELLS // len(counts))
-        for start in range(0, len(who), step):
-            part = slice(start, start + step)
-            law = block.pmf[row[part]]
-            self.crps[who[part]] = crps_discrete(counts, law, actual[part])
-            self.log_score[who[part]] = log_score(law, actual[part])
-        self._beyond(block, who[actual >= len(counts)])
-        if self.spend is not None and self.spent is not None:
-            for values in self.spend.laws(block, who, row, self.spent.take(who)):
-                self._take_value(values)
 
-    def _beyond(self, block: Block, who: NDArray[np.intp]) -> None:
-        """Who ordered more often than the law was written down for: the probability of just that number."""
-        histories = DistinctHistories(self.d.x, self.d.t_x, self.d.T)
-        for customer in who:
-            n = int(self.fold.actual_orders[customer])
-            mass = float(self.law.pmf(histories.take(self.d.inverse[[customer]]), n)[0, n])
-            self.log_score[customer] = np.log(mass) if mass > 0 else -np.inf
-
-    def _take_value(self, values: Any) -> None:
-        found = shortest(values.law, self.interval)
-        who, place, scale = values.customers, values.place, values.scale
-        self.value_low[who], self.value_high[who] = found.low[place] * scale, found.high[place] * scale
-        self.value_mass[who] = found.mass[place]
-        self.value_crps[who] = scale * crps_grid(values.law, place, self.fold.actual_value[who] / scale)
+def _log_score(
+    law: OrdersLaw, histories: DistinctHistories, place: NDArray[np.intp], actual: Array, mass: Array
+) -> Array:
+    """Log of the probability of what came; that of the far tail is computed anew, for it drowns in differences."""
+    for n in np.flatnonzero(mass < FAR):
+        count = int(actual[n])
+        mass[n] = law.pmf(histories.take(place[[n]]), count)[0, count]
+    found: Array = np.log(mass, out=np.full(mass.shape, -np.inf), where=mass > 0)
+    return found

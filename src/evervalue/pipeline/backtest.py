@@ -16,16 +16,19 @@ from evervalue.core.duration import duration
 from evervalue.core.errors import SettingsError
 from evervalue.core.text import did_you_mean
 from evervalue.models.backtest import DRAWS, Backtest, run_backtest
-from evervalue.models.candidate import ModelCandidate
+from evervalue.models.candidate import ModelCandidate, SpendCandidate
 from evervalue.models.choice import Choice, choice_of
+from evervalue.models.fold import Folds
 from evervalue.models.purchase import PurchaseModel
 from evervalue.models.purchase_models import MODELS
+from evervalue.models.spend import GammaGamma, NormalSpend, SpendModel
 from evervalue.pipeline.folds import SAMPLE, make_folds
 from evervalue.warehouse.duckdb import Connection, insert
 
 USUAL = ("mbg-nbd", "bg-nbd", "pareto-nbd")
 """Candidates of "auto", from the simpler to the less simple. MBG/NBD stands before BG/NBD, which takes every customer
 without a repeat for active for certain."""
+SPENDS: dict[str, type[SpendModel]] = {"gamma-gamma": GammaGamma, "normal": NormalSpend}
 ROWS = (
     "target text, origin date, customers text, model text, model_name text, naive boolean, measure text, value double, "
     "n bigint, best_naive text, difference double, difference_low double, difference_high double, verdict text"
@@ -83,7 +86,6 @@ def backtested(
     InputError, SettingsError
         There is too little to test on, or an argument is impossible.
     """
-    chosen = candidates(models, spend)
     folds = make_folds(
         con,
         horizon_days=duration(horizon).days,
@@ -94,12 +96,20 @@ def backtested(
         random_state=random_state,
         currency=currency,
     )
+    chosen = candidates(models, spend, folds)
     found = run_backtest(folds, chosen, interval=interval, draws=draws, random_state=random_state)
     return Tested(found, choice_of(found, draws=draws, random_state=random_state))
 
 
-def candidates(models: Any = "auto", spend: Any = "auto") -> list[ModelCandidate]:
+def candidates(models: Any, spend: Any, folds: Folds) -> list[ModelCandidate]:
     """The candidates that were asked for.
+
+    Parameters
+    ----------
+    models, spend
+        As for `backtested`.
+    folds
+        What "auto" looks at: Gamma-Gamma needs every customer's mean repeat purchase to be above zero.
 
     Raises
     ------
@@ -111,11 +121,34 @@ def candidates(models: Any = "auto", spend: Any = "auto") -> list[ModelCandidate
     asked = [models] if isinstance(models, str | PurchaseModel) else list(models)
     if not asked:
         raise SettingsError("models is empty: name one at least, or 'auto'.")
-    found = [ModelCandidate(_model(one)) for one in asked]
+    money = _spend(spend, folds)
+    found = [ModelCandidate(_model(one), money) for one in asked]
     keys = [c.key for c in found]
     if len(set(keys)) < len(keys):
         raise SettingsError(f"models names '{max(keys, key=keys.count)}' twice.")
     return found
+
+
+def usual_spend(folds: Folds) -> SpendModel:
+    """Gamma-Gamma where every customer's mean repeat purchase is above zero at every origin, else normal spend."""
+    positive = all((f.monetary_value[f.frequency > 0] > 0).all() for f in folds)
+    return GammaGamma() if positive else NormalSpend()
+
+
+def _spend(asked: Any, folds: Folds) -> SpendCandidate | None:
+    if asked is None or (isinstance(asked, str) and asked == "none"):
+        return None
+    if isinstance(asked, SpendModel):
+        return SpendCandidate(asked)
+    if isinstance(asked, str) and asked == "auto":
+        return SpendCandidate(usual_spend(folds))
+    if isinstance(asked, str) and asked in SPENDS:
+        return SpendCandidate(SPENDS[asked]())
+    hint = did_you_mean(asked, SPENDS) if isinstance(asked, str) else ""
+    raise SettingsError(
+        f"{asked!r} is no spend model{hint}. There are: auto, {', '.join(SPENDS)}, none, and models such as "
+        "ev.GammaGamma()."
+    )
 
 
 def _model(one: Any) -> PurchaseModel:
