@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from evervalue.numerics.arrays import Array, Number, Params
 
@@ -29,9 +30,18 @@ def once_each(f: Callable[..., Array], params: Params, *data: Number) -> Array:
     for array in arrays:
         if array.size > 1:
             levels, position = np.unique(array, return_inverse=True)
-            code = np.unique(code * len(levels) + position, return_inverse=True)[1]
-    first = np.unique(code, return_index=True)[1]
+            code = _renumbered(code * len(levels) + position, size)
+    first = np.empty(int(code.max()) + 1, dtype=np.intp)
+    first[code[::-1]] = np.arange(size - 1, -1, -1)
     if len(first) > size // 2:
         return f(params, *arrays)
     values = f(params, *(array[first] if array.size > 1 else array for array in arrays))
     return np.take(values, code, axis=-1)
+
+
+def _renumbered(code: NDArray[np.int64], size: int) -> NDArray[np.int64]:
+    """The codes as 0, 1, ... in the same order: by counting where they are few, else by sorting."""
+    if code.max() > 8 * size:
+        return np.unique(code, return_inverse=True)[1].astype(np.int64)
+    number = np.cumsum(np.bincount(code) > 0) - 1
+    return number[code]

@@ -256,8 +256,8 @@ def sample_orders(
     stays = rng.random(shape) < alive
     done: Number = 0.0
     if k > 1:
-        up_to = np.cumsum(_phases(params, x, t_x, T, k), axis=0)[:-1]
-        done = (rng.random(shape) > up_to).sum(axis=0).astype(float)
+        u = rng.random(shape)
+        done = sum((u > up_to for up_to in np.cumsum(_phases(params, x, t_x, T, k), axis=0)[:-1]), start=done)
     x = np.asarray(x, dtype=float)
     R = np.broadcast_to(np.add(r, k * x + done), shape)
     orders = active.draw(R, np.add(alpha, T), a, np.add(b, x + 1), t, rng, k=k, done=done)
@@ -311,8 +311,8 @@ def _phases(params: Params, x: Number, t_x: Number, T: Number, k: int) -> Array:
 
 
 def _mixed(phases: Array, values: Array) -> Array:
-    """Mean over the phases, which lie on the first axis of both."""
-    return np.asarray((phases * values).sum(axis=0)) if len(phases) > 1 else values[0]
+    """Mean over the phases, which lie on the first axis of both; the others broadcast."""
+    return sum((phase * value for phase, value in zip(phases, values, strict=True)), start=np.zeros(()))
 
 
 def _stays_first(a: Number, b: Number) -> Array:
