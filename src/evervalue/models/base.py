@@ -113,6 +113,26 @@ class Estimator:
 
         return save(self, path, about)
 
+    def to_sql(self, dialect: str = "duckdb") -> str:
+        """One SELECT over `customers.purchase_history` that scores every customer inside the engine that holds them.
+
+        Closed forms where there are some, the others joined from the distinct histories that a run has scored;
+        `evervalue.models.to_sql` says which.
+
+        Parameters
+        ----------
+        dialect
+            duckdb, spark, redshift, snowflake or bigquery.
+
+        Raises
+        ------
+        SettingsError
+            There is no such dialect, or the model does not know its unit of time.
+        """
+        from evervalue.models.to_sql import to_sql
+
+        return to_sql(self, dialect=dialect)
+
     def __repr__(self) -> str:
         defaults = inspect.signature(type(self).__init__).parameters
         shown = ", ".join(

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from evervalue.models.histories import Distinct
+from evervalue.models.histories import Distinct, Histories
 from evervalue.numerics.arrays import Array
 from evervalue.warehouse.arrays import columns, land
 from evervalue.warehouse.duckdb import Connection
@@ -25,11 +25,13 @@ group by repeat_orders, length_days, age_days
 order by repeat_orders, length_days, age_days
 """
 CUSTOMERS = """
-select repeat_orders, length_days, age_days, coalesce(mean_repeat_monetary, 0) as mean_repeat_monetary,
-    monetary, mean_monetary, least_monetary, monetary_squared_sum
+select repeat_orders as frequency, length_days as recency, age_days - 1 as age,
+    coalesce(mean_repeat_monetary, 0) as monetary_value, monetary, repeat_monetary, mean_monetary, least_monetary,
+    monetary_squared_sum
 from customers.purchase_history
 order by customer_id
 """
+MONEY = ("monetary", "repeat_monetary", "mean_monetary", "least_monetary", "monetary_squared_sum")
 
 
 @dataclass(frozen=True)
@@ -67,9 +69,26 @@ def distinct_histories(con: Connection) -> Distinct:
     )
 
 
-def customer_columns(con: Connection) -> Mapping[str, Array]:
-    """Histories and money of every customer with a sale, one array a column, in the order of keys."""
-    return columns(con, CUSTOMERS)
+def customer_histories(con: Connection, *, currency: str | None = None) -> Histories:
+    """History and money of every customer with a sale, in days, in the order of keys."""
+    found = columns(con, CUSTOMERS)
+    return Histories(
+        frequency=found["frequency"],
+        recency=found["recency"],
+        T=found["age"],
+        monetary_value=found["monetary_value"],
+        unit="D",
+        extra={name: found[name] for name in MONEY},
+        currency=currency,
+    )
+
+
+def interval_logs(con: Connection) -> float:
+    """Sum over all customers of the logarithms of the days between purchases: what regularity is told by."""
+    (found,) = con.execute(
+        "select coalesce(sum(log_interval_sum), 0)::double from customers.purchase_history"
+    ).fetchone() or (0.0,)
+    return float(found)
 
 
 def land_history_scores(con: Connection, histories: Distinct, scores: HistoryScores) -> None:
@@ -94,7 +113,7 @@ def land_clv(con: Connection, values: CustomerValues, said: Mapping[str, Any]) -
     Parameters
     ----------
     values
-        In the order of `customer_columns`.
+        In the order of `customer_histories`.
     said
         `interval`, `horizon_days`, `discount_rate_annual`, `model`, `model_says` and `currency`, SQL literals.
     """

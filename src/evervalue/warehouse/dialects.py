@@ -27,10 +27,7 @@ def sql_for(model: SqlModel, dialect: str = "duckdb") -> str:
     TableError
         The table is filled by code.
     """
-    if dialect not in DIALECTS:
-        raise SettingsError(
-            f"No dialect is called '{dialect}'{did_you_mean(dialect, DIALECTS)}. There are: {', '.join(DIALECTS)}."
-        )
+    check_dialect(dialect)
     if not model.sql:
         raise TableError(f"{model.name} has no SQL: it is filled by {model.head.filled_by}.")
     if dialect == "duckdb":
@@ -42,6 +39,20 @@ def sql_for(model: SqlModel, dialect: str = "duckdb") -> str:
     except sqlglot.errors.UnsupportedError as error:
         notes = "\n".join(f"-- check by hand for {dialect}: {line}" for line in str(error).splitlines())
         return f"{notes}\n{tree.sql(dialect, pretty=True, unsupported_level=sqlglot.ErrorLevel.IGNORE)}"
+
+
+def check_dialect(dialect: str) -> None:
+    """Nothing, where SQL is written for that dialect.
+
+    Raises
+    ------
+    SettingsError
+        It is not one of `DIALECTS`.
+    """
+    if dialect not in DIALECTS:
+        raise SettingsError(
+            f"No dialect is called '{dialect}'{did_you_mean(dialect, DIALECTS)}. There are: {', '.join(DIALECTS)}."
+        )
 
 
 def _script(model: SqlModel) -> str:
