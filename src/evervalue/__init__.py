@@ -2,7 +2,7 @@
 
 >>> import evervalue as ev
 >>> sorted(ev.__all__)[:3]
-['BetaGeo', 'GammaGamma', 'Gems']
+['BetaDiscreteWeibull', 'BetaGeo', 'BetaGeoBetaBinomial']
 
 Names are imported when they are first used, so that importing the package costs nothing.
 """
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from evervalue.library.scores import Scores as Scores
     from evervalue.library.scores import ScoresSayLittle as ScoresSayLittle
     from evervalue.library.scores import lrfm as lrfm
+    from evervalue.models.contract import BetaDiscreteWeibull as BetaDiscreteWeibull
+    from evervalue.models.contract import ShiftedBetaGeo as ShiftedBetaGeo
+    from evervalue.models.discrete import BetaGeoBetaBinomial as BetaGeoBetaBinomial
     from evervalue.models.purchase_models import BetaGeo as BetaGeo
     from evervalue.models.purchase_models import ModifiedBetaGeo as ModifiedBetaGeo
     from evervalue.models.purchase_models import ParetoNBD as ParetoNBD
@@ -34,7 +37,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "BetaDiscreteWeibull": "models.contract",
     "BetaGeo": "models.purchase_models",
+    "BetaGeoBetaBinomial": "models.discrete",
     "GammaGamma": "models.spend",
     "Gems": "library.gems",
     "ModifiedBetaGeo": "models.purchase_models",
@@ -44,6 +49,7 @@ _HOMES = {
     "RegularBetaGeo": "models.purchase_models",
     "Scores": "library.scores",
     "ScoresSayLittle": "library.scores",
+    "ShiftedBetaGeo": "models.contract",
     "backtest": "library.backtest",
     "hidden_gems": "library.gems",
     "load_model": "models.registry",
@@ -54,7 +60,9 @@ _HOMES = {
 }
 
 __all__ = [
+    "BetaDiscreteWeibull",
     "BetaGeo",
+    "BetaGeoBetaBinomial",
     "GammaGamma",
     "Gems",
     "ModifiedBetaGeo",
@@ -64,6 +72,7 @@ __all__ = [
     "RegularBetaGeo",
     "Scores",
     "ScoresSayLittle",
+    "ShiftedBetaGeo",
     "backtest",
     "hidden_gems",
     "load_model",
