@@ -24,7 +24,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 WHEELS = ROOT / ".wheels"
 LOCKS = {"base": ["build", "base"], "dev": ["dev"], "peers": ["peers"]}
-INCLUDED_IN = {"base": ["base", "dev"], "dev": ["dev"], "peers": ["peers"]}  # dev.txt pins everything that base.txt pins
+# dev.txt pins everything that base.txt pins
+INCLUDED_IN = {"base": ["base", "dev"], "dev": ["dev"], "peers": ["peers"]}
 OLDEST_PYTHON = (3, 11)
 
 
