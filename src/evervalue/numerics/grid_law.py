@@ -2,14 +2,14 @@
 
 The atom is the customer who orders nothing. Between grid points a distribution is the monotone cubic through its
 neighbours (Fritsch and Butland, 1984, "A method for constructing local monotone piecewise cubic interpolants"), in
-the grid's own coordinate: the logarithm of money, or money itself where it may be negative.
+the grid's own coordinate: the logarithm of money, or, where it may be negative, the inverse hyperbolic sine of money
+about each row's own centre in each row's own unit.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,16 +25,14 @@ class GridLaw:
 
     grid: Array
     """(G,) evenly spaced coordinates."""
-    coordinate: Literal["log", "linear"]
-    """Money is exp(grid), or grid."""
     cdf: Array
     """(rows, G): mass at or below each grid point, without the atom."""
     atom: Array
     """(rows,): mass at exactly zero."""
     at_zero: Array
     """(rows,): mass below zero."""
-    zero: Array | float = 0.0
-    """(rows,) or one for all: where zero money lies on a linear grid."""
+    about: tuple[Array, Array] | None = None
+    """None: money is exp(grid). Else centre and unit, (rows,) each: money is centre + unit sinh(grid)."""
 
     @property
     def rows(self) -> int:
@@ -44,7 +42,7 @@ class GridLaw:
     @property
     def one_sided(self) -> bool:
         """Whether no money is below zero."""
-        return self.coordinate == "log"
+        return self.about is None
 
     @property
     def total(self) -> Array:
@@ -53,14 +51,32 @@ class GridLaw:
 
     def take(self, rows: NDArray[np.intp]) -> GridLaw:
         """These rows alone."""
-        if len(rows) == self.rows:
+        if len(rows) == self.rows and np.array_equal(rows, np.arange(self.rows)):
             return self
-        zero = self.zero[rows] if isinstance(self.zero, np.ndarray) else self.zero
-        return GridLaw(self.grid, self.coordinate, self.cdf[rows], self.atom[rows], self.at_zero[rows], zero)
+        about = None if self.about is None else (self.about[0][rows], self.about[1][rows])
+        return GridLaw(self.grid, self.cdf[rows], self.atom[rows], self.at_zero[rows], about)
 
     def money(self, coordinate: Array) -> Array:
         """Money at a coordinate of each row."""
-        return np.exp(coordinate) if self.one_sided else coordinate - self.zero
+        if self.about is None:
+            return np.exp(coordinate)
+        centre, unit = self.about
+        found: Array = centre + unit * np.sinh(coordinate)
+        return found
+
+    def coordinate(self, money: Array) -> Array:
+        """The coordinate of an amount of money of each row."""
+        if self.about is None:
+            return np.log(np.maximum(money, 1e-300))
+        centre, unit = self.about
+        return np.arcsinh((money - centre) / unit)
+
+    def _points(self) -> Array:
+        """Money at the grid points: (1, G), or (rows, G)."""
+        if self.about is None:
+            return np.exp(self.grid)[None, :]
+        centre, unit = self.about
+        return np.asarray(centre[:, None] + unit[:, None] * np.sinh(self.grid))
 
     def quantile(self, level: Array, *, fine: bool = True) -> Array:
         """Money that each row stays at or below with the probability `level` (rows,); linear cells where not `fine`."""
@@ -72,12 +88,8 @@ class GridLaw:
 
     def below(self, money: Array) -> tuple[Array, Array]:
         """P(Y < money) and P(Y <= money) of each row."""
-        if self.one_sided:
-            coordinate = np.log(np.maximum(money, 1e-300))
-        else:
-            coordinate = money + self.zero
         step = self.grid[1] - self.grid[0]
-        place = (coordinate - self.grid[0]) / step
+        place = (self.coordinate(money) - self.grid[0]) / step
         cell = np.clip(np.floor(place), 0, len(self.grid) - 2).astype(np.intp)
         share = np.clip(place - cell, 0.0, 1.0)
         smooth = _cubic(*self._cell(cell), share)
@@ -89,11 +101,11 @@ class GridLaw:
 
     def mean(self) -> Array:
         """Mean money of each row, of what lies on the grid."""
-        at = np.exp(self.grid) if self.one_sided else self.grid
-        middle = (at[1:] + at[:-1]) / 2
-        first = at[0] / 2 if self.one_sided else at[0]
+        at = self._points()
+        middle = (at[:, 1:] + at[:, :-1]) / 2
+        first = at[:, 0] / 2 if self.one_sided else at[:, 0]
         mean: Array = (np.diff(self.cdf, axis=1) * middle).sum(axis=1) + self.cdf[:, 0] * first
-        return mean if self.one_sided else mean - self.zero * self.cdf[:, -1]
+        return mean
 
     def crps(self, money: Array) -> Array:
         """Continuous ranked probability score of each row against what came, in the unit of the grid's money.
@@ -101,22 +113,21 @@ class GridLaw:
         The integral of (F(z) - 1{z >= y})^2, by trapezia between grid points; what lies beyond the grid on the other
         side of y counts in full.
         """
-        at = np.exp(self.grid) if self.one_sided else self.grid
-        zero = 0.0 if self.one_sided else self.zero
-        where = money + zero
-        whole = self.cdf + np.where(at >= np.reshape(zero, (-1, 1)), self.atom[:, None], 0.0)
+        at = self._points()
+        whole = self.cdf + np.where(at >= 0, self.atom[:, None], 0.0)
         if self.one_sided:
-            at = np.concatenate([[0.0], at])
+            at = np.concatenate([[[0.0]], at], axis=1)
             whole = np.concatenate([self.atom[:, None], whole], axis=1)
-        width = np.diff(at)
+        at = np.broadcast_to(at, whole.shape)
+        width = np.diff(at, axis=1)
         left = _running(whole**2, width)
         right = _running((1 - whole) ** 2, width)
-        cell = np.clip(np.searchsorted(at, where, side="right") - 1, 0, len(width) - 1)
+        cell = np.clip((at <= money[:, None]).sum(axis=1) - 1, 0, width.shape[1] - 1)
         row = np.arange(self.rows)
-        share = np.clip((where - at[cell]) / width[cell], 0.0, 1.0)
+        share = np.clip((money - at[row, cell]) / width[row, cell], 0.0, 1.0)
         until = left[row, cell] + share * (left[row, cell + 1] - left[row, cell])
         passed = right[row, cell] + share * (right[row, cell + 1] - right[row, cell])
-        beyond = np.maximum(where - at[-1], 0.0) + np.maximum(at[0] - where, 0.0)
+        beyond = np.maximum(money - at[:, -1], 0.0) + np.maximum(at[:, 0] - money, 0.0)
         found: Array = until + right[:, -1] - passed + beyond
         return found
 
@@ -129,12 +140,12 @@ class GridLaw:
         atom = corrected((self.at_zero + self.atom)[:, None])[:, 0] - left
         if self.one_sided:
             cdf = corrected(self.cdf + self.atom[:, None]) - (left + atom)[:, None]
-            return GridLaw(self.grid, self.coordinate, np.maximum(cdf, 0.0), left + atom, np.zeros_like(left))
-        above = self.grid >= np.reshape(self.zero, (-1, 1))
+            return GridLaw(self.grid, np.maximum(cdf, 0.0), left + atom, np.zeros_like(left))
+        above = self._points() >= 0
         cdf = corrected(self.cdf + np.where(above, self.atom[:, None], 0.0)) - np.where(
             above, atom[:, None], 0.0
         )
-        return GridLaw(self.grid, self.coordinate, cdf, atom, left, self.zero)
+        return GridLaw(self.grid, cdf, atom, left, self.about)
 
     def _inverse(self, level: Array, fine: bool) -> Array:
         cdf = self.cdf

@@ -113,8 +113,8 @@ def shortest(law: GridLaw, mass: float) -> Intervals:
     Examples
     --------
     >>> from evervalue.numerics.grid_law import GridLaw
-    >>> z = np.linspace(-1, 3, 401)
-    >>> even = GridLaw(z, "linear", np.clip(z / 2, 0, 1)[None, :] * 0.5, np.array([0.5]), np.array([0.0]))
+    >>> z, none = np.linspace(-2, 2, 801), np.zeros(1)
+    >>> even = GridLaw(z, np.clip(np.sinh(z) / 2, 0, 1)[None, :] / 2, none + 0.5, none, (none, none + 1))
     >>> found = shortest(even, 0.75)
     >>> found.low.round(6), found.high.round(6), found.mass.round(6)
     (array([0.]), array([1.]), array([0.75]))

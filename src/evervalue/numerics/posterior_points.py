@@ -1,10 +1,11 @@
 """A few weighted points that stand for the draws of a posterior, as few as a stated accuracy allows.
 
 A predictive law is an average over the posterior, and costs as many evaluations as it has points. Where many
-customers have told the parameters, the posterior is so narrow that one point serves; where few have, there are few
-laws to average and all draws can be afforded. In between, 2k points at one standard deviation times sqrt(k) along
-the axes of the covariance integrate every cubic exactly (the third-degree spherical-radial rule; Arasaratnam and
-Haykin, 2009, "Cubature Kalman filters").
+customers have told the parameters, the posterior is so narrow that one point serves. Where it is close to Normal, 2k
+points at one standard deviation times sqrt(k) along the axes of the covariance integrate every cubic exactly (the
+third-degree spherical-radial rule; Arasaratnam and Haykin, 2009, "Cubature Kalman filters"). Else a few of the draws
+themselves are weighted so that averages of probe functions are kept: as many draws as the probes have principal
+components suffice, with weights above zero (Tchakaloff's theorem), and non-negative least squares finds them.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from evervalue.numerics.arrays import Array
 
 TOLERANCE = 5e-4
 """Largest error of a cumulative probability at the probes."""
-_PREFIXES = (32, 128, 512)
+_COMPONENTS = (6, 12, 24, 48)
 
 
 @dataclass(frozen=True)
@@ -42,16 +43,17 @@ def one_point(value: Array) -> Points:
 
 
 def few_points(draws: Array, probe: Callable[[Array], Array], tolerance: float = TOLERANCE) -> Points:
-    """The smallest set of points that reproduces what all draws say at the probes.
+    """A small set of points that reproduces what all draws say at the probes.
 
-    Tried in turn: the mean, the third-degree rule, the first 32, 128 and 512 draws, all draws.
+    Tried in turn: the mean, the third-degree rule, some draws with weights, all draws.
 
     Parameters
     ----------
     draws
         (D, k) equally weighted draws, in coordinates in which the posterior is close to Normal.
     probe
-        From one point (k,) to probabilities (m,) whose averages matter.
+        From points (P, k) to probabilities (P, m) whose averages matter. Every third one is not used to choose
+        weights, only to judge them.
     tolerance
         Largest difference allowed at any probe.
 
@@ -60,26 +62,29 @@ def few_points(draws: Array, probe: Callable[[Array], Array], tolerance: float =
     A smooth function of a narrow posterior is had at its mean, one of a wide posterior is not:
 
     >>> draws = np.random.default_rng(1).standard_normal((400, 2))
-    >>> of = lambda point: 1 / (1 + np.exp(-point.sum(keepdims=True)))
+    >>> of = lambda points: 1 / (1 + np.exp(-points.sum(axis=1, keepdims=True) - np.linspace(-2, 2, 9)))
     >>> [len(few_points(draws * width + 1, of)) for width in (0.01, 0.3, 3.0)]
-    [1, 4, 400]
+    [1, 4, 7]
     """
-    whole = np.stack([probe(draw) for draw in draws])
+    whole = probe(draws)
     wanted = whole.mean(axis=0)
-    mean = draws.mean(axis=0)
+    mean = draws.mean(axis=0)[None, :]
 
-    def within(values: Array, found: Array) -> Points | None:
-        error = float(np.abs(found - wanted).max(initial=0.0))
-        weights = np.full(len(values), 1 / len(values))
+    def judged(values: Array, weights: Array, found: Array) -> Points | None:
+        error = float(np.abs(weights @ found - wanted).max(initial=0.0))
         return Points(values, weights, error) if error <= tolerance else None
 
-    points = within(mean[None, :], probe(mean))
+    points = judged(mean, np.ones(1), probe(mean))
     if points is None and len(draws) > 2 * draws.shape[1]:
-        values = _third_degree(mean, np.atleast_2d(np.cov(draws, rowvar=False)))
-        points = within(values, np.mean([probe(value) for value in values], axis=0))
-    for size in _PREFIXES:
-        if points is None and size < len(draws):
-            points = within(draws[:size], whole[:size].mean(axis=0))
+        values = _third_degree(mean[0], np.atleast_2d(np.cov(draws, rowvar=False)))
+        found = probe(values)
+        if np.all(np.isfinite(found)):
+            points = judged(values, np.full(len(values), 1 / len(values)), found)
+    for components in _COMPONENTS:
+        if points is None and components + 1 < len(draws):
+            weights = _weights(whole, components)
+            kept = np.flatnonzero(weights)
+            points = judged(draws[kept], weights[kept], whole[kept])
     return points or Points(draws, np.full(len(draws), 1 / len(draws)), 0.0)
 
 
@@ -88,3 +93,18 @@ def _third_degree(mean: Array, covariance: Array) -> Array:
     size, axes = np.linalg.eigh(covariance)
     reach = np.sqrt(np.maximum(size, 0.0) * len(mean)) * axes
     return np.concatenate([mean + reach.T, mean - reach.T])
+
+
+def _weights(whole: Array, components: int) -> Array:
+    """Weights on few draws that keep the averages of the leading components of the probes."""
+    from scipy.optimize import nnls
+
+    chosen = np.delete(whole, np.s_[2::3], axis=1) if whole.shape[1] > 3 else whole
+    centred = chosen - chosen.mean(axis=0)
+    left, size, _ = np.linalg.svd(centred, full_matrices=False)
+    leading = left[:, : min(components, int((size > 1e-12 * size[0]).sum()))] * np.sqrt(len(whole))
+    target = np.zeros(leading.shape[1] + 1)
+    target[-1] = 1.0
+    weights, _ = nnls(np.vstack([leading.T, np.ones(len(whole))]), target)
+    found: Array = weights / weights.sum()
+    return found

@@ -124,7 +124,7 @@ def score(
     histories, spent = customers.histories, customers.spent
     orders = _empty(len(histories))
     money = _empty(len(customers.place) if spend is not None else 0)
-    expected_money = _expected_money(customers, found, spend, maps)
+    expected_money = _expected_money(customers, found, None if maps.value.identity else spend)
 
     def count(block: Block) -> None:
         pmf = _corrected(block.pmf, maps.orders, found.orders[block.rows])
@@ -173,7 +173,9 @@ def outcomes(
     """
     maps = corrections or Corrections()
     of_orders, of_money = _unknown(len(orders)), _unknown(0 if value is None else len(value))
-    expected_money = _expected_money(customers, found, spend if value is not None else None, maps)
+    expected_money = _expected_money(
+        customers, found, None if value is None or maps.value.identity else spend
+    )
     order, bounds = _by_history(customers)
 
     def count(block: Block) -> None:
@@ -265,13 +267,14 @@ def _corrected(pmf: Array, correction: CorrectionMap, expected: Array) -> Array:
     return np.asarray(np.diff(correction.of(expected)(upto), axis=1))
 
 
-def _expected_money(
-    customers: Customers, found: Expectations, spend: SpendLaw | None, maps: Corrections
-) -> Array:
+def _expected_money(customers: Customers, found: Expectations, spend: SpendLaw | None) -> Array:
     """Expected money within the horizon, by which maps are chosen."""
-    if spend is None or customers.spent is None or maps.value.identity:
+    if spend is None or customers.spent is None:
         return np.empty(0)
-    return found.orders[customers.place] * spend.expected_order_value(customers.spent)
+    each = customers.spent.order_value
+    if each is None:
+        each = spend.expected_order_value(customers.spent)
+    return found.orders[customers.place] * np.nan_to_num(each, posinf=1e300)
 
 
 def _at(cdf: Array, row: NDArray[np.intp], n: Array) -> Array:

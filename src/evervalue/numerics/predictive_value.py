@@ -34,10 +34,13 @@ class Spent:
     """Their mean money."""
     squares: Array | None = None
     """Sum of squared distances from that mean, where the model uses it."""
+    order_value: Array | None = None
+    """What the model expects of a purchase of theirs."""
 
     def take(self, rows: NDArray[np.intp]) -> Spent:
         """These alone."""
-        return Spent(self.count[rows], self.mean[rows], None if self.squares is None else self.squares[rows])
+        squares = None if self.squares is None else self.squares[rows]
+        return Spent(self.count[rows], self.mean[rows], squares)
 
 
 @dataclass(frozen=True)
@@ -109,7 +112,7 @@ class GammaGammaSpend:
         for start in range(0, len(used), size):
             pmf = block.pmf[used[start : start + size]]
             cdf = row_product(onto(pmf, counts), table)
-            law = GridLaw(grid, "log", cdf, pmf[:, 0], np.zeros(len(pmf)))
+            law = GridLaw(grid, cdf, pmf[:, 0], np.zeros(len(pmf)))
             first, last = np.searchsorted(place[order], [start, start + size])
             own = order[first:last]
             yield ValueBlock(customers[own], law, place[own] - start, scale[own])
@@ -130,7 +133,7 @@ class GammaGammaSpend:
             part = weight[:, None] * row_product(onto(pmf, counts), table)
             cdf = part if cdf is None else cdf + part
         assert cdf is not None
-        law = GridLaw(grid, "log", np.maximum.accumulate(cdf, axis=1), pmf[:, 0], np.zeros(len(pmf)))
+        law = GridLaw(grid, np.maximum.accumulate(cdf, axis=1), pmf[:, 0], np.zeros(len(pmf)))
         return ValueBlock(customers, law, np.arange(len(row)), self.law.scale(spent.count, spent.mean))
 
     def _table(self, k: float, end: int, prior_share: float) -> tuple[Array, Array, Array]:
