@@ -10,8 +10,7 @@ import numpy as np
 
 from evervalue.numerics.arrays import Array, Number
 
-ROWS = 8_192
-_WORTH = 3  # fewer chunks than this are done before threads have started
+ROWS = 4_096
 
 
 def in_chunks(rows_of: Callable[..., Array], *arguments: Number, rows: int = ROWS) -> Array:
@@ -31,19 +30,24 @@ def in_chunks(rows_of: Callable[..., Array], *arguments: Number, rows: int = ROW
         array.reshape(1) if array.size == 1 else np.broadcast_to(array, shape).reshape(-1) for array in arrays
     ]
 
-    def part(start: int) -> Array:
-        return rows_of(*(array if array.size == 1 else array[start : start + rows] for array in flat))
-
     starts = range(0, size, rows) if size else range(1)
-    threads = min(_cores(), len(starts))
-    if threads > 1 and len(starts) >= _WORTH:
+    first = rows_of(*(array if array.size == 1 else array[:rows] for array in flat))
+    whole = np.empty((*first.shape[:-1], size))
+    whole[..., :rows] = first
+
+    def part(start: int) -> None:
+        chunk = slice(start, start + rows)
+        whole[..., chunk] = rows_of(*(array if array.size == 1 else array[chunk] for array in flat))
+
+    threads = min(_cores(), len(starts) - 1)
+    if threads > 1:
         # Not kept between calls: a pool does not survive a fork, and starting one costs less than a chunk.
         with ThreadPoolExecutor(threads) as pool:
-            parts = list(pool.map(part, starts))
+            list(pool.map(part, starts[1:]))
     else:
-        parts = [part(start) for start in starts]
-    whole = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)
-    return whole.reshape((*whole.shape[:-1], *shape))
+        for start in starts[1:]:
+            part(start)
+    return whole.reshape((*first.shape[:-1], *shape))
 
 
 def _cores() -> int:
