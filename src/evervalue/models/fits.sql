@@ -3,7 +3,7 @@ table: models.fits
 grain: role
 says: "The models that predict value in this run, one row each: what tells when customers buy and leave, and what tells what they spend. Where nothing could be fitted the row says why and which rule stands in."
 filled_by: pipeline/value.py
-reads: [customers.purchase_history, curated.orders]
+reads: [customers.purchase_history, models.backtest]
 columns:
   role: {type: text, check: "in ('orders', 'spend')", says: "what the model tells: when customers buy, or what they spend a purchase day"}
   model: {type: text, says: "the model as people call it, or the rule that stands in for one"}
@@ -17,9 +17,5 @@ columns:
   distinct_histories: {type: bigint, unit: count, check: ">= 0", says: "different histories among them: what fitting costs"}
   k_hat: {type: double, nullable: true, says: "diagnostic of the parameters' uncertainty: below 0.7 it can be trusted"}
   findings: {type: text, nullable: true, says: "what the data cannot tell, in plain words"}
-  is_reused: {type: boolean, says: "whether the fit of the run before was taken over, because neither data nor settings changed"}
-  drift: {type: double, nullable: true, says: "largest change of a parameter since the run before, in standard errors; null where there is nothing to compare with"}
-  drift_says: {type: text, nullable: true, says: the same in a sentence}
   data_sha256: {type: text, says: checksum of the histories and the settings that the fit follows from}
-  file: {type: text, nullable: true, says: "the fitted model beside the snapshot, for ev.load_model"}
 --- */

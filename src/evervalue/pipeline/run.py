@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 from evervalue import __version__
@@ -89,9 +88,7 @@ def run(
                 temp_directory=data_dir / "tmp",
             )
         with told_plainly("The run"):
-            built = _build(
-                con, publisher.begin(run_id), project.settings, run_id=run_id, as_of=as_of, progress=progress
-            )
+            built = _build(con, publisher, project.settings, run_id=run_id, as_of=as_of, progress=progress)
             manifest = _manifest(con, project, built, clock)
             con.execute("use warehouse")
             con.execute("detach snapshot")
@@ -107,16 +104,27 @@ def run(
 
 
 def _build(
-    con: Connection, file: Path, settings: Settings, *, run_id: str, as_of: dt.date | None, progress: Progress
+    con: Connection,
+    publisher: Publisher,
+    settings: Settings,
+    *,
+    run_id: str,
+    as_of: dt.date | None,
+    progress: Progress,
 ) -> list[Built]:
+    from evervalue.pipeline.before import (
+        Before,  # these two import numpy and scipy, which scores alone do without
+    )
+    from evervalue.pipeline.value import ValueStage
+
+    before = Before(publisher.current() if publisher.current_id() else None)
+    file = publisher.begin(run_id)
     con.execute(f"attach {literal(str(file))} as snapshot")
     con.execute("use snapshot")
     con.execute("set search_path = 'snapshot.main,warehouse.raw,warehouse.mapped'")
     fill_run_tables(con, settings, run_id=run_id, as_of=as_of)
-    from evervalue.pipeline.value import ValueStage  # numpy and scipy, which scores from a file do without
-
     models = all_models()
-    value = ValueStage(settings, progress)
+    value = ValueStage(settings, progress, folder=file.parent, before=before)
     try:
         built = build(con, models, fillers=value.fillers(), progress=progress)
     except CheckFailed as error:

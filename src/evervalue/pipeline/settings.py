@@ -102,7 +102,7 @@ class GemSettings(_Settings):
 
 
 PURCHASE_MODELS = ("pareto-nbd", "bg-nbd", "mbg-nbd", "mbg-cnbd-k")
-SPEND_MODELS = ("gamma-gamma", "normal")
+SPEND_MODELS = ("gamma-gamma", "normal-spend")
 """By the names that options give; kept here so that settings are read without the models being imported."""
 
 
@@ -119,7 +119,7 @@ class ValueSettings(_Settings):
     """How customers buy and leave: "auto" lets a backtest on your own data choose, "none" leaves value out, else one of
     "pareto-nbd", "bg-nbd", "mbg-nbd" and "mbg-cnbd-k"."""
     spend: str = "auto"
-    """What they spend a purchase day: "auto", "gamma-gamma" (amounts above zero) or "normal" (any amount)."""
+    """What they spend a purchase day: "auto", "gamma-gamma" (amounts above zero) or "normal-spend" (any amount)."""
 
     @field_validator("horizon")
     @classmethod

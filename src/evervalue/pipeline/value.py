@@ -1,26 +1,30 @@
-"""Value in a run: histories out of the engine, a model chosen and fitted, every customer scored, the tables filled.
+"""Value in a run: histories out of the engine, models chosen and fitted, every customer scored, the tables filled.
 
 A model that cannot be fitted never fails a run: the rules of `models/stand_in.py` take its place, and the run says so.
+Models that follow from the same data and settings as those of the run before are taken over from its files.
 """
 
 from __future__ import annotations
 
+import json
 import math
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evervalue.core.errors import FitFailed
 from evervalue.core.progress import Progress
 from evervalue.core.text import count
-from evervalue.models.histories import Distinct
-from evervalue.models.purchase import PurchaseModel
-from evervalue.models.purchase_models import MODELS
+from evervalue.models.drift import drift
+from evervalue.models.histories import Distinct, Histories
+from evervalue.models.registry import save
 from evervalue.models.scoring import (
     CustomerValues,
     HistoryScores,
-    customer_columns,
+    customer_histories,
     distinct_histories,
+    interval_logs,
     land_clv,
     land_history_scores,
 )
@@ -29,123 +33,226 @@ from evervalue.numerics.arrays import Array
 from evervalue.numerics.intervals import shortest_counts
 from evervalue.numerics.posterior_points import one_point
 from evervalue.numerics.predictive_orders import DistinctHistories, OrdersLaw
+from evervalue.pipeline import choosing
+from evervalue.pipeline.backtest import Tested, land_rows, told
+from evervalue.pipeline.before import FILES, Before, data_key
+from evervalue.pipeline.choosing import Part
 from evervalue.pipeline.settings import Settings
-from evervalue.pipeline.tables import column_list
+from evervalue.pipeline.tables import create_empty
 from evervalue.warehouse.duckdb import Connection, insert, value
 from evervalue.warehouse.runner import Filler
 
 
 class ValueStage:
-    """Fills the tables of the schema `models`, each when its turn in the run comes."""
+    """Fills the tables of the schema `models`, each when its turn in the run comes.
 
-    def __init__(self, settings: Settings, progress: Progress) -> None:
+    Parameters
+    ----------
+    settings
+        Of the run.
+    progress
+        Told of what was chosen, taken over or not to be had.
+    folder
+        Where fitted models are written; None writes none.
+    before
+        The run that readers see so far.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        progress: Progress,
+        *,
+        folder: Path | None = None,
+        before: Before | None = None,
+    ) -> None:
         self.settings = settings
+        self.asked = settings.value
         self.progress = progress
-        self.model: PurchaseModel | None = None
+        self.folder = folder
+        self.before = before or Before(None)
+        self.orders, self.spend = Part("orders"), Part("spend")
         self.rule: PooledRate | None = None
-        self.says = ""
+        self.tested: Tested | None = None
+        self.untested = ""
+        self.same = False
+        self.key = ""
 
     def fillers(self) -> dict[str, Filler]:
         """What fills each table."""
         return {
+            "models.backtest": self._backtest,
+            "models.backtest_deciles": self._deciles,
             "models.fits": self._fits,
             "models.parameters": self._parameters,
             "models.history_scores": self._history_scores,
             "models.clv": self._clv,
             "models.total": self._total,
             "models.step_values": self._step_values,
+            "run.fits": self._run_fits,
         }
 
+    # Choosing and fitting
+
+    def _backtest(self, con: Connection) -> None:
+        create_empty(con, "models.backtest")
+        self.key = data_key(con, self.settings)
+        if self.asked.model == "none":
+            return
+        self.same = self.before.follows_from(con, self.key)
+        if self.same:
+            self.before.copy(con, "models.backtest")
+            return
+        self.tested, self.untested = choosing.test(con, self.settings)
+        if self.tested is not None:
+            land_rows(con, self.tested.found, "models.backtest")
+
+    def _deciles(self, con: Connection) -> None:
+        create_empty(con, "models.backtest_deciles")
+        if self.same:
+            self.before.copy(con, "models.backtest_deciles")
+        elif self.tested is not None:
+            rows = [
+                [r.target, r.model, r.decile, r.customers,
+                 *map(told, (r.predicted, r.actual, r.coverage, r.interval_mass, r.mean_width))]
+                for r in self.tested.found.deciles
+            ]  # fmt: skip
+            insert(con, "models.backtest_deciles", rows)
+
     def _fits(self, con: Connection) -> None:
-        self.histories = distinct_histories(con)
-        self._fit(self.histories)
-        create(con, "models.fits")
-        n, distinct = int(self.histories.weight.sum()), len(self.histories.x)
-        fitted = self.model is not None
-        insert(
-            con, "models.fits",
-            [[
-                "orders", self.name, self.key, fitted, self.says, None, "D",
-                self.model.log_likelihood_ if self.model else None, n, distinct, None,
-                " ".join(f.says for f in self.model.findings_) or None if self.model else None,
-                False, None, None, "", None,
-            ], [
-                "spend", "mean spend", "mean-spend", False, "Every purchase day is taken to be worth the mean of all.",
-                None, "D", None, n, distinct, None, None, False, None, None, "", None,
-            ]],
+        create_empty(con, "models.fits")
+        self.distinct = distinct_histories(con)
+        self.history = customer_histories(con, currency=self.settings.project.currency)
+        if self.asked.model == "none":
+            says = 'Value is switched off in the settings: [value] model = "none".'
+            self.orders, self.spend = Part("orders", says=says), Part("spend", says=says)
+        else:
+            self._fit(con)
+        for part in (self.orders, self.spend):
+            insert(con, "models.fits", [self._fit_row(part)])
+
+    def _fit(self, con: Connection) -> None:
+        self.orders, self.spend = self._taken_over("orders"), self._taken_over("spend")
+        if self.orders.model is None:
+            choice = self.tested.choice if self.tested else None
+            self.orders = choosing.purchase(
+                self.distinct, self.asked, choice, self.untested, interval_logs(con)
+            )
+        if self.spend.model is None:
+            self.spend = choosing.spend(self.history, self.asked)
+        self._stand_in()
+        if self.orders.reused or self.spend.reused:
+            self.progress.step("Models taken over", detail="same data, settings")
+        for part in (self.orders, self.spend):
+            if part.model is None:
+                self.progress.warn(part.says)
+
+    def _taken_over(self, role: str) -> Part:
+        found = self.before.model(role) if self.same else None
+        if found is None:
+            return Part(role)
+        model = found.model
+        return Part(
+            role, model, model.name, model.key, str(found.about["model_says"]),
+            [f.says for f in model.findings_], reused=True,
         )  # fmt: skip
 
-    @property
-    def name(self) -> str:
-        """Of what predicts orders."""
-        return self.model.name if self.model else self.rule.name if self.rule else "none"
+    def _stand_in(self) -> None:
+        """Puts a rule where no model could be fitted."""
+        if self.orders.model is None:
+            d = self.distinct
+            self.rule = pooled_rate(d.x, d.T, d.weight)
+            if self.rule is None:
+                self.orders.says = f"Nothing can be predicted. {self.orders.says}".strip()
+            else:
+                self.orders.name, self.orders.key = self.rule.name, self.rule.key
+                self.orders.says = (
+                    f"Everyone is taken to buy at one rate, for no model fits: {self.orders.says}"
+                )
+        if self.spend.model is None:
+            self.spend.name, self.spend.key = "mean spend", "mean-spend"
+            self.spend.says = (
+                f"Every purchase day is taken to bring the mean of all, for no model fits: {self.spend.says}"
+            )
 
-    @property
-    def key(self) -> str:
-        """Of what predicts orders, as options call it."""
-        return self.model.key if self.model else self.rule.key if self.rule else "none"
-
-    def _fit(self, histories: Distinct) -> None:
-        asked = self.settings.value.model
-        if asked == "none":
-            self.says = 'Value is switched off: [value] model = "none".'
-            return
-        failed = []
-        for key in ("bg-nbd",) if asked == "auto" else (asked,):
-            try:
-                self.model = MODELS[key]().fit_distinct(histories, unit="D")
-            except FitFailed as error:
-                failed.append(str(error))
-                continue
-            self.says = f"{self.model.name} fits {count(int(histories.weight.sum()), 'customer')}."
-            return
-        self.rule = pooled_rate(histories.x, histories.T, histories.weight)
-        self.says = (
-            f"No model: {failed[0]} Everyone is taken to buy at the pooled rate instead."
-            if self.rule
-            else f"No model: {failed[0]}"
-        )
+    def _fit_row(self, part: Part) -> list[object]:
+        model = part.model
+        return [
+            part.role, part.name, part.key, model is not None, part.says,
+            json.dumps(model.params_) if model else None, "D", model.log_likelihood_ if model else None,
+            int(model.n_customers_) if model else 0, len(self.distinct.x), None,
+            " ".join(part.findings) or None, self.key,
+        ]  # fmt: skip
 
     def _parameters(self, con: Connection) -> None:
-        create(con, "models.parameters")
-        if self.model is None:
-            return
-        rows = []
-        for place, row in enumerate(self.model.summary_.rows, 1):
-            known = math.isfinite(row["standard_error"])
-            spread = [row[c] if known else None for c in ("standard_error", "low", "high")]
-            rows.append(["orders", row["parameter"], place, row["estimate"], *spread, None])
-        insert(con, "models.parameters", rows)
+        create_empty(con, "models.parameters")
+        for part in (self.orders, self.spend):
+            rows = []
+            for place, row in enumerate(part.model.summary_.rows if part.model else (), 1):
+                known = math.isfinite(row["standard_error"])
+                ends = [row[c] for c in ("standard_error", "low", "high")]
+                spread = [number if known and math.isfinite(number) else None for number in ends]
+                rows.append([part.role, row["parameter"], place, row["estimate"], *spread])
+            insert(con, "models.parameters", rows)
+
+    def _run_fits(self, con: Connection) -> None:
+        create_empty(con, "run.fits")
+        for part in (self.orders, self.spend):
+            saved = self.before.model(part.role)
+            moved = drift(part.model, saved.model) if part.model and saved and not part.reused else None
+            insert(
+                con, "run.fits",
+                [[part.role, part.reused, moved.largest if moved else None, moved.says if moved else None,
+                  self._write(con, part)]],
+            )  # fmt: skip
+            if moved:
+                self.progress.step(f"{part.name} since the run before", detail=moved.says)
+
+    def _write(self, con: Connection, part: Part) -> str | None:
+        """The file of a fitted model beside the snapshot."""
+        if part.model is None or self.folder is None:
+            return None
+        file = self.folder / FILES[part.role]
+        file.parent.mkdir(exist_ok=True)
+        (as_of,) = con.execute("select as_of::text from customers.cutoff").fetchone() or (None,)
+        save(part.model, file, self._about(con, part, as_of))
+        return FILES[part.role]
+
+    def _about(self, con: Connection, part: Part, as_of: Any) -> dict[str, Any]:
+        rows = con.execute(
+            "select target, model, naive, measure, value from models.backtest "
+            "where origin is null and customers = 'known' order by all"
+        ).fetchall()
+        table: dict[str, Any] = {}
+        for target, model, naive, measure, number in rows:
+            table.setdefault(target, {}).setdefault(model, {"naive": naive})[measure] = number
+        return {
+            "model_says": part.says,
+            "data_sha256": self.key,
+            "as_of": as_of,
+            "currency": self.settings.project.currency,
+            "settings": self.asked.model_dump(mode="json"),
+            "backtest": table if part.role == "orders" else {},
+        }
+
+    # Scoring
 
     def _history_scores(self, con: Connection) -> None:
-        create(con, "models.history_scores")
-        self.scores = self._scored(self.histories)
-        land_history_scores(con, self.histories, self.scores)
+        create_empty(con, "models.history_scores")
+        self.scores = self._scored(self.distinct)
+        land_history_scores(con, self.distinct, self.scores)
 
     def _scored(self, d: Distinct) -> HistoryScores:
         n = len(d.x)
-        days, delta = self.settings.value.ahead.days, self._delta
-        mass = self.settings.value.interval
-        nothing = np.full(n, np.nan)
-        if self.model is None and self.rule is None:
-            return HistoryScores(*(nothing for _ in range(7)))
-        if self.model is None:
-            assert self.rule is not None
-            ahead = min(days, 36_500.0)
-            ends = self.rule.interval(ahead, mass)
-            finite = math.isfinite(days)
-            parts = (
-                math.nan, self.rule.expected(days) if finite else math.nan, self.rule.discounted(days, delta),
-                1 - float(self.rule.pmf(ahead)[0]) if finite else math.nan,
-                *(ends if finite else (math.nan,) * 3),
-            )  # fmt: skip
-            return HistoryScores(*(np.full(n, part) for part in parts))
-        model = self.model
+        days, mass = self.asked.ahead.days, self.asked.interval
+        model = self.orders.model
+        if model is None:
+            return _by_rule(self.rule, n, days, self._delta, mass)
         law = OrdersLaw(
             model.kernel, one_point(model._theta), days, lambda theta, extra: model._params(extra, theta)
         )
         h = DistinctHistories(d.x, d.t_x, d.T)
-        alive, expected, discounted = law.p_alive(h), law.expected(h), law.discounted(h, delta)
+        alive, expected, discounted = law.p_alive(h), law.expected(h), law.discounted(h, self._delta)
         any_order, low, high, held = (np.full(n, np.nan) for _ in range(4))
         for rows, end in law.blocks(h, expected, alive):
             for block in law.laws(h, rows, end):
@@ -157,59 +264,71 @@ class ValueStage:
         )
 
     def _clv(self, con: Connection) -> None:
-        create(con, "models.clv")
-        customers = customer_columns(con)
-        days = customers["repeat_orders"] + 1
-        mean = customers["monetary"].sum() / days.sum() if days.size else math.nan
-        scores = self.scores
-        place = _places(
-            self.histories, customers["repeat_orders"], customers["length_days"], customers["age_days"] - 1
-        )
-        each = np.full(len(days), mean)
-        values = CustomerValues(
-            each, (scores.discounted_orders * mean)[place],
-            np.minimum(scores.orders_low * mean, scores.orders_high * mean)[place],
-            np.maximum(scores.orders_low * mean, scores.orders_high * mean)[place],
-        )  # fmt: skip
-        asked = self.settings.value
+        create_empty(con, "models.clv")
+        scores, place = self.scores, _places(self.distinct, self.history)
+        each = self._order_values()
+        ends = np.sort([scores.orders_low[place] * each, scores.orders_high[place] * each], axis=0)
+        values = CustomerValues(each, scores.discounted_orders[place] * each, ends[0], ends[1])
+        asked = self.asked
+        says = f"{self.orders.says} {self.spend.says}".strip()
+        predicts = self.orders.model is not None or self.rule is not None
         land_clv(
             con, values,
             {
                 "interval": value(asked.interval), "horizon_days": value(asked.horizon_days),
                 "discount_rate_annual": value(asked.discount_rate_annual),
-                "model": value(f"{self.name} and mean spend"), "model_says": value(self.says),
-                "currency": value(self.settings.project.currency),
+                "model": value(f"{self.orders.name} and {self.spend.name}" if predicts else "none"),
+                "model_says": value(says), "currency": value(self.settings.project.currency),
             },
         )  # fmt: skip
+        if predicts:
+            self.progress.step("Value predicted", detail=count(len(self.history), "customer"))
+
+    def _order_values(self) -> Array:
+        """Expected money of a purchase day of each customer."""
+        if self.spend.model is not None:
+            return np.asarray(self.spend.model.conditional_expected_order_value(self.history))
+        days = self.history.frequency + 1
+        mean = self.history.extra["monetary"].sum() / days.sum() if days.size else math.nan
+        return np.full(len(days), mean)
 
     def _total(self, con: Connection) -> None:
-        create(con, "models.total")
+        create_empty(con, "models.total")
         con.execute(
             """
             insert into models.total
             select count(expected_clv), sum(p_alive::decimal(18,12))::double,
-                sum(expected_orders::decimal(28,12))::double,
-                null, null, sum(expected_clv)::decimal(18,4), null, null
+                sum(expected_orders::decimal(28,12))::double, null, null, sum(expected_clv)::decimal(18,4), null, null
             from models.clv
             """
         )
 
     def _step_values(self, con: Connection) -> None:
-        create(con, "models.step_values")
+        create_empty(con, "models.step_values")
 
     @property
     def _delta(self) -> float:
-        return math.log1p(self.settings.value.discount_rate_annual) / 365
+        return math.log1p(self.asked.discount_rate_annual) / 365
 
 
-def create(con: Connection, table: str) -> None:
-    """Makes a declared table, empty."""
-    con.execute(f"create table {table} ({column_list(table)})")
+def _by_rule(rule: PooledRate | None, n: int, days: float, delta: float, mass: float) -> HistoryScores:
+    """What the rule says of every history: the same."""
+    if rule is None:
+        return HistoryScores(*(np.full(n, np.nan) for _ in range(7)))
+    finite = math.isfinite(days)
+    parts = (
+        math.nan,
+        rule.expected(days) if finite else math.nan,
+        rule.discounted(days, delta),
+        1 - float(rule.pmf(days)[0]) if finite else math.nan,
+        *(rule.interval(days, mass) if finite else (math.nan,) * 3),
+    )
+    return HistoryScores(*(np.full(n, part) for part in parts))
 
 
-def _places(d: Distinct, x: Array, t_x: Array, T: Array) -> NDArray[np.intp]:
+def _places(d: Distinct, h: Histories) -> NDArray[np.intp]:
     """Place of each customer's history among the distinct ones, which are sorted."""
     wide = np.int64(1 << 21)
     keys = (d.x.astype(np.int64) * wide + d.t_x.astype(np.int64)) * wide + d.T.astype(np.int64)
-    own = (x.astype(np.int64) * wide + t_x.astype(np.int64)) * wide + T.astype(np.int64)
+    own = (h.frequency.astype(np.int64) * wide + h.recency.astype(np.int64)) * wide + h.T.astype(np.int64)
     return np.searchsorted(keys, own)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Iterable
 from decimal import Decimal
 from pathlib import Path
@@ -101,6 +102,8 @@ def value(item: object) -> str:
     """
     if item is None:
         return "null"
+    if isinstance(item, float) and not math.isfinite(item):
+        return f"'{item}'::double"
     if isinstance(item, bool | int | float | Decimal):
         return str(item).lower()
     if isinstance(item, dt.date):

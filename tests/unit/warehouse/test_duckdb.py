@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from evervalue.core.errors import Busy, StorageError
-from evervalue.warehouse.duckdb import connect
+from evervalue.warehouse.duckdb import connect, insert
 
 HEADER, DATA = 4096, 12_288
 
@@ -55,3 +56,13 @@ def test_a_file_that_another_process_holds_is_busy(file: Path) -> None:
         with pytest.raises(Busy, match="Another process is using"):
             connect(file)
         holder.communicate("\n")
+
+
+def test_numbers_that_are_not_finite_are_written_as_such() -> None:
+    with connect() as con:
+        con.execute("create table t (n integer, x double)")
+        insert(con, "t", enumerate([1.5e-300, math.inf, -math.inf, math.nan, None]))
+        found = [row[0] for row in con.execute("select x from t order by n").fetchall()]
+    assert found[:3] == [1.5e-300, math.inf, -math.inf]
+    assert math.isnan(found[3])
+    assert found[4] is None
