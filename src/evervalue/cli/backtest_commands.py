@@ -22,6 +22,7 @@ from evervalue.cli.file_commands import (
     Quiet,
     day,
 )
+from evervalue.core.errors import SettingsError
 
 if TYPE_CHECKING:
     from evervalue.pipeline.backtest import Tested
@@ -84,7 +85,9 @@ def backtest(
     from evervalue.pipeline.backtest import ROWS, backtested, land_rows
     from evervalue.pipeline.from_file import scored_files, settings_for_file
 
-    fmt = chosen_format(format, output)
+    fmt, until = chosen_format(format, output), day(as_of, "--as-of")
+    if plot is not None and plot.suffix not in (".png", ".svg", ".pdf"):
+        raise SettingsError(f"--plot {plot}: name a file that ends in .png, .svg or .pdf.")
     settings, guesses = settings_for_file(
         file, customer=customer, order=order, date=date, monetary=monetary,
         date_format=date_format, decimal=decimal, currency=currency,
@@ -103,7 +106,7 @@ def backtest(
             spend=spend,
             interval=interval,
             step=step,
-            as_of=day(as_of, "--as-of"),
+            as_of=until,
             sample=sample or None,
             random_state=seed,
             currency=settings.project.currency,
@@ -130,18 +133,16 @@ def _draw(tested: Tested, file: Path) -> None:
 
     Raises
     ------
-    SettingsError, StorageError
-        The name's ending is no kind of picture, or the file cannot be written.
+    StorageError
+        The file cannot be written.
     """
-    from evervalue.core.errors import SettingsError, StorageError
+    from evervalue.core.errors import StorageError
     from evervalue.library.backtest_plots import plot_backtest
     from evervalue.warehouse.frames import needed
 
     needed("matplotlib", "plot").use("Agg")
     try:
         plot_backtest(tested.found, tested.choice.model).savefig(file, dpi=130)
-    except ValueError:
-        raise SettingsError(f"--plot {file}: name a file that ends in .png, .svg or .pdf.") from None
     except OSError as error:
         raise StorageError(f"{file} cannot be written: {error.strerror or error}.") from None
 
