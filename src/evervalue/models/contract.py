@@ -18,11 +18,11 @@ from evervalue.models.base import Finding
 from evervalue.models.contract_rows import contract_rows, contracts_of
 from evervalue.models.discrete import discount
 from evervalue.models.histories import Distinct
-from evervalue.models.period_model import ALIKE, PeriodModel, beta_mean_starts, shortest
+from evervalue.models.period_model import PeriodModel, beta_mean_starts, shortest
 from evervalue.models.period_rows import whole
 from evervalue.numerics import beta_discrete_weibull, shifted_beta_geometric
 from evervalue.numerics.arrays import Array
-from evervalue.numerics.optimise import Maximum, maximise
+from evervalue.numerics.optimise import maximise
 from evervalue.numerics.simulated_contracts import SimulatedContracts
 
 POLAR = 0.02
@@ -187,25 +187,15 @@ class ContractModel(PeriodModel):
         """Share of all renewals that were refused."""
         return float(data.t_x @ data.weight) / float(_decisions(data) @ data.weight)
 
-    def _shapes(self) -> list[Finding]:
+    def _polarised(self) -> list[Finding]:
         a, b = self.params_["alpha"], self.params_["beta"]
-        if a + b > ALIKE:
-            return [
-                Finding(
-                    "same_churn",
-                    f"Customers hardly differ in how readily they leave: {a / (a + b):.1%} refuse the first renewal, "
-                    "and with tenure the rate changes for all alike, if it does.",
-                )
-            ]
-        if a + b < POLAR:
-            return [
-                Finding(
-                    "polarised",
-                    f"Customers are of two kinds: {a / (a + b):.1%} leave at the first renewal, and the others as good "
-                    "as never. How long those stay rests on the model's form alone.",
-                )
-            ]
-        return []
+        if a + b > POLAR:
+            return []
+        says = (
+            f"Customers are of two kinds: {a / (a + b):.1%} leave at the first renewal, and the others as good as "
+            "never. How long those stay rests on the model's form alone."
+        )
+        return [Finding("polarised", says)]
 
 
 class ShiftedBetaGeo(ContractModel):
@@ -237,7 +227,7 @@ class ShiftedBetaGeo(ContractModel):
     def _starts(self, data: Distinct) -> list[Array]:
         return [np.log(pair) for pair in beta_mean_starts(self._rate(data) * 1.5, (2.0, 10.0, 0.5))]
 
-    def _findings(self, data: Distinct, best: Maximum) -> list[Finding]:
+    def _findings(self, data: Distinct) -> list[Finding]:
         rate, decisions = self._rate(data), float(_decisions(data) @ data.weight)
         alone = decisions * (rate * math.log(rate) + (1 - rate) * math.log1p(-rate))
         if not self._gains(alone):
@@ -248,7 +238,7 @@ class ShiftedBetaGeo(ContractModel):
                     f"explains these data as well (log-likelihood {alone:,.2f} against {self.log_likelihood_:,.2f}).",
                 )
             ]
-        return self._shapes() or self._not_identified()
+        return self._polarised() or self._not_identified()
 
 
 class BetaDiscreteWeibull(ContractModel):
@@ -288,7 +278,7 @@ class BetaDiscreteWeibull(ContractModel):
         pairs = beta_mean_starts(self._rate(data) * 1.5, (2.0, 5.0, 0.5))
         return [np.log([*pair, c]) for pair, c in zip(pairs, (1.0, 1.5, 0.8), strict=True)]
 
-    def _findings(self, data: Distinct, best: Maximum) -> list[Finding]:
+    def _findings(self, data: Distinct) -> list[Finding]:
         plain, c = _plain(data, self._rate(data)), self.params_["c"]
         gain = self.log_likelihood_ - plain
         if gain > 1.92:  # half of 3.84: c = 1 lies within, so that the likelihood ratio is chi-squared
@@ -304,7 +294,13 @@ class BetaDiscreteWeibull(ContractModel):
                 f"{gain:,.2f} in log-likelihood. ShiftedBetaGeo says as much with one parameter less."
             )
             found = [Finding("no_duration_dependence", says)]
-        return [*found, *(self._shapes() or self._not_identified())]
+        if self._alike(0):
+            says = (
+                "Customers do not measurably differ in how readily they leave: churn that changes with tenure alike "
+                "for all explains these data as well."
+            )
+            return [*found, Finding("same_churn", says)]
+        return [*found, *(self._polarised() or self._not_identified())]
 
 
 def _floats(values: Any) -> Array:

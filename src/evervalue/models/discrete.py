@@ -12,11 +12,11 @@ from evervalue.core.errors import FitFailed, SettingsError
 from evervalue.core.text import count
 from evervalue.models.base import Finding
 from evervalue.models.histories import Distinct, distinct
-from evervalue.models.period_model import ALIKE, PeriodModel, beta_mean_starts, shortest
+from evervalue.models.period_model import PeriodModel, beta_mean_starts, shortest
 from evervalue.models.period_rows import Rows, refuse, rows_of, whole
 from evervalue.numerics import bg_bb
 from evervalue.numerics.arrays import Array
-from evervalue.numerics.optimise import Maximum, maximise
+from evervalue.numerics.optimise import maximise
 from evervalue.numerics.simulated import Simulated
 
 NEVER_LEAVES = (1e-9, 1.0)
@@ -197,7 +197,7 @@ class BetaGeoBetaBinomial(PeriodModel):
         left = beta_mean_starts(0.15, (3.0, 20.0, 0.8))
         return [np.log([*b, *g]) for b, g in zip(bought, left, strict=True)]
 
-    def _findings(self, data: Distinct, best: Maximum) -> list[Finding]:
+    def _findings(self, data: Distinct) -> list[Finding]:
         found: list[Finding] = []
         most = int(data.T.max())
         if most < 3:
@@ -219,23 +219,22 @@ class BetaGeoBetaBinomial(PeriodModel):
                     "so P(alive) is near 1 for all and says little.",
                 )
             )
-        elif self.params_["gamma"] + self.params_["delta"] > ALIKE:
-            found.append(
-                Finding(
-                    "same_dropout",
-                    "Customers hardly differ in how readily they leave: one dropout probability of "
-                    f"{self.params_['gamma'] / (self.params_['gamma'] + self.params_['delta']):.1%} an opportunity "
-                    "fits all.",
-                )
+        elif self._alike(2):
+            says = (
+                "Customers do not measurably differ in how readily they leave: one dropout probability of about "
+                f"{self._mean('gamma', 'delta'):.1%} an opportunity for all explains these data as well."
             )
-        if self.params_["alpha"] + self.params_["beta"] > ALIKE:
-            p = self.params_["alpha"] / (self.params_["alpha"] + self.params_["beta"])
-            found.append(
-                Finding(
-                    "same_rate", f"Customers hardly differ in how often they buy: {p:.1%} fits all of them."
-                )
+            found.append(Finding("same_dropout", says))
+        if self._alike(0):
+            says = (
+                "Customers do not measurably differ in how often they buy: one probability of about "
+                f"{self._mean('alpha', 'beta'):.1%} an opportunity for all explains these data as well."
             )
+            found.append(Finding("same_rate", says))
         return found or self._not_identified()
+
+    def _mean(self, hit: str, miss: str) -> float:
+        return self.params_[hit] / (self.params_[hit] + self.params_[miss])
 
 
 def discount(rate: float) -> float:

@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import Any, ClassVar, Self
 
 import numpy as np
+from scipy.special import expit, log_expit
 
 from evervalue.core.errors import FitFailed, NotFitted, SettingsError
 from evervalue.core.text import count
@@ -16,17 +17,21 @@ from evervalue.models.findings import NO_DROPOUT_GAIN, WIDE, covariance
 from evervalue.models.histories import Distinct, distinct
 from evervalue.models.likelihood import Likelihood, Prior
 from evervalue.models.period_rows import Rows
-from evervalue.models.posterior import ModelPosterior, natural, of_likelihood
-from evervalue.models.purchase import LOG_BOX, NORMAL_95
+from evervalue.models.posterior import BUDGET, ModelPosterior, natural, of_likelihood
+from evervalue.models.purchase import NORMAL_95
 from evervalue.numerics.arrays import Array
 from evervalue.numerics.intervals import asked_mass, shortest_counts
 from evervalue.numerics.kernel import Kernel
-from evervalue.numerics.optimise import Maximum, maximise
+from evervalue.numerics.optimise import Maximum, hessian, maximise
+from evervalue.numerics.posterior import posterior
+from evervalue.numerics.weak_prior import HALF_WIDTH, log_weak_prior
 
 FEW = 30
 """Customers below which a fit is little more than a guess."""
-ALIKE = 1_000.0
-"""Sum of a beta distribution's parameters beyond which customers differ by less than 2 % of themselves."""
+ALIKE = 1e18
+"""Sum of a beta distribution's parameters at which customers are all alike."""
+SMALLEST, LARGEST = 1e-5, 1e12
+"""Parameters are searched between these."""
 DRAWS = 400
 """Posterior draws over which predicted laws are averaged."""
 CELLS = 2_000_000
@@ -97,8 +102,9 @@ class PeriodModel(Estimator):
             log_likelihood=module.log_likelihood, log_likelihood_gradient=module.log_likelihood_gradient,
         )  # fmt: skip
         likelihood = Likelihood(kernel, data, 1.0, {}, self._prior())
-        box = np.full(len(module.NAMES), LOG_BOX)
-        best = maximise(likelihood.objective, self._starts(data), lower=-box, upper=box)
+        ones = np.ones(len(module.NAMES))
+        lower, upper = math.log(SMALLEST) * ones, math.log(LARGEST) * ones
+        best = maximise(likelihood.objective, self._starts(data), lower=lower, upper=upper)
         if not np.isfinite(best.value) or not best.converged:
             raise FitFailed(
                 f"{self.name} did not converge on {count(int(data.weight.sum()), 'customer')}: after "
@@ -125,7 +131,7 @@ class PeriodModel(Estimator):
         self.log_likelihood_ = best.value - prior
         self.converged_, self.n_iter_ = best.converged, best.n_iter
         self.n_customers_, self.n_histories_ = float(data.weight.sum()), len(data.x)
-        self.findings_ = [*self._few(), *self._findings(data, best)]
+        self.findings_ = [*self._few(), *self._findings(data)]
 
     def _refuse(self, data: Distinct) -> None:
         """Raises FitFailed where no maximum can exist."""
@@ -135,7 +141,7 @@ class PeriodModel(Estimator):
         """Log parameters to begin a search at."""
         raise NotImplementedError
 
-    def _findings(self, data: Distinct, best: Maximum) -> list[Finding]:
+    def _findings(self, data: Distinct) -> list[Finding]:
         """What a user of this fit should know."""
         raise NotImplementedError
 
@@ -164,6 +170,27 @@ class PeriodModel(Estimator):
     def _gains(self, simpler: float) -> bool:
         """Whether the fit beats a simpler model's log-likelihood by more than chance gives a parameter on its bound."""
         return self.log_likelihood_ - simpler > NO_DROPOUT_GAIN
+
+    def _alike(self, first: int) -> bool:
+        """Whether one probability for all customers, in place of parameters `first` and `first` + 1, would do.
+
+        The pair becomes 1e18 times that probability and its complement; the other parameters are fitted anew.
+        """
+        assert self._likelihood is not None
+        likelihood = Likelihood(self._likelihood.kernel, self._likelihood.data, 1.0, {}, None)
+        pair, others = [first, first + 1], [i for i in range(len(self._theta)) if i not in (first, first + 1)]
+
+        def objective(theta: Array) -> tuple[float, Array]:
+            logs = np.empty(len(self._theta))
+            logs[others] = theta[:-1]
+            logs[pair] = math.log(ALIKE) + log_expit(np.array([theta[-1], -theta[-1]]))
+            value, gradient = likelihood.objective(logs)
+            p = expit(theta[-1])
+            return value, np.append(gradient[others], gradient[first] * (1 - p) - gradient[first + 1] * p)
+
+        start = np.append(self._theta[others], self._theta[first] - self._theta[first + 1])
+        edge = np.full(len(start), math.log(LARGEST))
+        return not self._gains(maximise(objective, [start], lower=-edge, upper=edge).value)
 
     def _not_identified(self) -> list[Finding]:
         spread = np.sqrt(np.diag(self.covariance_))
@@ -198,8 +225,9 @@ class PeriodModel(Estimator):
     def posterior(self, draws: int = 1_000, *, random_state: int | None = None) -> ModelPosterior:
         """Draws of the parameters given the data: Laplace corrected by importance sampling, a sampler where that fails.
 
-        The prior is that of the fit, and one that is flat from 1/1,000 to 1,000. Draws are kept, so that the same
-        call costs nothing twice.
+        The prior is that of the fit, and for every parameter one that is flat from 1/1,000 to 1,000; for the larger one
+        of a pair (alpha and beta), that times their ratio in the fit, so that rare events are no surprise. Draws are
+        kept, so that the same call costs nothing twice.
 
         Raises
         ------
@@ -215,15 +243,31 @@ class PeriodModel(Estimator):
                     f"This model came out of a file that keeps {count(kept, 'draw')}; fit it again."
                 )
         elif self._drawn is None or self._drawn[:2] != (draws, seed):
-            self._drawn = (
-                draws, seed, *of_likelihood(self._likelihood, self._theta, self._hessian, draws=draws, seed=seed)
-            )  # fmt: skip
+            self._drawn = (draws, seed, *self._draw(self._likelihood, draws, seed))
         thetas, k_hat, method, says = self._drawn[2:]
         names = self.numerics.NAMES
         thetas = thetas[:draws]
         return ModelPosterior(names, natural(names, (), 1.0, thetas), thetas, k_hat, method, says)
 
     # Inside
+
+    def _draw(self, likelihood: Likelihood, draws: int, seed: int) -> tuple[Array, float | None, str, str]:
+        """Draws (D, k) of the log parameters, with k-hat, method and words."""
+        if len(likelihood.data.x) * max(1_000, 2 * draws) > BUDGET:
+            return of_likelihood(likelihood, self._theta, self._hessian, draws=draws, seed=seed)
+        ratio = np.zeros(len(self._theta))
+        for first in range(0, len(ratio) - 1, 2):
+            tilt = self._theta[first + 1] - self._theta[first]
+            ratio[first], ratio[first + 1] = max(-tilt, 0.0), max(tilt, 0.0)
+
+        def log_density(thetas: Array) -> Array:
+            return likelihood.log_density(thetas) + log_weak_prior(thetas - ratio)
+
+        # The likelihood of customers who are all alike rises for ever; the prior ends the search before that.
+        mode = ratio + np.clip(self._theta - ratio, -HALF_WIDTH, HALF_WIDTH)
+        curved = self._hessian if np.array_equal(mode, self._theta) else hessian(likelihood.objective, mode)
+        found = posterior(log_density, mode, curved, draws=draws, rng=np.random.default_rng(seed))
+        return found.log_draws, found.k_hat, found.method, found.says
 
     @property
     def _params(self) -> tuple[float, ...]:
