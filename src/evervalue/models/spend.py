@@ -15,6 +15,7 @@ from evervalue.models import spend_findings
 from evervalue.models.amounts import ALL, REPEAT, Amounts, amounts
 from evervalue.models.base import Finding
 from evervalue.models.spend_model import SpendModel
+from evervalue.models.spend_search import Search
 from evervalue.numerics.arrays import Array
 from evervalue.numerics.optimise import Maximum
 from evervalue.numerics.spend_kernel import SpendKernel
@@ -81,7 +82,7 @@ class GammaGamma(SpendModel):
             )
         elif weight is None:
             spend_findings.refuse_not_positive(self.name, found, InputError)
-        return Amounts(found.x, m, None, found.weight, found.least)
+        return Amounts(found.x, m, found.squares, found.weight, found.least)
 
     def _usable(self, data: Amounts) -> Amounts:
         if self.not_positive == "refuse":
@@ -91,13 +92,15 @@ class GammaGamma(SpendModel):
     def _units(self, data: Amounts) -> tuple[float, float]:
         return 0.0, float(data.m @ data.weight / data.weight.sum())
 
-    def _box(self) -> tuple[Array, Array]:
-        upper = np.log([1e5, 1e5, 1e12])
-        return -upper, upper
-
-    def _starts(self, data: Amounts) -> list[Array]:
+    def _search(self, data: Amounts, first: int) -> Search:
+        # phi is log p, log q and the log of v p / q, an amount: theta's log v is their sum with signs.
+        turn = np.array([[1.0, 0, 0], [0, 1, 0], [-1, 1, 1]])
+        upper = np.log([1e5, 1e5, 1e6])
         pairs = ((5.0, 4.0), (1.0, 2.5), (0.3, 1.2), (60.0, 15.0))
-        return [np.log([p, q, max(q - 1, 0.5) / p]) for p, q in pairs]
+        return Search(turn, -upper, upper, [np.log([p, q, max(q - 1, 0.5) / q]) for p, q in pairs])
+
+    def _known(self, data: Amounts) -> tuple[Array, ...]:
+        return ()  # only means enter the law
 
     def _expected(self, x: Array, m: Array) -> Array:
         found = super()._expected(x, m)
@@ -105,6 +108,8 @@ class GammaGamma(SpendModel):
 
     def _findings(self, data: Amounts, counted: Amounts, best: Maximum) -> list[Finding]:
         far_out = spend_findings.of_gamma_gamma(self.params_, counted)
+        if not any(f.code == "constant_spend" for f in far_out):
+            far_out += spend_findings.varies_otherwise(self.params_["p"], self._log_spread()["p"], data)
         explained = any(f.code in ("constant_spend", "same_spend") for f in far_out)
         at_bound = [self.kernel.names[i] for i in best.at_bound]
         return [
@@ -202,17 +207,20 @@ class NormalSpend(SpendModel):
         grain = (FLOOR * scale) ** 2
         return Amounts(data.x, data.m, data.squares + np.maximum(data.x - 1, 0) * grain, data.weight)
 
-    def _box(self) -> tuple[Array, Array]:
-        upper = np.array([1e3, *np.log([1e6, 1e5, 1e12])])
-        return -upper, upper
-
-    def _starts(self, data: Amounts) -> list[Array]:
+    def _search(self, data: Amounts, first: int) -> Search:
+        # phi has the log of scale / shape, a variance, for theta's log scale.
+        turn = np.eye(4)
+        turn[3, 2] = 1.0
         within = 1.0
         if data.squares is not None:
             within = float(data.squares @ data.weight / (np.maximum(data.x - 1, 0) @ data.weight))
         within = max(within, 1e-6)
+        upper = np.array([1e3, *np.log([1e6, 1e5, 1e8])])[first:]
         guesses = ((3.0, 1.0), (1.2, 0.3), (20.0, 3.0))
-        return [np.array([0.0, *np.log([kappa * within, shape, shape * within])]) for shape, kappa in guesses]
+        starts = [
+            np.array([0.0, *np.log([kappa * within, shape, within])])[first:] for shape, kappa in guesses
+        ]
+        return Search(turn[first:, first:], -upper, upper, starts)
 
     def _findings(self, data: Amounts, counted: Amounts, best: Maximum) -> list[Finding]:
         searched = self.kernel.names[len(self._fixed_spread) :]

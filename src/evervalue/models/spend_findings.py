@@ -14,11 +14,13 @@ from evervalue.models.base import Finding
 from evervalue.models.findings import FEW, HOMOGENEOUS, WIDE
 from evervalue.numerics.independence import Independence
 
-NEVER_VARIES = 1e4
-"""Shape of a customer's amounts from which they vary by less than 1 %."""
+NEVER_VARIES = 1e3
+"""Shape of a customer's amounts from which they vary by no more than 3 %."""
 DEPENDENT = 0.05
 """Probability below which spend and frequency are called related."""
 ALTERNATIVE = "ev.NormalSpend() takes amounts of any sign"
+OTHERWISE = 0.4
+"""Distance of two logs of p from which amounts are said to vary by another share than the model has it."""
 SKEWED = 5.0
 """Standard errors by which m0 may miss the mean of customers before it is said."""
 
@@ -173,6 +175,49 @@ def of_gamma_gamma(params: dict[str, float], data: Amounts) -> list[Finding]:
     return found
 
 
+def varies_otherwise(p: float, spread: float, data: Amounts) -> list[Finding]:
+    """Whether amounts vary within customers by another share of the mean than p, which is told by means alone, has it.
+
+    Of Gamma(p, nu) amounts the sum of squares about their mean, over the mean squared, is x (x - 1) / (p x + 1) on
+    average, whatever nu: their shares of their sum follow a Dirichlet law. The p that makes it so is the other one.
+    """
+    several = (data.x > 1) & (data.m > 0) & (data.weight > 0)
+    if data.squares is None or not several.any():
+        return []
+    x, weight = data.x[several], data.weight[several]
+    seen = float(data.squares[several] / data.m[several] ** 2 @ weight)
+    if not seen:
+        return [
+            Finding(
+                "constant_spend",
+                f"Spend does not vary within customers: none of the {count(int(weight.sum()), 'customer')} with two "
+                "purchases or more ever spent another amount. Gamma-Gamma sees means alone and has it that amounts "
+                f"vary by {100 / math.sqrt(p):.0f} % of them. Trust each customer's own mean; ev.NormalSpend() looks "
+                "at the amounts themselves.",
+            )
+        ]
+    low, high = -12.0, 25.0  # of log p; what is expected falls with it
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (
+            (middle, high)
+            if float(x * (x - 1) / (math.exp(middle) * x + 1) @ weight) > seen
+            else (low, middle)
+        )
+    within = math.exp((low + high) / 2)
+    if not abs(math.log(within / p)) > max(OTHERWISE, 2 * spread):
+        return []
+    much = "more" if within < p else "less"
+    return [
+        Finding(
+            "varies_otherwise",
+            f"Within customers amounts vary by {100 / math.sqrt(within):.0f} % of their mean, {much} than the "
+            f"{100 / math.sqrt(p):.0f} % that the means of customers tell (p = {within:.2f} against {p:.2f}): "
+            f"intervals of single customers are too {'narrow' if within < p else 'wide'}.",
+        )
+    ]
+
+
 def of_normal(
     params: dict[str, float], data: Amounts, constant: float, at_most: tuple[str, ...]
 ) -> list[Finding]:
@@ -184,8 +229,8 @@ def of_normal(
             Finding(
                 "means_only",
                 "How amounts vary within a customer is not in the history (columns monetary, repeat_monetary and "
-                "monetary_squared_sum; ev.purchase_history(orders, columns='all') has them): it is told from how far "
-                "means lie apart alone.",
+                "monetary_squared_sum; ev.purchase_history(orders, columns='all') has them). It is told from how far "
+                "means lie apart alone, which is weak: trust means more than intervals.",
             )
         )
     if constant:

@@ -8,8 +8,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from evervalue.core.errors import FitFailed, InputError, SettingsError
-from evervalue.core.text import count
+from evervalue.core.errors import InputError, SettingsError
 from evervalue.models import spend_findings
 from evervalue.models.amounts import REPEAT, Amounts, amounts, ids_of
 from evervalue.models.base import Estimator, Finding, Summary
@@ -18,13 +17,11 @@ from evervalue.models.likelihood import Prior
 from evervalue.models.posterior import ModelPosterior, of_likelihood
 from evervalue.models.purchase import NORMAL_95, weights
 from evervalue.models.spend_likelihood import SpendLikelihood
+from evervalue.models.spend_search import Search, best_fit
 from evervalue.numerics.arrays import Array, Number
 from evervalue.numerics.independence import Independence, independence
-from evervalue.numerics.optimise import Maximum, maximise
+from evervalue.numerics.optimise import Maximum
 from evervalue.numerics.spend_kernel import SpendKernel
-
-SAMPLE = 2_000
-"""Customers on whom all starts are tried; the best goes on over all of them."""
 
 
 class SpendModel(Estimator):
@@ -131,28 +128,13 @@ class SpendModel(Estimator):
         fixed = self._fixed(scaled)
         prior = self._prior(centre, scale, len(fixed))
         likelihood = SpendLikelihood(self.kernel, scaled, prior, tuple(value for value, _ in fixed))
-        best = self._maximum(likelihood)
+        best = best_fit(self.name, likelihood, self._search(scaled, len(fixed)))
         self._centre, self._scale, self.currency_ = centre, scale, currency
         self._keep(likelihood, best, counted, [spread for _, spread in fixed])
-        self.findings_ = [*self._findings(data, counted, best), *spend_findings.days_at_or_below_zero(data)]
+        self.findings_ = self._findings(data, counted, best)
+        if "m0" not in self.params_:  # a normal mean of all takes amounts of any sign
+            self.findings_ += spend_findings.days_at_or_below_zero(data)
         return self
-
-    def _maximum(self, likelihood: SpendLikelihood) -> Maximum:
-        first = len(likelihood.fixed)
-        lower, upper = (side[first:] for side in self._box())
-        points = [start[first:] for start in self._starts(likelihood.data)]
-        if len(likelihood.data.x) > 2 * SAMPLE:
-            points = [
-                maximise(likelihood.subset(SAMPLE).objective, points, lower=lower, upper=upper).log_params
-            ]
-        best = maximise(likelihood.objective, points, lower=lower, upper=upper)
-        if not np.isfinite(best.value) or not best.converged:
-            raise FitFailed(
-                f"{self.name} did not converge on {count(int(likelihood.data.weight.sum()), 'customer')}: after "
-                f"{count(best.n_iter, 'step')} from {count(len(points), 'start')} the log-likelihood was still "
-                "rising. Try a prior, or more data; nothing is predicted from a fit like this."
-            )
-        return best
 
     def _keep(
         self, likelihood: SpendLikelihood, best: Maximum, counted: Amounts, fixed_spread: list[float]
@@ -248,7 +230,7 @@ class SpendModel(Estimator):
     def score(self, history: Any, y: object = None, sample_weight: Any = None) -> float:
         """Mean log-likelihood a customer with a purchase that counts: the higher, the better these amounts are told."""
         self._check_fitted()
-        data = self._amounts(history, None)
+        data = self._usable(self._amounts(history, None))
         weight = weights(sample_weight, len(data.x)) * (data.x > 0)
         if not weight.any():
             raise InputError(
@@ -364,10 +346,8 @@ class SpendModel(Estimator):
         """Values of the first parameters that are not searched for, with their standard errors, in scaled money."""
         return []
 
-    def _box(self) -> tuple[Array, Array]:
-        raise NotImplementedError
-
-    def _starts(self, data: Amounts) -> list[Array]:
+    def _search(self, data: Amounts, first: int) -> Search:
+        """Where to look for a maximum over scaled amounts, the first parameters left out."""
         raise NotImplementedError
 
     def _findings(self, data: Amounts, counted: Amounts, best: Maximum) -> list[Finding]:
