@@ -14,10 +14,15 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import full_run, lrfm, scale
+from benchmarks import full_run, lrfm, models, scale
 
 REPORT = Path(__file__).parents[1] / "docs" / "benchmarks.md"
-SECTIONS = {"lrfm": lrfm.section, "scale": scale.section, "full_run": full_run.section}
+SECTIONS = {
+    "lrfm": lrfm.section,
+    "scale": scale.section,
+    "full_run": full_run.section,
+    "models": models.section,
+}
 PACKAGES = ("duckdb", "polars", "pyarrow", "pandas", "numpy", "lifetimes")
 
 

@@ -26,7 +26,13 @@ class Result:
     more: dict[str, Any]
 
 
-def fresh(module: str, *arguments: str, environment: dict[str, str] | None = None) -> Result:
+def fresh(
+    module: str,
+    *arguments: str,
+    environment: dict[str, str] | None = None,
+    python: str | Path = sys.executable,
+    timeout: float | None = None,
+) -> Result:
     """The result of `python -m module arguments` in a process of its own.
 
     Raises
@@ -35,12 +41,13 @@ def fresh(module: str, *arguments: str, environment: dict[str, str] | None = Non
         It failed; with the end of what it said.
     """
     done = subprocess.run(
-        [sys.executable, "-m", module, *arguments],
+        [str(python), "-m", module, *arguments],
         capture_output=True,
         text=True,
         cwd=Path(__file__).parents[1],
         env={**os.environ, **(environment or {})},
         check=False,
+        timeout=timeout,
     )
     if done.returncode:
         raise RuntimeError(f"{module} {' '.join(arguments)} failed:\n{done.stderr[-2000:]}")

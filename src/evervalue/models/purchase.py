@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -18,7 +19,7 @@ from evervalue.models.likelihood import PROCESSES, Likelihood, Prior, shifted, s
 from evervalue.models.posterior import ModelPosterior, natural, of_likelihood
 from evervalue.numerics.arrays import Array, Number
 from evervalue.numerics.kernel import Kernel
-from evervalue.numerics.optimise import Maximum, maximise
+from evervalue.numerics.optimise import Maximum, maximise, refine
 from evervalue.numerics.simulated import Simulated
 
 LOG_BOX = math.log(1e5)
@@ -26,6 +27,8 @@ LOG_BOX = math.log(1e5)
 COEFFICIENT_BOX = 20.0
 SAMPLE = 500
 """Distinct histories on which all starts are tried; the best goes on over all of them."""
+LARGER_SAMPLE = 4_000
+"""Distinct histories whose maximum and curvature lead to the maximum over all, where there are many."""
 NORMAL_95 = 1.959963984540054
 
 
@@ -142,11 +145,16 @@ class PurchaseModel(Estimator):
         upper = np.full(k, COEFFICIENT_BOX)
         upper[: len(names)] = LOG_BOX
         points = starts(self.kernel, likelihood.data, likelihood.time_scale, k)
-        if len(likelihood.data.x) > 2 * SAMPLE:
-            points = [
-                maximise(likelihood.subset(SAMPLE).objective, points, lower=-upper, upper=upper).log_params
-            ]
-        best = maximise(likelihood.objective, points, lower=-upper, upper=upper)
+        best: Maximum | None = None
+        search = partial(maximise, lower=-upper, upper=upper)
+        n = len(likelihood.data.x)
+        if n > 2 * SAMPLE:
+            points = [search(likelihood.subset(SAMPLE).objective, points).log_params]
+        if n > 3 * LARGER_SAMPLE:
+            near = search(likelihood.subset(LARGER_SAMPLE).objective, points)
+            points = [near.log_params]
+            best = refine(likelihood.objective, near.log_params, near.hessian, lower=-upper, upper=upper)
+        best = best or search(likelihood.objective, points)
         if not np.isfinite(best.value) or not best.converged:
             raise FitFailed(
                 f"{self.name} did not converge on {count(int(likelihood.data.weight.sum()), 'customer')}: after "

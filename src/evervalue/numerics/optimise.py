@@ -1,14 +1,14 @@
 """The maximum of a smooth function of a few parameters, with its curvature, or a plain statement that there is none.
 
 A trust-region Newton method (Moré and Sorensen 1983, "Computing a trust region step"): the caller gives value and exact
-gradient, the Hessian comes from central differences of the gradient. Parameters are logarithms, so a step of 1 is a
+gradient, the Hessian comes from differences of the gradient. Parameters are logarithms, so a step of 1 is a
 factor of e whatever the unit, and a box in log space keeps flat directions from running away unseen.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,12 +17,11 @@ from evervalue.numerics.arrays import Array
 Objective = Callable[[Array], tuple[float, Array]]
 """Log parameters (k,) to (value, gradient (k,)) of the log-likelihood, penalty included."""
 
-HESSIAN_STEP = 1e-4
-"""Central differences of the gradient are then good to some 1e-8 of the curvature."""
-SEARCH_STEP = 1e-6
-"""One-sided differences, half as dear, guide the search."""
+HESSIAN_STEP = 1e-6
+"""One-sided differences of the gradient are then good to some 1e-6 of the curvature."""
 SMALLEST_GAIN = 1e-9
 """Stop where the next step is foreseen to gain less log-likelihood than this."""
+MOST_REFINED = 12
 FIRST_RADIUS, LARGEST_RADIUS, SMALLEST_RADIUS = 1.0, 4.0, 1e-10
 
 
@@ -71,34 +70,64 @@ def maximise(
         `converged` is false where no start came to rest.
     """
     found = [_climb(objective, np.clip(start, lower, upper), lower, upper, max_iter) for start in starts]
-    best = max(found, key=lambda m: (np.isfinite(m.value), m.converged, m.value))
-    return replace(best, hessian=hessian(objective, best.log_params)) if np.isfinite(best.value) else best
+    return max(found, key=lambda m: (np.isfinite(m.value), m.converged, m.value))
 
 
-def hessian(objective: Objective, at: Array) -> Array:
-    """Second derivatives (k, k) by central differences of the gradient, made symmetric."""
-    k = len(at)
-    columns = np.empty((k, k))
-    for i in range(k):
-        step = np.zeros(k)
-        step[i] = HESSIAN_STEP
-        columns[i] = (objective(at + step)[1] - objective(at - step)[1]) / (2 * HESSIAN_STEP)
-    return (columns + columns.T) / 2
+def refine(
+    objective: Objective, start: Array, curvature: Array, *, lower: Array, upper: Array
+) -> Maximum | None:
+    """The maximum near `start`, by Newton steps with a curvature that is known already; None where they falter.
+
+    A curvature from a sample of the data is off by a few percent, so each step, at the price of one gradient, leaves
+    a thousandth of what there was to gain. The curvature of all data is taken once, at the end, and must agree that
+    nothing is left.
+
+    Parameters
+    ----------
+    objective, lower, upper
+        As for `maximise`.
+    start
+        (k,), close to the maximum.
+    curvature
+        (k, k), nearly the Hessian there.
+    """
+    if np.linalg.eigvalsh(-curvature)[0] <= 0:
+        return None
+    at, (value, gradient) = start, objective(start)
+    left = np.inf
+    for steps in range(MOST_REFINED):
+        step = np.linalg.solve(-curvature, gradient)
+        foreseen = float(gradient @ step) / 2
+        if foreseen < SMALLEST_GAIN:
+            found = hessian(objective, at, gradient)
+            rest = float(gradient @ np.linalg.solve(-found, gradient)) / 2
+            if not 0 <= rest < 10 * SMALLEST_GAIN:
+                return None
+            return Maximum(at, value, gradient, found, True, steps, ())
+        if not foreseen < left / 4 or np.any(at + step <= lower) or np.any(at + step >= upper):
+            return None
+        at, left = at + step, foreseen
+        value, gradient = objective(at)
+        if not np.isfinite(value):
+            return None
+    return None
 
 
-def _rough_hessian(objective: Objective, at: Array, gradient: Array) -> Array:
+def hessian(objective: Objective, at: Array, gradient: Array | None = None) -> Array:
+    """Second derivatives (k, k) by differences of the gradient, which may be known at `at`, made symmetric."""
+    gradient = objective(at)[1] if gradient is None else gradient
     columns = np.empty((len(at), len(at)))
     for i in range(len(at)):
         ahead = at.copy()
-        ahead[i] += SEARCH_STEP
-        columns[i] = (objective(ahead)[1] - gradient) / SEARCH_STEP
+        ahead[i] += HESSIAN_STEP
+        columns[i] = (objective(ahead)[1] - gradient) / HESSIAN_STEP
     return (columns + columns.T) / 2
 
 
 def _climb(objective: Objective, start: Array, lower: Array, upper: Array, max_iter: int) -> Maximum:
     at, radius = start, FIRST_RADIUS
     value, gradient = objective(at)
-    curvature = _rough_hessian(objective, at, gradient)
+    curvature = hessian(objective, at, gradient)
     converged, steps = False, 0
     while steps < max_iter and np.isfinite(value):
         free = ~(((at <= lower) & (gradient < 0)) | ((at >= upper) & (gradient > 0)))
@@ -119,7 +148,7 @@ def _climb(objective: Objective, start: Array, lower: Array, upper: Array, max_i
             radius = min(max(radius, 2 * float(np.linalg.norm(step))), LARGEST_RADIUS)
         if gained > 1e-4:
             at, value, gradient = at + step, new_value, new_gradient
-            curvature = _rough_hessian(objective, at, gradient)
+            curvature = hessian(objective, at, gradient)
         elif radius < SMALLEST_RADIUS or foreseen < 1e-12 * abs(value):
             # Rounding of the value itself hides any gain that is left.
             converged = foreseen < 1e-11 * abs(value) + 1e-6

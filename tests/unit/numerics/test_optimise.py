@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from evervalue.numerics.arrays import Array
-from evervalue.numerics.optimise import hessian, maximise
+from evervalue.numerics.optimise import hessian, maximise, refine
 
 BOX = np.full(2, 12.0)
 
@@ -62,4 +62,22 @@ def test_hessian_against_the_formula() -> None:
         return float(-np.sum(at**4)), -4 * at**3
 
     at = np.array([0.7, -1.3])
-    assert hessian(quartic, at) == pytest.approx(np.diag(-12 * at**2), rel=1e-6)
+    assert hessian(quartic, at, quartic(at)[1]) == pytest.approx(np.diag(-12 * at**2), rel=1e-5)
+
+
+def test_refining_with_a_curvature_that_is_nearly_right() -> None:
+    def near_normal(at: Array) -> tuple[float, Array]:
+        return float(-np.sum(at**2) - 0.1 * np.sum(at**4)), -2 * at - 0.4 * at**3
+
+    rough = np.array([[-2.1, 0.05], [0.05, -1.95]])
+    found = refine(near_normal, np.array([0.1, -0.05]), rough, lower=-BOX, upper=BOX)
+
+    assert found is not None
+    assert found.converged
+    assert found.log_params == pytest.approx([0, 0], abs=1e-4)
+    assert found.hessian == pytest.approx(-2 * np.eye(2), abs=1e-5)
+
+
+@pytest.mark.parametrize("curvature", [np.eye(2), np.diag([-1000.0, -500.0])], ids=["wrong sign", "far off"])
+def test_refining_gives_up_rather_than_stop_short(curvature: Array) -> None:
+    assert refine(rosenbrock, np.array([-1.2, 1.0]), curvature, lower=-BOX, upper=BOX) is None
