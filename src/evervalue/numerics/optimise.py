@@ -8,7 +8,7 @@ factor of e whatever the unit, and a box in log space keeps flat directions from
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,8 +17,12 @@ from evervalue.numerics.arrays import Array
 Objective = Callable[[Array], tuple[float, Array]]
 """Log parameters (k,) to (value, gradient (k,)) of the log-likelihood, penalty included."""
 
-HESSIAN_STEP = 1e-6
-"""One-sided differences of the gradient are then good to some 1e-6 of the curvature."""
+HESSIAN_STEP = 1e-4
+"""Central differences of the gradient are then good to some 1e-8 of the curvature, and a flat direction looks flat."""
+SEARCH_STEP = 1e-6
+"""One-sided differences, half as dear, guide the search."""
+WELL_TOLD = 1.0
+"""Least curvature of a direction that the data tell well: its log parameter has a standard error of 1."""
 SMALLEST_GAIN = 1e-9
 """Stop where the next step is foreseen to gain less log-likelihood than this."""
 MOST_REFINED = 12
@@ -70,7 +74,8 @@ def maximise(
         `converged` is false where no start came to rest.
     """
     found = [_climb(objective, np.clip(start, lower, upper), lower, upper, max_iter) for start in starts]
-    return max(found, key=lambda m: (np.isfinite(m.value), m.converged, m.value))
+    best = max(found, key=lambda m: (np.isfinite(m.value), m.converged, m.value))
+    return replace(best, hessian=hessian(objective, best.log_params)) if np.isfinite(best.value) else best
 
 
 def refine(
@@ -91,7 +96,7 @@ def refine(
     curvature
         (k, k), nearly the Hessian there.
     """
-    if np.linalg.eigvalsh(-curvature)[0] <= 0:
+    if np.linalg.eigvalsh(-curvature)[0] < WELL_TOLD:
         return None
     at, (value, gradient) = start, objective(start)
     left = np.inf
@@ -99,7 +104,7 @@ def refine(
         step = np.linalg.solve(-curvature, gradient)
         foreseen = float(gradient @ step) / 2
         if foreseen < SMALLEST_GAIN:
-            found = hessian(objective, at, gradient)
+            found = _rough_hessian(objective, at, gradient)
             rest = float(gradient @ np.linalg.solve(-found, gradient)) / 2
             if not 0 <= rest < 10 * SMALLEST_GAIN:
                 return None
@@ -113,21 +118,29 @@ def refine(
     return None
 
 
-def hessian(objective: Objective, at: Array, gradient: Array | None = None) -> Array:
-    """Second derivatives (k, k) by differences of the gradient, which may be known at `at`, made symmetric."""
-    gradient = objective(at)[1] if gradient is None else gradient
+def hessian(objective: Objective, at: Array) -> Array:
+    """Second derivatives (k, k) by central differences of the gradient, made symmetric."""
+    columns = np.empty((len(at), len(at)))
+    for i in range(len(at)):
+        step = np.zeros(len(at))
+        step[i] = HESSIAN_STEP
+        columns[i] = (objective(at + step)[1] - objective(at - step)[1]) / (2 * HESSIAN_STEP)
+    return (columns + columns.T) / 2
+
+
+def _rough_hessian(objective: Objective, at: Array, gradient: Array) -> Array:
     columns = np.empty((len(at), len(at)))
     for i in range(len(at)):
         ahead = at.copy()
-        ahead[i] += HESSIAN_STEP
-        columns[i] = (objective(ahead)[1] - gradient) / HESSIAN_STEP
+        ahead[i] += SEARCH_STEP
+        columns[i] = (objective(ahead)[1] - gradient) / SEARCH_STEP
     return (columns + columns.T) / 2
 
 
 def _climb(objective: Objective, start: Array, lower: Array, upper: Array, max_iter: int) -> Maximum:
     at, radius = start, FIRST_RADIUS
     value, gradient = objective(at)
-    curvature = hessian(objective, at, gradient)
+    curvature = _rough_hessian(objective, at, gradient)
     converged, steps = False, 0
     while steps < max_iter and np.isfinite(value):
         free = ~(((at <= lower) & (gradient < 0)) | ((at >= upper) & (gradient > 0)))
@@ -148,7 +161,7 @@ def _climb(objective: Objective, start: Array, lower: Array, upper: Array, max_i
             radius = min(max(radius, 2 * float(np.linalg.norm(step))), LARGEST_RADIUS)
         if gained > 1e-4:
             at, value, gradient = at + step, new_value, new_gradient
-            curvature = hessian(objective, at, gradient)
+            curvature = _rough_hessian(objective, at, gradient)
         elif radius < SMALLEST_RADIUS or foreseen < 1e-12 * abs(value):
             # Rounding of the value itself hides any gain that is left.
             converged = foreseen < 1e-11 * abs(value) + 1e-6

@@ -62,7 +62,7 @@ def test_hessian_against_the_formula() -> None:
         return float(-np.sum(at**4)), -4 * at**3
 
     at = np.array([0.7, -1.3])
-    assert hessian(quartic, at, quartic(at)[1]) == pytest.approx(np.diag(-12 * at**2), rel=1e-5)
+    assert hessian(quartic, at) == pytest.approx(np.diag(-12 * at**2), rel=1e-6)
 
 
 def test_refining_with_a_curvature_that_is_nearly_right() -> None:
@@ -75,7 +75,7 @@ def test_refining_with_a_curvature_that_is_nearly_right() -> None:
     assert found is not None
     assert found.converged
     assert found.log_params == pytest.approx([0, 0], abs=1e-4)
-    assert found.hessian == pytest.approx(-2 * np.eye(2), abs=1e-5)
+    assert found.hessian == pytest.approx(-2 * np.eye(2), abs=1e-4)
 
 
 @pytest.mark.parametrize("curvature", [np.eye(2), np.diag([-1000.0, -500.0])], ids=["wrong sign", "far off"])
