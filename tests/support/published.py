@@ -21,6 +21,13 @@ def retention() -> dict[str, Array]:
     return _columns("retention_two_segments.csv")
 
 
+def apparel() -> dict[str, Array]:
+    """Histories of 600 customers over their first 104 weeks, in weeks, with `gender` and `channel` (0 or 1)."""
+    columns = _columns("apparel_2005.csv")
+    weeks = columns.pop("recency_days") / 7
+    return {**columns, "recency": weeks, "T": np.full(weeks.shape, 104.0)}
+
+
 def contracts(alive: Array, periods: int) -> tuple[Array, Array, Array]:
     """(periods, churned, customers) of a cohort watched for some periods, from how many are still there."""
     lost = -np.diff(alive[: periods + 1])
