@@ -16,7 +16,7 @@ from evervalue.core.errors import FitFailed
 from evervalue.core.text import count
 from evervalue.models.spend_likelihood import SpendLikelihood
 from evervalue.numerics.arrays import Array
-from evervalue.numerics.optimise import Maximum, Objective, maximise
+from evervalue.numerics.optimise import Maximum, Objective, maximise, refine
 
 SAMPLE = 2_000
 """Customers on whom all starts are tried; the best goes on over all of them."""
@@ -54,11 +54,14 @@ def best_fit(name: str, likelihood: SpendLikelihood, search: Search) -> Maximum:
         return objective
 
     lower, upper, starts = search.lower, search.upper, search.starts
+    objective = turned(likelihood)
+    best = None
     if len(likelihood.data.x) > 2 * SAMPLE:
         of_some = maximise(turned(likelihood.subset(SAMPLE)), starts, lower=lower, upper=upper)
         starts = [of_some.log_params]
-    objective = turned(likelihood)
-    best = maximise(objective, starts, lower=lower, upper=upper)
+        if of_some.converged and not of_some.at_bound:
+            best = refine(objective, of_some.log_params, of_some.hessian, lower=lower, upper=upper)
+    best = best or maximise(objective, starts, lower=lower, upper=upper)
     if not np.isfinite(best.value) or not best.converged:
         raise FitFailed(
             f"{name} did not converge on {count(int(likelihood.data.weight.sum()), 'customer')}: after "
