@@ -9,18 +9,18 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from evervalue.core.duration import UNIT_NAMES, duration
+from evervalue.core.duration import UNIT_NAMES
 from evervalue.core.errors import FitFailed, InputError, SettingsError
 from evervalue.core.text import count
 from evervalue.models import findings
-from evervalue.models.base import Estimator, Summary
-from evervalue.models.histories import Distinct, Histories, distinct, histories
-from evervalue.models.likelihood import PROCESSES, Likelihood, Prior, shifted, starts
+from evervalue.models.base import Summary
+from evervalue.models.histories import Distinct, distinct, histories
+from evervalue.models.likelihood import PROCESSES, Likelihood, Prior, starts
 from evervalue.models.posterior import ModelPosterior, natural, of_likelihood
-from evervalue.numerics.arrays import Array, Number
+from evervalue.models.purchase_predictions import PurchasePredictions
+from evervalue.numerics.arrays import Array
 from evervalue.numerics.kernel import Kernel
 from evervalue.numerics.optimise import Maximum, maximise, refine
-from evervalue.numerics.simulated import Simulated
 
 LOG_BOX = math.log(1e5)
 """Parameters are searched from 1e-5 to 1e5 in scaled time."""
@@ -32,7 +32,7 @@ LARGER_SAMPLE = 4_000
 NORMAL_95 = 1.959963984540054
 
 
-class PurchaseModel(Estimator):
+class PurchaseModel(PurchasePredictions):
     """A model of when customers buy and when they leave.
 
     Parameters
@@ -260,103 +260,7 @@ class PurchaseModel(Estimator):
             thetas, k_hat, method, says,
         )  # fmt: skip
 
-    # What it predicts
-
-    def p_alive(self, history: Any) -> Array:
-        """Probability that each customer is still active at the end of the window, (n,)."""
-        h = self._histories(history)
-        return self._each(h, lambda p, x, t_x, T: self.kernel.p_alive(p, x, t_x, T))
-
-    def conditional_expected_orders(self, history: Any, horizon: Any) -> Array:
-        """Expected purchase days of each customer within a horizon after the window, (n,)."""
-        h, t = self._histories(history), self._time(horizon)
-        return self._each(h, lambda p, x, t_x, T: self.kernel.conditional_expected_orders(p, x, t_x, T, t))
-
-    def discounted_expected_orders(
-        self, history: Any, horizon: Any = "inf", *, discount_rate_annual: float
-    ) -> Array:
-        """Expected purchase days, each weighted by (1 + rate) to the minus years from now, (n,).
-
-        With an unlimited horizon these are the discounted expected residual transactions of Fader, Hardie and Lee
-        (2005); delta = ln(1 + rate) / 365 a day.
-
-        Raises
-        ------
-        SettingsError
-            The horizon is unlimited and nothing is discounted, or the unit of the history is not known.
-        """
-        h, t = self._histories(history), self._time(horizon)
-        delta = self.discount(discount_rate_annual)
-        if math.isinf(t) and delta <= 0:
-            raise SettingsError(
-                "An unlimited horizon has a value only where it is discounted: give a discount_rate_annual above 0, "
-                "or a horizon such as '365d'."
-            )
-        return self._each(
-            h, lambda p, x, t_x, T: self.kernel.discounted_expected_orders(p, x, t_x, T, t, delta)
-        )
-
-    def conditional_pmf(self, history: Any, horizon: Any, n_max: int) -> Array:
-        """P(n purchase days within the horizon) for n = 0..n_max, (n, n_max + 1)."""
-        h, t = self._histories(history), self._time(horizon)
-        return self._each(
-            h, lambda p, x, t_x, T: self.kernel.conditional_pmf(p, x, t_x, T, t, n_max), covered=True
-        )
-
-    def p_any_order(self, history: Any, horizon: Any) -> Array:
-        """Probability of at least one purchase day within the horizon, (n,)."""
-        return np.asarray(1.0 - self.conditional_pmf(history, horizon, 0)[:, 0])
-
-    def expected_orders(self, time: Any) -> Array:
-        """Expected repeat purchase days of a new customer up to a time after the first purchase."""
-        self._check_fitted()
-        self._no_covariates("expected_orders")
-        return np.asarray(self.kernel.expected_orders(self._params({}), self._time(time)))
-
-    def pmf(self, time: Any, n_max: int) -> Array:
-        """P(n repeat purchase days of a new customer up to a time) for n = 0..n_max."""
-        self._check_fitted()
-        self._no_covariates("pmf")
-        return np.asarray(self.kernel.pmf(self._params({}), self._time(time), n_max))
-
-    def simulate(self, T: Any, *, horizon: Any = 0.0, random_state: int | None = None) -> Simulated:
-        """Histories drawn from the fitted model, one for each age in `T` (n,)."""
-        self._check_fitted()
-        self._no_covariates("simulate")
-        rng = np.random.default_rng(self.random_state if random_state is None else random_state)
-        ages = np.atleast_1d(np.asarray(T, dtype=np.float64))
-        drawn: Simulated = self.kernel.simulate(self._params({}), ages, rng, horizon=self._time(horizon))
-        return drawn
-
-    def discount(self, rate_annual: float) -> float:
-        """Continuous discount rate in the unit of the history: ln(1 + rate) / 365 a day.
-
-        Raises
-        ------
-        SettingsError
-            The rate is not above -1, or is not 0 where the unit of the history is not known.
-        """
-        if not rate_annual > -1 or not math.isfinite(rate_annual):
-            raise SettingsError(
-                f"discount_rate_annual={rate_annual!r} must be a number above -1, such as 0.10."
-            )
-        if rate_annual == 0:
-            return 0.0
-        return math.log1p(rate_annual) / duration("365d").in_unit(self._known_unit())
-
     # Inside
-
-    def _covariate_names(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys((*self.transaction_covariates, *self.dropout_covariates)))
-
-    def _covariates(self) -> dict[str, tuple[str, ...]]:
-        return {"transaction": tuple(self.transaction_covariates), "dropout": tuple(self.dropout_covariates)}
-
-    def _no_covariates(self, what: str) -> None:
-        if self._covariate_names():
-            raise SettingsError(
-                f"{what} is of a new customer, and this model depends on covariates: use predict."
-            )
 
     def _prior(self, scale: float) -> Prior | None:
         names = self.kernel.names
@@ -376,50 +280,6 @@ class PurchaseModel(Estimator):
             mean[i] = math.log(median / scale if name in self.kernel.time_names else median)
             sd[i] = spread
         return Prior(mean, sd)
-
-    def _params(self, extra: Mapping[str, Array], theta: Array | None = None) -> list[Number]:
-        """Parameters in the unit of the history; arrays where covariates shift them."""
-        at = self._theta if theta is None else theta
-        return [
-            value * self._scale if name in self.kernel.time_names else value
-            for name, value in zip(
-                self.kernel.names, shifted(self.kernel, at, self._covariates(), extra), strict=True
-            )
-        ]
-
-    def _histories(self, history: Any) -> Histories:
-        self._check_fitted()
-        h = histories(history, extra=self._covariate_names())
-        if h.unit and self.unit_ and h.unit != self.unit_:
-            raise InputError(
-                f"This history is in {UNIT_NAMES[h.unit]}s, and the model was fitted in {UNIT_NAMES[self.unit_]}s. "
-                f"Make it with ev.purchase_history(..., unit='{self.unit_}')."
-            )
-        return h
-
-    def _each(self, h: Histories, value: Any, covered: bool = False) -> Array:
-        """A function of the distinct histories, handed back to each customer."""
-        d = distinct(h.frequency, h.recency, h.T, None, h.extra)
-        found = np.asarray(value(self._params(d.extra), d.x, d.t_x, d.T), dtype=np.float64)
-        shape = (len(d.x), found.shape[-1]) if covered else (len(d.x),)
-        return np.asarray(np.broadcast_to(found, shape)[d.inverse])
-
-    def _time(self, horizon: Any) -> float:
-        """A horizon in the unit of the history; numbers are in that unit already."""
-        if isinstance(horizon, int | float | np.number) and not isinstance(horizon, bool):
-            if not float(horizon) >= 0:
-                raise SettingsError(f"A horizon of {horizon} is not possible: it must be 0 or more.")
-            return float(horizon)
-        told = duration(horizon)
-        return told.days if math.isinf(told.days) else told.in_unit(self._known_unit())
-
-    def _known_unit(self) -> str:
-        if self.unit_ is None:
-            raise SettingsError(
-                "The unit of the history is not known, so days and weeks cannot be told apart. Fit with unit='D' or "
-                "unit='W', or give the horizon as a number in the history's own unit."
-            )
-        return self.unit_
 
 
 def weights(sample_weight: Any, n: int) -> Array:

@@ -90,6 +90,34 @@ def test_probability_of_any_order(fitted: PurchaseModel, weeks: Rows) -> None:
     assert mean == pytest.approx(fitted.conditional_expected_orders(weeks, "39W")[few], rel=1e-6)
 
 
+def test_predictions_with_intervals(fitted: PurchaseModel, weeks: Rows) -> None:
+    named = {"customer_id": np.arange(len(weeks["T"])), **weeks}
+    found = fitted.predict(named, "39W", interval=0.9)
+
+    assert list(found) == ["customer_id", "p_alive", "expected_orders", "orders_low", "orders_high"]
+    assert found["expected_orders"].tolist() == fitted.conditional_expected_orders(weeks, "39W").tolist()
+    assert (found["orders_low"] <= found["orders_high"]).all()
+    came = cdnow.calibration()["holdout_orders"]
+    inside = np.mean((found["orders_low"] <= came) & (came <= found["orders_high"]))
+    assert 0.88 < inside < 0.99
+    narrow = fitted.predict(named, "39W", interval=0.5)
+    assert (narrow["orders_high"] - narrow["orders_low"]).mean() < np.mean(
+        found["orders_high"] - found["orders_low"]
+    )
+    again = fitted.predict({name: column[::-1] for name, column in named.items()}, "39W")
+    assert again["orders_high"][::-1].tolist() == found["orders_high"].tolist()
+
+
+@pytest.mark.parametrize("kind", ["pandas", "polars"])
+def test_frames_come_back_as_they_came(weeks: Rows, kind: str) -> None:
+    frame = pytest.importorskip(kind).DataFrame({"customer": [f"c{i}" for i in range(2357)], **weeks})
+    model = ev.BetaGeo().fit(frame, unit="W")
+    found = model.predict(frame, "39W")
+    assert type(found) is type(frame)
+    assert list(found["customer"]) == list(frame["customer"])
+    assert list(found["expected_orders"]) == model.conditional_expected_orders(weeks, "39W").tolist()
+
+
 def test_a_horizon_of_zero_is_zero(fitted: PurchaseModel, weeks: Rows) -> None:
     assert not fitted.conditional_expected_orders(weeks, "0d").any()
     assert fitted.p_any_order(weeks, 0) == pytest.approx(0, abs=1e-12)

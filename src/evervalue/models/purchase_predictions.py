@@ -1,0 +1,219 @@
+"""What a fitted purchase model predicts, customer by customer and of a new one.
+
+Expectations and probabilities are those at the estimate, as the literature prints them; intervals of what may really
+come are of the predictive law, which averages over the posterior of the parameters too.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from evervalue.core.duration import UNIT_NAMES, duration
+from evervalue.core.errors import InputError, SettingsError
+from evervalue.models.base import Estimator
+from evervalue.models.histories import Histories, distinct, histories
+from evervalue.models.likelihood import shifted
+from evervalue.numerics.arrays import Array, Number
+from evervalue.numerics.kernel import Kernel
+from evervalue.numerics.simulated import Simulated
+
+if TYPE_CHECKING:
+    from evervalue.models.purchase import PurchaseModel
+
+
+class PurchasePredictions(Estimator):
+    """The predictions of `PurchaseModel`."""
+
+    transaction_covariates: Any
+    dropout_covariates: Any
+    random_state: int
+    unit_: str | None
+    _theta: Array
+    _scale: float
+
+    @property
+    def kernel(self) -> Kernel:
+        """The model's functions on arrays."""
+        raise NotImplementedError
+
+    def predict(self, history: Any, horizon: Any, *, interval: float = 0.9) -> Any:
+        """Prediction of each customer: the kind of frame that came in, rows in the same order, ids kept.
+
+        Columns: `p_alive`, `expected_orders` (purchase days within the horizon), `orders_low` and `orders_high` (the
+        shortest interval that holds at least the asked mass of what may really come: parameters and process).
+
+        Parameters
+        ----------
+        history
+            As for `fit`.
+        horizon
+            "39W", "365d", or a number in the unit of the history.
+        interval
+            Mass of the interval, above 0 and up to 0.999.
+
+        Raises
+        ------
+        SettingsError
+            The horizon or the interval is impossible; an unlimited horizon has no interval of counts.
+        """
+        from evervalue.models.laws import customers_of, orders_law
+        from evervalue.numerics.intervals import asked_mass
+        from evervalue.numerics.predictive import expectations, score
+
+        h, t, mass = self._histories(history), self._time(horizon), asked_mass(interval)
+        if math.isinf(t):
+            raise SettingsError(
+                "The number of orders has no end in unlimited time: give a horizon such as '365d'."
+            )
+        columns = {"p_alive": self.p_alive(h), "expected_orders": self.conditional_expected_orders(h, t)}
+        low = high = np.zeros(len(h))
+        if t > 0:
+            law, customers = orders_law(cast("PurchaseModel", self), t), customers_of(h)
+            found = expectations(law, customers.histories, 0.0)
+            ends = score(law, customers, found, mass)[0].interval
+            low, high = ends.low[customers.place], ends.high[customers.place]
+        return h.frame({**columns, "orders_low": low, "orders_high": high})
+
+    def p_alive(self, history: Any) -> Array:
+        """Probability that each customer is still active at the end of the window, (n,)."""
+        h = self._histories(history)
+        return self._each(h, lambda p, x, t_x, T: self.kernel.p_alive(p, x, t_x, T))
+
+    def conditional_expected_orders(self, history: Any, horizon: Any) -> Array:
+        """Expected purchase days of each customer within a horizon after the window, (n,)."""
+        h, t = self._histories(history), self._time(horizon)
+        return self._each(h, lambda p, x, t_x, T: self.kernel.conditional_expected_orders(p, x, t_x, T, t))
+
+    def discounted_expected_orders(
+        self, history: Any, horizon: Any = "inf", *, discount_rate_annual: float
+    ) -> Array:
+        """Expected purchase days, each weighted by (1 + rate) to the minus years from now, (n,).
+
+        With an unlimited horizon these are the discounted expected residual transactions of Fader, Hardie and Lee
+        (2005); delta = ln(1 + rate) / 365 a day.
+
+        Raises
+        ------
+        SettingsError
+            The horizon is unlimited and nothing is discounted, or the unit of the history is not known.
+        """
+        h, t = self._histories(history), self._time(horizon)
+        delta = self.discount(discount_rate_annual)
+        if math.isinf(t) and delta <= 0:
+            raise SettingsError(
+                "An unlimited horizon has a value only where it is discounted: give a discount_rate_annual above 0, "
+                "or a horizon such as '365d'."
+            )
+        return self._each(
+            h, lambda p, x, t_x, T: self.kernel.discounted_expected_orders(p, x, t_x, T, t, delta)
+        )
+
+    def conditional_pmf(self, history: Any, horizon: Any, n_max: int) -> Array:
+        """P(n purchase days within the horizon) for n = 0..n_max, (n, n_max + 1)."""
+        h, t = self._histories(history), self._time(horizon)
+        return self._each(
+            h, lambda p, x, t_x, T: self.kernel.conditional_pmf(p, x, t_x, T, t, n_max), covered=True
+        )
+
+    def p_any_order(self, history: Any, horizon: Any) -> Array:
+        """Probability of at least one purchase day within the horizon, (n,)."""
+        return np.asarray(1.0 - self.conditional_pmf(history, horizon, 0)[:, 0])
+
+    def expected_orders(self, time: Any) -> Array:
+        """Expected repeat purchase days of a new customer up to a time after the first purchase."""
+        self._check_fitted()
+        self._no_covariates("expected_orders")
+        return np.asarray(self.kernel.expected_orders(self._params({}), self._time(time)))
+
+    def pmf(self, time: Any, n_max: int) -> Array:
+        """P(n repeat purchase days of a new customer up to a time) for n = 0..n_max."""
+        self._check_fitted()
+        self._no_covariates("pmf")
+        return np.asarray(self.kernel.pmf(self._params({}), self._time(time), n_max))
+
+    def simulate(self, T: Any, *, horizon: Any = 0.0, random_state: int | None = None) -> Simulated:
+        """Histories drawn from the fitted model, one for each age in `T` (n,)."""
+        self._check_fitted()
+        self._no_covariates("simulate")
+        rng = np.random.default_rng(self.random_state if random_state is None else random_state)
+        ages = np.atleast_1d(np.asarray(T, dtype=np.float64))
+        drawn: Simulated = self.kernel.simulate(self._params({}), ages, rng, horizon=self._time(horizon))
+        return drawn
+
+    def discount(self, rate_annual: float) -> float:
+        """Continuous discount rate in the unit of the history: ln(1 + rate) / 365 a day.
+
+        Raises
+        ------
+        SettingsError
+            The rate is not above -1, or is not 0 where the unit of the history is not known.
+        """
+        if not rate_annual > -1 or not math.isfinite(rate_annual):
+            raise SettingsError(
+                f"discount_rate_annual={rate_annual!r} must be a number above -1, such as 0.10."
+            )
+        if rate_annual == 0:
+            return 0.0
+        return math.log1p(rate_annual) / duration("365d").in_unit(self._known_unit())
+
+    # Inside
+
+    def _covariate_names(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((*self.transaction_covariates, *self.dropout_covariates)))
+
+    def _covariates(self) -> dict[str, tuple[str, ...]]:
+        return {"transaction": tuple(self.transaction_covariates), "dropout": tuple(self.dropout_covariates)}
+
+    def _no_covariates(self, what: str) -> None:
+        if self._covariate_names():
+            raise SettingsError(
+                f"{what} is of a new customer, and this model depends on covariates: use predict."
+            )
+
+    def _params(self, extra: Mapping[str, Array], theta: Array | None = None) -> list[Number]:
+        """Parameters in the unit of the history; arrays where covariates shift them."""
+        at = self._theta if theta is None else theta
+        return [
+            value * self._scale if name in self.kernel.time_names else value
+            for name, value in zip(
+                self.kernel.names, shifted(self.kernel, at, self._covariates(), extra), strict=True
+            )
+        ]
+
+    def _histories(self, history: Any) -> Histories:
+        self._check_fitted()
+        h = histories(history, extra=self._covariate_names())
+        if h.unit and self.unit_ and h.unit != self.unit_:
+            raise InputError(
+                f"This history is in {UNIT_NAMES[h.unit]}s, and the model was fitted in {UNIT_NAMES[self.unit_]}s. "
+                f"Make it with ev.purchase_history(..., unit='{self.unit_}')."
+            )
+        return h
+
+    def _each(self, h: Histories, value: Any, covered: bool = False) -> Array:
+        """A function of the distinct histories, handed back to each customer."""
+        d = distinct(h.frequency, h.recency, h.T, None, h.extra)
+        found = np.asarray(value(self._params(d.extra), d.x, d.t_x, d.T), dtype=np.float64)
+        shape = (len(d.x), found.shape[-1]) if covered else (len(d.x),)
+        return np.asarray(np.broadcast_to(found, shape)[d.inverse])
+
+    def _time(self, horizon: Any) -> float:
+        """A horizon in the unit of the history; numbers are in that unit already."""
+        if isinstance(horizon, int | float | np.number) and not isinstance(horizon, bool):
+            if not float(horizon) >= 0:
+                raise SettingsError(f"A horizon of {horizon} is not possible: it must be 0 or more.")
+            return float(horizon)
+        told = duration(horizon)
+        return told.days if math.isinf(told.days) else told.in_unit(self._known_unit())
+
+    def _known_unit(self) -> str:
+        if self.unit_ is None:
+            raise SettingsError(
+                "The unit of the history is not known, so days and weeks cannot be told apart. Fit with unit='D' or "
+                "unit='W', or give the horizon as a number in the history's own unit."
+            )
+        return self.unit_
