@@ -14,6 +14,7 @@ IMPORTED_AS = {
     "python-calamine": "python_calamine",
     "prometheus-client": "prometheus_client",
     "pyyaml": "yaml",
+    "scikit-learn": "sklearn",
 }
 # Needed by a dependency of ours, and imported by none of our modules.
 NEEDED_BY_OTHERS = {"tzdata", "pytz"}

@@ -29,7 +29,7 @@ class SettingsError(EvervalueError):
     """A setting is missing, unknown or impossible."""
 
 
-class InputError(EvervalueError):
+class InputError(EvervalueError, ValueError):
     """A file, a row or a cell cannot be taken as it is."""
 
 
@@ -57,7 +57,7 @@ class ReconciliationFailed(CheckFailed):
     """Rows or money that came in are not accounted for."""
 
 
-class FitFailed(EvervalueError):
+class FitFailed(EvervalueError, ValueError):
     """A model has no maximum that could be found; what was tried is said, and nothing is returned as if it had."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,9 +78,15 @@ class Estimator:
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "findings_")
 
+    def __sklearn_tags__(self) -> Any:
+        """What scikit-learn asks before it searches or cross-validates; nobody else calls it."""
+        from sklearn.utils import InputTags, Tags, TargetTags
+
+        return Tags(estimator_type=None, target_tags=TargetTags(required=False), input_tags=InputTags())
+
     def _check_fitted(self) -> None:
         if not self.__sklearn_is_fitted__():
-            raise NotFitted(
+            raise _not_fitted()(
                 f"This {type(self).__name__} is not fitted yet. Call fit(history) first, or load a fitted one."
             )
 
@@ -141,6 +148,14 @@ class Estimator:
             if not _same(getattr(self, name), defaults[name].default)
         )
         return f"{type(self).__name__}({shown})"
+
+
+def _not_fitted() -> type[NotFitted]:
+    """`NotFitted`, which is scikit-learn's NotFittedError as well where scikit-learn is in use."""
+    theirs = sys.modules.get("sklearn.exceptions")
+    if theirs is None:
+        return NotFitted
+    return type("NotFitted", (NotFitted, theirs.NotFittedError), {"__doc__": NotFitted.__doc__})
 
 
 def _same(value: Any, default: Any) -> bool:
