@@ -7,6 +7,7 @@ each has a chance to leave of their own, the same at every renewal; `BetaDiscret
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from types import ModuleType
 from typing import Any, ClassVar, Self
 
@@ -259,6 +260,9 @@ class BetaDiscreteWeibull(ContractModel):
 
     name: ClassVar[str] = "beta-discrete-Weibull"
     key: ClassVar[str] = "bdw"
+    # With c ever larger and alpha ever smaller the survivor function becomes a power law and stays one: a plateau of
+    # the likelihood without end, which a flat prior would fill with draws.
+    plausible: ClassVar[Mapping[str, float]] = {"c": 10.0}
 
     @property
     def numerics(self) -> ModuleType:

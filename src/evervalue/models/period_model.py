@@ -56,6 +56,9 @@ class PeriodModel(Estimator):
     key: ClassVar[str]
     """As options call it."""
 
+    plausible: ClassVar[Mapping[str, float]] = {}
+    """Parameter to the factor about 1 within which the posterior's prior is flat, where it is not 1,000."""
+
     params_: dict[str, float]
     """Estimates."""
     covariance_: Array
@@ -225,9 +228,9 @@ class PeriodModel(Estimator):
     def posterior(self, draws: int = 1_000, *, random_state: int | None = None) -> ModelPosterior:
         """Draws of the parameters given the data: Laplace corrected by importance sampling, a sampler where that fails.
 
-        The prior is that of the fit, and for every parameter one that is flat from 1/1,000 to 1,000; for the larger one
-        of a pair (alpha and beta), that times their ratio in the fit, so that rare events are no surprise. Draws are
-        kept, so that the same call costs nothing twice.
+        The prior is that of the fit, and for every parameter one that is flat from 1/1,000 to 1,000 (for c of the
+        beta-discrete-Weibull model from 1/10 to 10); for the larger one of a pair, times their ratio in the fit, so
+        that rare events are no surprise. Draws are kept, so that the same call costs nothing twice.
 
         Raises
         ------
@@ -255,16 +258,17 @@ class PeriodModel(Estimator):
         """Draws (D, k) of the log parameters, with k-hat, method and words."""
         if len(likelihood.data.x) * max(1_000, 2 * draws) > BUDGET:
             return of_likelihood(likelihood, self._theta, self._hessian, draws=draws, seed=seed)
+        flat = np.log([self.plausible.get(name, math.exp(HALF_WIDTH)) for name in self.numerics.NAMES])
         ratio = np.zeros(len(self._theta))
         for first in range(0, len(ratio) - 1, 2):
             tilt = self._theta[first + 1] - self._theta[first]
             ratio[first], ratio[first + 1] = max(-tilt, 0.0), max(tilt, 0.0)
 
         def log_density(thetas: Array) -> Array:
-            return likelihood.log_density(thetas) + log_weak_prior(thetas - ratio)
+            return likelihood.log_density(thetas) + log_weak_prior((thetas - ratio) * HALF_WIDTH / flat)
 
         # The likelihood of customers who are all alike rises for ever; the prior ends the search before that.
-        mode = ratio + np.clip(self._theta - ratio, -HALF_WIDTH, HALF_WIDTH)
+        mode = ratio + np.clip(self._theta - ratio, -flat, flat)
         curved = self._hessian if np.array_equal(mode, self._theta) else hessian(likelihood.objective, mode)
         found = posterior(log_density, mode, curved, draws=draws, rng=np.random.default_rng(seed))
         return found.log_draws, found.k_hat, found.method, found.says

@@ -49,10 +49,13 @@ class Saved:
 
 def classes() -> dict[str, Callable[..., Any]]:
     """Estimators that a file may name."""
+    from evervalue.models.contract import BetaDiscreteWeibull, ShiftedBetaGeo
+    from evervalue.models.discrete import BetaGeoBetaBinomial
     from evervalue.models.purchase_models import MODELS
     from evervalue.models.spend import GammaGamma, NormalSpend
 
-    return {model.__name__: model for model in (*MODELS.values(), GammaGamma, NormalSpend)}
+    periods = (BetaGeoBetaBinomial, ShiftedBetaGeo, BetaDiscreteWeibull)
+    return {model.__name__: model for model in (*MODELS.values(), *periods, GammaGamma, NormalSpend)}
 
 
 def document(model: Estimator, about: Mapping[str, Any] | None = None) -> dict[str, Any]:
