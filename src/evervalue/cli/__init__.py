@@ -29,6 +29,7 @@ def main() -> None:
         project_commands,
         source_commands,
         table_commands,
+        value_commands,
     )
 
     try:

@@ -165,7 +165,7 @@ def _scored(
     from evervalue.pipeline.from_file import scored_files, settings_for_file
     from evervalue.pipeline.story import headline
 
-    settings, guesses = settings_for_file(file, **columns, **doubts, lrfm=lrfm, gems=gems)
+    settings, guesses = settings_for_file(file, **columns, **doubts, lrfm=lrfm, gems=gems, value=None)
     steps = show.Steps(quiet=True)
     if guesses and not quiet:
         show.warn("guessed, as no option said otherwise: " + "; ".join(guesses) + ".")

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from evervalue.cli import show
 from evervalue.core.text import count
-from evervalue.pipeline.story import Headline
+from evervalue.pipeline.story import Headline, value_headline
 from evervalue.warehouse.duckdb import Connection
 
 
@@ -17,6 +17,7 @@ def tell_story(con: Connection, head: Headline) -> None:
     )
     for sentence in head.sentences():
         show.say("  " + sentence)
+    show.say("  " + value_headline(con).line())
     for warning in head.warnings():
         show.warn(warning)
     show.heading(f"The top 10 by {head.worth} (◆ = hidden gem)")
@@ -32,14 +33,16 @@ def tell_story(con: Connection, head: Headline) -> None:
 def tell_gems(con: Connection, *, limit: int, more: str) -> None:
     """The first gems (0: all) with what holds each back and what to do; `more` says where the others are."""
     rows = con.execute(
-        "select customer, monetary, low_scores, action_title, orders_to_high, step_worth, step_says "
+        "select customer, monetary, low_scores, action_title, orders_to_high, step_worth, step_value, step_says "
         "from insight.hidden_gems order by profit_rank" + (f" limit {limit}" if limit else "")
     ).fetchall()
     if not rows:
         show.say("\nNo customer is a hidden gem under these settings.")
         return
     show.heading("Hidden gems: what holds them back, what to do, and the smallest step to High-Value")
-    show.grid(["customer", "worth", "low scores", "action", "orders", "step worth", "the step"], rows)
+    show.grid(
+        ["customer", "worth", "low scores", "action", "orders", "step worth", "priced", "the step"], rows
+    )
     (gems,) = con.execute("select count(*) from insight.hidden_gems").fetchone() or (0,)
     if gems > len(rows):
         show.say(f"{gems - len(rows):,} more: {more}.")

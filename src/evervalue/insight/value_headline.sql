@@ -20,7 +20,7 @@ columns:
   spend_model: {type: text, says: what tells what they spend}
   is_fitted: {type: boolean, says: "whether models were fitted; false where a rule stands in for one"}
   model_says: {type: text, says: why these}
-  findings: {type: text, nullable: true, says: "what the data cannot tell, in plain words"}
+  findings: {type: text, nullable: true, says: "what the data cannot tell, in plain words, one a line"}
 --- */
 with ranked as (
     select
@@ -47,7 +47,7 @@ select
     r.value_discount_rate_annual as discount_rate_annual,
     o.model, m.model as spend_model, o.is_fitted and m.is_fitted as is_fitted,
     concat_ws(' ', o.model_says, m.model_says) as model_says,
-    nullif(concat_ws(' ', o.findings, m.findings), '') as findings
+    nullif(concat_ws(chr(10), o.findings, m.findings), '') as findings
 from models.total as t
 cross join run.settings as r
 cross join shares as s

@@ -16,6 +16,6 @@ columns:
   customers: {type: bigint, unit: count, check: ">= 0", says: customers that the model was fitted to}
   distinct_histories: {type: bigint, unit: count, check: ">= 0", says: "different histories among them: what fitting costs"}
   k_hat: {type: double, nullable: true, says: "diagnostic of the parameters' uncertainty: below 0.7 it can be trusted"}
-  findings: {type: text, nullable: true, says: "what the data cannot tell, in plain words"}
+  findings: {type: text, nullable: true, says: "what the data cannot tell, in plain words, one a line"}
   data_sha256: {type: text, says: checksum of the histories and the settings that the fit follows from}
 --- */

@@ -14,7 +14,7 @@ from evervalue.core.progress import Progress
 from evervalue.core.text import count
 from evervalue.pipeline.run import told_plainly
 from evervalue.pipeline.settings import Settings, settings_from
-from evervalue.pipeline.tables import create_empty, fill_run_tables, models_without_value
+from evervalue.pipeline.tables import create_empty, fill_run_tables, models_for, models_without_value
 from evervalue.sources.file_source import source_for_file
 from evervalue.sources.load import load
 from evervalue.sources.report import LoadReport
@@ -37,6 +37,7 @@ def settings_for_file(
     currency: str | None = None,
     lrfm: Mapping[str, Any] | None = None,
     gems: Mapping[str, Any] | None = None,
+    value: Mapping[str, Any] | None = None,
 ) -> tuple[Settings, list[str]]:
     """Settings that score one file, and in sentences which of its columns were guessed.
 
@@ -46,7 +47,7 @@ def settings_for_file(
         Columns as found in the file; those not given are guessed.
     date_format, decimal, currency
         Decide what the file leaves open.
-    lrfm, gems
+    lrfm, gems, value
         Settings of those sections, as in `evervalue.toml`.
 
     Raises
@@ -85,6 +86,7 @@ def settings_for_file(
             "sources": {"file": made.source.model_dump(mode="json", exclude_none=True, by_alias=True)},
             "lrfm": {"monetary": made.monetary, **(lrfm or {})},
             "gems": dict(gems or {}),
+            "value": dict(value or {}),
         }
     )
     return settings, made.says
@@ -116,7 +118,12 @@ class Scored:
 
 @contextmanager
 def scored_files(
-    settings: Settings, *targets: str, base: Path, progress: Progress, as_of: dt.date | None = None
+    settings: Settings,
+    *targets: str,
+    base: Path,
+    progress: Progress,
+    as_of: dt.date | None = None,
+    with_value: bool = False,
 ) -> Iterator[Scored]:
     """The target tables with all that they are built from, open while the block lasts.
 
@@ -132,6 +139,9 @@ def scored_files(
         Told of each step.
     as_of
         Cutoff; None takes the day after the newest order.
+    with_value
+        Whether models are fitted for the tables of value that are among the targets or above them; else those are
+        left empty.
     """
     with tempfile.TemporaryDirectory(prefix="evervalue-") as spill, told_plainly("Scoring the file"):
         con = duckdb.connect(temp_directory=Path(spill))
@@ -147,9 +157,16 @@ def scored_files(
                 temp_directory=Path(spill),
             )
             fill_run_tables(con, settings, run_id="file", as_of=as_of)
-            models, empty = models_without_value("curated.reconciliation", *targets)
-            create_empty(con, *empty)
-            build(con, models, given=(*GIVEN, *empty), progress=progress)
+            wanted = ("curated.reconciliation", *targets)
+            if with_value:
+                from evervalue.pipeline.value import ValueStage  # numpy and scipy, which scores do without
+
+                stage = ValueStage(settings, progress)
+                build(con, models_for(*wanted), given=GIVEN, fillers=stage.fillers(), progress=progress)
+            else:
+                models, empty = models_without_value(*wanted)
+                create_empty(con, *empty)
+                build(con, models, given=(*GIVEN, *empty), progress=progress)
             yield Scored(con, report)
         finally:
             con.close()

@@ -77,8 +77,86 @@ class Headline:
         return told
 
 
+@dataclass(frozen=True)
+class ValueHeadline:
+    """One row of `insight.value_headline` with the currency."""
+
+    customers: int
+    expected_alive: float | None
+    expected_orders: float | None
+    expected_clv: Decimal | None
+    clv_low: Decimal | None
+    clv_high: Decimal | None
+    top10_share: float | None
+    horizon_days: int | None
+    interval: float
+    discount_rate_annual: float
+    model: str
+    spend_model: str
+    is_fitted: bool
+    model_says: str
+    findings: str | None
+    currency: str
+
+    @property
+    def ahead(self) -> str:
+        """The horizon in words."""
+        return f"the next {count(self.horizon_days, 'day')}" if self.horizon_days else "all time to come"
+
+    def sentences(self) -> list[str]:
+        """The findings, one a line, in the order in which they matter."""
+        if self.expected_clv is None:
+            return [self.model_says]
+        between = (
+            f" ({self.interval:.0%} sure: {self.clv_low:,.2f} to {self.clv_high:,.2f})"
+            if self.clv_low is not None and self.clv_high is not None
+            else ""
+        )
+        brings = "is" if self.customers == 1 else "are"
+        told = [
+            (
+                f"{count(self.customers, 'customer')} {brings} expected to bring {self.expected_clv:,.2f} "
+                f"{self.currency} in {self.ahead}{between}, discounted at {self.discount_rate_annual:.0%} a year."
+            )
+        ]
+        if self.expected_alive is not None:
+            told.append(f"{self.expected_alive:,.1f} of them are expected to be still active.")
+        if self.top10_share is not None and self.customers > 10:
+            told.append(f"The ten with the highest expectation hold {self.top10_share:.0%} of it.")
+        told.append(f"Predicted by {self.model} and {self.spend_model}. {self.model_says}")
+        return told
+
+    def notes(self) -> list[str]:
+        """What the data cannot tell."""
+        return self.findings.splitlines() if self.findings else []
+
+    def line(self) -> str:
+        """All of it in one line."""
+        if self.expected_clv is None:
+            return f"Value was not predicted. {self.model_says}"
+        between = (
+            f" ({self.interval:.0%} sure: {self.clv_low:,.0f} to {self.clv_high:,.0f})"
+            if self.clv_low is not None and self.clv_high is not None
+            else ""
+        )
+        return (
+            f"Customers are expected to bring {self.expected_clv:,.0f} {self.currency} in {self.ahead}{between}, "
+            f"predicted by {self.model} and {self.spend_model}."
+        )
+
+
 def _share(part: int, whole: int) -> str:
     return "Half" if part * 2 == whole else "None" if part == 0 else "All" if part == whole else str(part)
+
+
+def value_headline(con: Connection) -> ValueHeadline:
+    """Predicted value in the connection's tables."""
+    cursor = con.execute(
+        "select v.*, s.currency from insight.value_headline as v cross join run.settings as s"
+    )
+    names = [d[0] for d in cursor.description or []]
+    row: dict[str, Any] = dict(zip(names, cursor.fetchone() or (), strict=True))
+    return ValueHeadline(**{k: v for k, v in row.items() if k in ValueHeadline.__dataclass_fields__})
 
 
 def headline(con: Connection) -> Headline:

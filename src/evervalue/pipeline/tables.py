@@ -20,6 +20,12 @@ def all_models() -> tuple[SqlModel, ...]:
     return tuple(models_in(*PACKAGES))
 
 
+def models_for(*targets: str) -> list[SqlModel]:
+    """The tables that the named ones are built from, with themselves."""
+    found = upstream(all_models(), *targets)
+    return [m for m in all_models() if m.name in found]
+
+
 def models_without_value(*targets: str) -> tuple[list[SqlModel], list[str]]:
     """The tables that the named ones are built from where nobody asks for value, and those of value that they read.
 

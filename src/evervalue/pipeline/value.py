@@ -181,7 +181,7 @@ class ValueStage:
             part.role, part.name, part.key, model is not None, part.says,
             json.dumps(model.params_) if model else None, "D", model.log_likelihood_ if model else None,
             int(model.n_customers_) if model else 0, len(self.distinct.x), None,
-            " ".join(part.findings) or None, self.key,
+            "\n".join(part.findings) or None, self.key,
         ]  # fmt: skip
 
     def _parameters(self, con: Connection) -> None:
