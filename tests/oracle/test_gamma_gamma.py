@@ -154,3 +154,18 @@ def test_simulated_customers_follow_the_model() -> None:
     u = gamma_gamma.sum_cdf(PARAMS, 2.0, x, drawn.mean, drawn.future)
     assert np.abs(np.sort(u) - (np.arange(180_000) + 0.5) / 180_000).max() < 0.006
     assert np.average(1 / drawn.true_mean) == pytest.approx(PARAMS[1] / PARAMS[2] / PARAMS[0], rel=0.01)
+
+
+@pytest.mark.parametrize(("p", "x"), [(0.7, 2), (4.0, 3), (25.0, 6)])
+def test_what_amounts_vary_by_within_customers_by_simulation(p: float, x: int) -> None:
+    """The law that `shape_within` stands on, amounts drawn one by one with rates far apart, and its own answer."""
+    rng = np.random.default_rng(8)
+    customers = 100_000
+    amounts = rng.gamma(p, 10 ** rng.uniform(-3, 3, customers)[:, None], (customers, x))
+    m = amounts.mean(axis=1)
+    squares = ((amounts - m[:, None]) ** 2).sum(axis=1)
+    seen = squares / m**2
+    error = seen.std() / np.sqrt(customers)
+    assert seen.mean() == pytest.approx(x * (x - 1) / (p * x + 1), abs=4 * error)
+    found, spread = gamma_gamma.shape_within(np.full(customers, float(x)), m, squares, np.ones(customers))
+    assert abs(np.log(found / p)) < 4 * spread < 0.1

@@ -49,6 +49,45 @@ def test_gamma_gamma(seed: int) -> None:
     assert inside.mean() == pytest.approx(0.9, abs=0.014)
 
 
+def one_by_one(rng: np.random.Generator, x: Any, ahead: int) -> tuple[dict[str, Any], Any]:
+    """Gamma-Gamma customers with every amount drawn by itself, and what the next purchases bring."""
+    p, q, v = GAMMA_GAMMA.values()
+    nu = rng.gamma(q, 1 / v, len(x))
+    drawn = rng.gamma(p, 1 / nu[:, None], (len(x), int(x.max()) + ahead))
+    amounts = np.where(np.arange(drawn.shape[1] - ahead) < x[:, None], drawn[:, ahead:], 0.0)
+    total, squared = amounts.sum(axis=1), (amounts**2).sum(axis=1)
+    rows = {"frequency": x - 1, "monetary": total, "monetary_squared_sum": squared}
+    return rows, drawn[:, :ahead].sum(axis=1)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_gamma_gamma_by_amounts(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    rows, future = one_by_one(rng, rng.geometric(0.35, CUSTOMERS).astype(float), 3)
+    model = ev.GammaGamma(spend="all", within="amounts").fit(rows)
+    by_means = ev.GammaGamma(spend="all").fit(rows)
+
+    assert all(abs(z) < 3.5 for z in off(model, GAMMA_GAMMA).values()), off(model, GAMMA_GAMMA)
+    assert model.standard_errors_["p"] < by_means.standard_errors_["p"] / 3
+    inside = (future > model.sum_quantile(rows, 3, 0.05)) & (future < model.sum_quantile(rows, 3, 0.95))
+    assert inside.mean() == pytest.approx(0.9, abs=0.014)
+
+
+@pytest.mark.slow
+def test_standard_errors_of_two_steps_are_those_of_repeated_samples() -> None:
+    estimates, errors, sd = [], [], []
+    for seed in range(60):
+        rng = np.random.default_rng(200 + seed)
+        rows, _ = one_by_one(rng, rng.geometric(0.35, 1_500).astype(float), 1)
+        model = ev.GammaGamma(spend="all", within="amounts").fit(rows)
+        estimates.append(np.log(list(model.params_.values())))
+        errors.append(np.sqrt(np.diag(model.covariance_)))
+        if seed % 10 == 0:
+            sd.append(np.log(model.posterior(500).draws).std(axis=0))
+    assert np.std(estimates, axis=0) == pytest.approx(np.mean(errors, axis=0), rel=0.3)
+    assert np.mean(sd, axis=0) == pytest.approx(np.mean(errors, axis=0), rel=0.15)
+
+
 @pytest.mark.parametrize("seed", [1, 2, 3])
 @pytest.mark.parametrize("location", ["likelihood", "mean"])
 @pytest.mark.parametrize("told", ["amounts", "means"])

@@ -10,16 +10,19 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from evervalue.core.errors import FitFailed, InputError, SettingsError
+from evervalue.core.errors import FitFailed, InputError, MissingColumns, SettingsError
 from evervalue.models import spend_findings
 from evervalue.models.amounts import ALL, REPEAT, Amounts, amounts
 from evervalue.models.base import Finding
 from evervalue.models.spend_model import SpendModel
 from evervalue.models.spend_search import Search
+from evervalue.numerics import gamma_gamma
 from evervalue.numerics.arrays import Array
 from evervalue.numerics.optimise import Maximum
 from evervalue.numerics.spend_kernel import SpendKernel
 
+MOST = 1e5
+"""Largest p and q of Gamma-Gamma that are tried."""
 FLOOR = 1e-3
 """Share of the money scale to which an amount is known, where some customers' amounts do not vary at all."""
 
@@ -39,6 +42,12 @@ class GammaGamma(SpendModel):
     ----------
     spend, prior, penalty, random_state
         As for `SpendModel`.
+    within
+        What p, which says how little amounts vary within customers, is told from: "means", with q and v by maximum
+        likelihood, as published; or "amounts", how they do vary (`numerics.gamma_gamma.shape_within`), with q and v by
+        maximum likelihood given p. Means tell it poorly, and amounts of real customers vary more than they say: on
+        CDNOW 90 % intervals of what the next purchases brought held 82 % with "means" and 90 % with "amounts". It
+        needs `ev.purchase_history(orders, columns="all")`.
     not_positive
         What to do with customers whose mean spend is at or below zero: "refuse" to fit or predict, or "leave_out",
         which fits to the others, says how many were left out, and predicts with 0 for their mean.
@@ -58,12 +67,14 @@ class GammaGamma(SpendModel):
         self,
         *,
         spend: str = REPEAT,
+        within: str = "means",
         not_positive: str = "refuse",
         prior: Mapping[str, tuple[float, float]] | None = None,
         penalty: float = 0.0,
         random_state: int = 0,
     ) -> None:
         super().__init__(spend=spend, prior=prior, penalty=penalty, random_state=random_state)
+        self.within = within
         self.not_positive = not_positive
 
     @property
@@ -85,19 +96,41 @@ class GammaGamma(SpendModel):
         return Amounts(found.x, m, found.squares, found.weight, found.least)
 
     def _usable(self, data: Amounts) -> Amounts:
+        if self.within not in ("means", "amounts"):
+            raise SettingsError(f"within={self.within!r} is not known. There are: 'means' and 'amounts'.")
         if self.not_positive == "refuse":
             spend_findings.refuse_not_positive(self.name, data)
         return Amounts(np.where(data.m > 0, data.x, 0.0), data.m, None, data.weight, data.least)
 
+    def _fixed(self, scaled: Amounts, data: Amounts) -> list[tuple[float, float]]:
+        if self.within == "means":
+            return []
+        if data.squares is None:
+            raise MissingColumns(
+                "within='amounts' needs to know how amounts vary within customers: columns monetary, repeat_monetary "
+                "and monetary_squared_sum. ev.purchase_history(orders, columns='all') makes them."
+            )
+        if not (data.weight[data.x > 1] > 0).any():
+            raise FitFailed(
+                "within='amounts' looks at how the amounts of a customer vary, and nobody has two purchases that count."
+            )
+        p, spread = gamma_gamma.shape_within(data.x, data.m, data.squares, data.weight)
+        return [(math.log(p), spread) if p < MOST else (math.log(MOST), 0.0)]
+
     def _units(self, data: Amounts) -> tuple[float, float]:
         return 0.0, float(data.m @ data.weight / data.weight.sum())
 
-    def _search(self, data: Amounts, first: int) -> Search:
-        # phi is log p, log q and the log of v p / q, an amount: theta's log v is their sum with signs.
-        turn = np.array([[1.0, 0, 0], [0, 1, 0], [-1, 1, 1]])
-        upper = np.log([1e5, 1e5, 1e6])
+    def _search(self, data: Amounts, fixed: tuple[float, ...]) -> Search:
+        # phi is log p, log q and the log of v p / q, an amount: theta's log v is their sum with signs. With p known the
+        # last one is the log of v / q.
+        first = len(fixed)
+        turn = np.array([[1.0, 0, 0], [0, 1, 0], [-1, 1, 1]])[first:, first:]
+        upper = np.log([MOST, MOST, 1e12])[first:]
         pairs = ((5.0, 4.0), (1.0, 2.5), (0.3, 1.2), (60.0, 15.0))
-        return Search(turn, -upper, upper, [np.log([p, q, max(q - 1, 0.5) / q]) for p, q in pairs])
+        starts = [np.log([p, q, max(q - 1, 0.5) / q])[first:] for p, q in pairs]
+        for start in starts:
+            start[-1] -= sum(fixed)
+        return Search(turn, -upper, upper, starts)
 
     def _known(self, data: Amounts) -> tuple[Array, ...]:
         return ()  # only means enter the law
@@ -108,10 +141,11 @@ class GammaGamma(SpendModel):
 
     def _findings(self, data: Amounts, counted: Amounts, best: Maximum) -> list[Finding]:
         far_out = spend_findings.of_gamma_gamma(self.params_, counted)
-        if not any(f.code == "constant_spend" for f in far_out):
+        if self.within == "means" and not any(f.code == "constant_spend" for f in far_out):
             far_out += spend_findings.varies_otherwise(self.params_["p"], self._log_spread()["p"], data)
         explained = any(f.code in ("constant_spend", "same_spend") for f in far_out)
-        at_bound = [self.kernel.names[i] for i in best.at_bound]
+        searched = self.kernel.names[len(self._fixed_spread) :]
+        at_bound = [searched[i] for i in best.at_bound]
         return [
             *spend_findings.of_fit(self._log_spread(), at_bound, counted, explained),
             *far_out,
@@ -178,12 +212,12 @@ class NormalSpend(SpendModel):
             )
         return data
 
-    def _fixed(self, data: Amounts) -> list[tuple[float, float]]:
+    def _fixed(self, scaled: Amounts, data: Amounts) -> list[tuple[float, float]]:
         if self.location != "mean":
             return []
-        customers = data.weight.sum()
-        mean = float(data.m @ data.weight / customers)
-        return [(mean, math.sqrt(float((data.m - mean) ** 2 @ data.weight)) / customers)]
+        customers = scaled.weight.sum()
+        mean = float(scaled.m @ scaled.weight / customers)
+        return [(mean, math.sqrt(float((scaled.m - mean) ** 2 @ scaled.weight)) / customers)]
 
     def _units(self, data: Amounts) -> tuple[float, float]:
         whole = data.weight.sum()
@@ -207,7 +241,8 @@ class NormalSpend(SpendModel):
         grain = (FLOOR * scale) ** 2
         return Amounts(data.x, data.m, data.squares + np.maximum(data.x - 1, 0) * grain, data.weight)
 
-    def _search(self, data: Amounts, first: int) -> Search:
+    def _search(self, data: Amounts, fixed: tuple[float, ...]) -> Search:
+        first = len(fixed)
         # phi has the log of scale / shape, a variance, for theta's log scale.
         turn = np.eye(4)
         turn[3, 2] = 1.0

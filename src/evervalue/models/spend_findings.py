@@ -12,6 +12,7 @@ from evervalue.core.text import count
 from evervalue.models.amounts import REPEAT, Amounts
 from evervalue.models.base import Finding
 from evervalue.models.findings import FEW, HOMOGENEOUS, WIDE
+from evervalue.numerics.gamma_gamma import shape_within
 from evervalue.numerics.independence import Independence
 
 NEVER_VARIES = 1e3
@@ -176,35 +177,20 @@ def of_gamma_gamma(params: dict[str, float], data: Amounts) -> list[Finding]:
 
 
 def varies_otherwise(p: float, spread: float, data: Amounts) -> list[Finding]:
-    """Whether amounts vary within customers by another share of the mean than p, which is told by means alone, has it.
-
-    Of Gamma(p, nu) amounts the sum of squares about their mean, over the mean squared, is x (x - 1) / (p x + 1) on
-    average, whatever nu: their shares of their sum follow a Dirichlet law. The p that makes it so is the other one.
-    """
-    several = (data.x > 1) & (data.m > 0) & (data.weight > 0)
-    if data.squares is None or not several.any():
+    """Whether amounts vary within customers by another share of the mean than p has it, which means alone tell."""
+    several = float(data.weight[(data.x > 1) & (data.m > 0)].sum())
+    if data.squares is None or not several:
         return []
-    x, weight = data.x[several], data.weight[several]
-    seen = float(data.squares[several] / data.m[several] ** 2 @ weight)
-    if not seen:
+    within, _ = shape_within(data.x, data.m, data.squares, data.weight)
+    if math.isinf(within):
         return [
             Finding(
                 "constant_spend",
-                f"Spend does not vary within customers: none of the {count(int(weight.sum()), 'customer')} with two "
+                f"Spend does not vary within customers: none of the {count(int(several), 'customer')} with two "
                 "purchases or more ever spent another amount. Gamma-Gamma sees means alone and has it that amounts "
-                f"vary by {100 / math.sqrt(p):.0f} % of them. Trust each customer's own mean; ev.NormalSpend() looks "
-                "at the amounts themselves.",
+                f"vary by {100 / math.sqrt(p):.0f} % of them. within='amounts' looks at the amounts themselves.",
             )
         ]
-    low, high = -12.0, 25.0  # of log p; what is expected falls with it
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (
-            (middle, high)
-            if float(x * (x - 1) / (math.exp(middle) * x + 1) @ weight) > seen
-            else (low, middle)
-        )
-    within = math.exp((low + high) / 2)
     if not abs(math.log(within / p)) > max(OTHERWISE, 2 * spread):
         return []
     much = "more" if within < p else "less"
@@ -213,7 +199,8 @@ def varies_otherwise(p: float, spread: float, data: Amounts) -> list[Finding]:
             "varies_otherwise",
             f"Within customers amounts vary by {100 / math.sqrt(within):.0f} % of their mean, {much} than the "
             f"{100 / math.sqrt(p):.0f} % that the means of customers tell (p = {within:.2f} against {p:.2f}): "
-            f"intervals of single customers are too {'narrow' if within < p else 'wide'}.",
+            f"intervals of single customers are too {'narrow' if within < p else 'wide'}. within='amounts' takes p "
+            "from the amounts.",
         )
     ]
 

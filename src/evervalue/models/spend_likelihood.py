@@ -28,15 +28,15 @@ class SpendLikelihood:
     """In scaled money."""
     prior: Prior | None = None
     fixed: tuple[float, ...] = ()
-    """Values of the first parameters, where these are not searched for; theta then holds the others."""
+    """Entries of theta for the first parameters, where these are not searched for; theta then holds the others."""
 
     def params(self, theta: Array) -> list[np.float64]:
         """Parameters in scaled money at theta (k,)."""
-        names = self.kernel.names[len(self.fixed) :]
-        found = [
-            np.exp(v) if name in self.kernel.log_names else v for name, v in zip(names, theta, strict=True)
+        whole = (*self.fixed, *theta)
+        return [
+            np.float64(np.exp(v) if name in self.kernel.log_names else v)
+            for name, v in zip(self.kernel.names, whole, strict=True)
         ]
-        return [*(np.float64(v) for v in self.fixed), *found]
 
     def objective(self, theta: Array) -> tuple[float, Array]:
         """Weighted log-likelihood plus log prior, and its gradient."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -69,6 +70,8 @@ class SpendModel(Estimator):
     _scale: float
     _likelihood: SpendLikelihood | None
     _fixed_spread: list[float]
+    _follows: Array
+    """How the parameters that are searched for follow those that are not: (searched, known)."""
     _drawn: tuple[int, int, Array, float | None, str, str] | None
 
     def __init__(
@@ -125,10 +128,11 @@ class SpendModel(Estimator):
             None if used.squares is None else used.squares / scale**2,
             used.weight,
         )
-        fixed = self._fixed(scaled)
+        fixed = self._fixed(scaled, data)
         prior = self._prior(centre, scale, len(fixed))
-        likelihood = SpendLikelihood(self.kernel, scaled, prior, tuple(value for value, _ in fixed))
-        best = best_fit(self.name, likelihood, self._search(scaled, len(fixed)))
+        known = tuple(value for value, _ in fixed)
+        likelihood = SpendLikelihood(self.kernel, scaled, prior, known)
+        best = best_fit(self.name, likelihood, self._search(scaled, known))
         self._centre, self._scale, self.currency_ = centre, scale, currency
         self._keep(likelihood, best, counted, [spread for _, spread in fixed])
         self.findings_ = self._findings(data, counted, best)
@@ -139,18 +143,13 @@ class SpendModel(Estimator):
     def _keep(
         self, likelihood: SpendLikelihood, best: Maximum, counted: Amounts, fixed_spread: list[float]
     ) -> None:
-        kernel, first = self.kernel, len(fixed_spread)
+        kernel = self.kernel
         self._theta = np.array([*likelihood.fixed, *best.log_params])
-        self._fixed_spread, self._hessian, self._likelihood, self._drawn = (
-            fixed_spread,
-            best.hessian,
-            likelihood,
-            None,
-        )
+        self._hessian, self._likelihood, self._drawn = best.hessian, likelihood, None
+        self._fixed_spread = fixed_spread
+        self._follows, found = _two_steps(likelihood, best, fixed_spread)
         self.params_ = dict(zip(kernel.names, self._natural(self._theta).tolist(), strict=True))
         money = np.array([1.0 if name in kernel.log_names else self._scale for name in kernel.names])
-        found = np.diag([*np.square(fixed_spread), *np.zeros(len(best.log_params))])
-        found[first:, first:] = covariance(best.hessian)
         self.covariance_ = found * np.outer(money, money)
         spread = np.sqrt(np.diag(self.covariance_))
         self.standard_errors_ = {
@@ -222,7 +221,8 @@ class SpendModel(Estimator):
             )
             if first:
                 noise = np.random.default_rng([seed, 1]).standard_normal((draws, first))
-                thetas = np.hstack([self._theta[:first] + noise * self._fixed_spread, thetas])
+                moved = noise * self._fixed_spread
+                thetas = np.hstack([self._theta[:first] + moved, thetas + moved @ self._follows.T])
             self._drawn = (draws, seed, thetas, k_hat, method, says)
         _, _, thetas, k_hat, method, says = self._drawn
         return ModelPosterior(self.kernel.names, self._natural(thetas), thetas, k_hat, method, says)
@@ -342,12 +342,12 @@ class SpendModel(Estimator):
     def _floored(self, data: Amounts, scale: float) -> Amounts:
         return data
 
-    def _fixed(self, data: Amounts) -> list[tuple[float, float]]:
-        """Values of the first parameters that are not searched for, with their standard errors, in scaled money."""
+    def _fixed(self, scaled: Amounts, data: Amounts) -> list[tuple[float, float]]:
+        """Entries of theta for the first parameters that are not searched for, with their standard errors."""
         return []
 
-    def _search(self, data: Amounts, first: int) -> Search:
-        """Where to look for a maximum over scaled amounts, the first parameters left out."""
+    def _search(self, data: Amounts, fixed: tuple[float, ...]) -> Search:
+        """Where to look for a maximum over scaled amounts, the first parameters being known."""
         raise NotImplementedError
 
     def _findings(self, data: Amounts, counted: Amounts, best: Maximum) -> list[Finding]:
@@ -364,3 +364,27 @@ class SpendModel(Estimator):
         made = float(bought @ self._expected(counted.x, counted.m))
         effect = (made - brought) / abs(brought) if brought else 0.0
         return spend_findings.of_independence(self.name, self.independence_, effect)
+
+
+def _two_steps(likelihood: SpendLikelihood, best: Maximum, spread: list[float]) -> tuple[Array, Array]:
+    """How the searched parameters follow the known ones, and the covariance of all of them, in theta.
+
+    The maximum moves with a known parameter by the inverse curvature times the cross derivative (the implicit function
+    theorem); its error is added to that of the search, as in Murphy and Topel (1985), "Estimation and inference in
+    two-step econometric models", without the covariance of the two steps.
+    """
+    own = covariance(best.hessian)
+    known, step = len(spread), 1e-5
+    follows = np.zeros((len(own), known))
+    usable = np.isfinite(own).all()
+    for i in range(known):
+        gradients = []
+        for sign in (1, -1):
+            fixed = list(likelihood.fixed)
+            fixed[i] += sign * step
+            gradients.append(replace(likelihood, fixed=tuple(fixed)).objective(best.log_params)[1])
+        if usable:
+            follows[:, i] = own @ (gradients[0] - gradients[1]) / (2 * step)
+    first = np.diag(np.square(spread))
+    whole = np.block([[first, first @ follows.T], [follows @ first, own + follows @ first @ follows.T]])
+    return follows, whole

@@ -29,6 +29,7 @@ MONEY_POWERS = {"v": 1}
 _HALF_LOG_TWO_PI = 0.5 * np.log(2 * np.pi)
 _LARGEST = np.finfo(float).max
 _LEAST = 1e-290
+_WIDEST = 30.0  # of log p
 
 
 def log_likelihood(params: Params, x: Number, m: Number) -> Array:
@@ -112,6 +113,47 @@ def _normaliser_gradient(params: Params, x: Array) -> Array:
     by_p = 0.5 * b / whole + a * (digamma_rest(a) - rest)
     by_q = 0.5 * a / whole + b * (digamma_rest(b) - rest)
     return np.stack([_normaliser(params, x), by_p, by_q])
+
+
+def shape_within(x: Array, m: Array, squares: Array, weight: Array) -> tuple[float, float]:
+    """P from how amounts vary within customers, with the standard error of its log; infinite where they do not vary.
+
+    The likelihood above sees means alone and tells p from how their spread falls with x. Where the sums of squared
+    distances from the mean are known, they tell it themselves: given nu the shares of a customer's amounts in their sum
+    follow a Dirichlet law whose parameters are all p, whatever nu, so that squares / m^2 is x (x - 1) / (p x + 1) on
+    average. p is where the sum over customers agrees. No customer counts for more than x (x - 1), so a few large
+    amounts do not decide it.
+
+    Parameters
+    ----------
+    x, m, squares, weight
+        (n,) each; customers with fewer than two purchases, or a mean at or below zero, have no part.
+
+    Examples
+    --------
+    >>> x, m = np.array([2.0, 2.0]), np.array([15.0, 30.0])
+    >>> round(shape_within(x, m, np.array([50.0, 200.0]), np.ones(2))[0], 6)
+    4.0
+    """
+    several = (x > 1) & (m > 0) & (weight > 0)
+    x, weight = x[several], weight[several]
+    seen = squares[several] / m[several] ** 2
+    total = float(seen @ weight)
+    if not total > 0:
+        return np.inf, np.inf
+
+    def expected(log_p: float) -> Array:
+        share: Array = x * (x - 1) / (np.exp(log_p) * x + 1)
+        return share
+
+    low, high = -_WIDEST, _WIDEST
+    for _ in range(64):
+        middle = (low + high) / 2
+        low, high = (middle, high) if float(expected(middle) @ weight) > total else (low, middle)
+    log_p = (low + high) / 2
+    at = expected(log_p)
+    slope = float((at * np.exp(log_p) * x / (np.exp(log_p) * x + 1)) @ weight)
+    return float(np.exp(log_p)), float(np.sqrt((seen - at) ** 2 @ weight) / slope)
 
 
 def expected_order_value(params: Params) -> Array:

@@ -20,11 +20,19 @@ Rows = dict[str, Any]
 MODELS: list[SpendModel] = [
     ev.GammaGamma(),
     ev.GammaGamma(spend="all", not_positive="leave_out"),
+    ev.GammaGamma(within="amounts"),
     ev.NormalSpend(),
     ev.NormalSpend(location="likelihood"),
     ev.NormalSpend(spend="all"),
 ]
-NAMES = ["gamma-gamma", "gamma-gamma all", "normal", "normal by likelihood", "normal all"]
+NAMES = [
+    "gamma-gamma",
+    "gamma-gamma all",
+    "gamma-gamma by amounts",
+    "normal",
+    "normal by likelihood",
+    "normal all",
+]
 
 
 @pytest.fixture(scope="module")
@@ -111,8 +119,11 @@ def test_what_is_expected_lies_between_the_own_mean_and_that_of_all(fitted: Spen
 def test_the_likelihood_is_at_its_maximum(fitted: SpendModel, rows: Rows) -> None:
     at = dict(fitted.params_)
     best = fitted.score(rows)
-    searched = [n for n in at if not (n == "m0" and fitted.get_params().get("location") == "mean")]
-    for name in searched:
+    chosen = fitted.get_params()
+    known = (
+        {"m0"} if chosen.get("location") == "mean" else {"p"} if chosen.get("within") == "amounts" else set()
+    )
+    for name in at.keys() - known:
         for factor in (0.98, 1.02):
             fitted.params_ = {**at, name: at[name] * factor}
             assert fitted.score(rows) < best
@@ -218,6 +229,8 @@ def test_amounts_alike_leave_no_rounding_behind() -> None:
 
 
 def test_columns_that_are_missing() -> None:
+    with pytest.raises(MissingColumns, match=r"within='amounts' needs .*columns='all'"):
+        ev.GammaGamma(within="amounts").fit({"frequency": [1, 2], "monetary_value": [3.0, 4.0]})
     with pytest.raises(MissingColumns, match=r"lacks 'monetary'.*columns='all'"):
         ev.GammaGamma(spend="all").fit({"frequency": [1, 2], "monetary_value": [3.0, 4.0]})
     with pytest.raises(MissingColumns, match="did you mean 'monetary_val'"):
@@ -344,6 +357,9 @@ def test_spend_that_does_not_vary_is_seen_in_the_amounts_where_means_do_not_show
     model = ev.GammaGamma(spend="all").fit(whole)
     assert model.params_["p"] < 100
     assert "ever spent another amount" in said(model, "constant_spend")
+    told = ev.GammaGamma(spend="all", within="amounts").fit(whole)
+    assert said(told, "constant_spend").startswith("Spend does not vary within customers")
+    assert told.conditional_expected_order_value(whole) == pytest.approx(price, rel=1e-3)
 
 
 def test_amounts_that_vary_otherwise_than_their_means_tell_are_said(rows: Rows) -> None:
@@ -514,6 +530,8 @@ def test_broken_weights_and_settings(rows: Rows) -> None:
         ev.GammaGamma(spend="first").fit(rows)
     with pytest.raises(SettingsError, match="penalty"):
         ev.GammaGamma(penalty=-1).fit(rows)
+    with pytest.raises(SettingsError, match="'means' and 'amounts'"):
+        ev.GammaGamma(within="both").fit(rows)
     with pytest.raises(SettingsError, match="'mean' and 'likelihood'"):
         ev.NormalSpend(location="median").fit(rows)
     with pytest.raises(SettingsError, match="above 0"):
