@@ -47,8 +47,12 @@ def pareto_nbd(left: Any, right: Any) -> None:
     left.set(xlabel="repeat orders in weeks 1-39", ylabel="mean orders in weeks 40-78", ylim=(0, None))
     left.legend(frameon=False)
     weeks = np.linspace(0.5, 38.86, 200)
-    for n, colour in ((1, ORANGE), (3, BLUE), (10, GREY)):
-        right.plot(weeks, pareto.p_alive(params, n, weeks, 38.86), color=colour, label=f"{n} repeat orders")
+    for n, colour, label in (
+        (1, ORANGE, "1 repeat order"),
+        (3, BLUE, "3 repeat orders"),
+        (10, GREY, "10 repeat orders"),
+    ):
+        right.plot(weeks, pareto.p_alive(params, n, weeks, 38.86), color=colour, label=label)
     right.axhline(float(pareto.p_alive(params, 0, 0, 38.86)), color="black", linestyle=":", label="none")
     right.set(xlabel="week of the last order", ylabel="P(alive) at week 38.9", ylim=(0, 1))
     right.legend(frameon=False)
