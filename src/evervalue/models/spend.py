@@ -23,6 +23,8 @@ from evervalue.numerics.spend_kernel import SpendKernel
 
 MOST = 1e5
 """Largest p and q of Gamma-Gamma that are tried."""
+LEAST = 0.05
+"""Least p that is taken from amounts."""
 FLOOR = 1e-3
 """Share of the money scale to which an amount is known, where some customers' amounts do not vary at all."""
 
@@ -115,6 +117,11 @@ class GammaGamma(SpendModel):
                 "within='amounts' looks at how the amounts of a customer vary, and nobody has two purchases that count."
             )
         p, spread = gamma_gamma.shape_within(data.x, data.m, data.squares, data.weight)
+        if p < LEAST:
+            raise FitFailed(
+                f"Amounts of a customer vary by more than {1 / math.sqrt(LEAST):.1f} times their mean, as amounts "
+                f"below zero make them do: {self.name} cannot tell them. {spend_findings.ALTERNATIVE}."
+            )
         return [(math.log(p), spread) if p < MOST else (math.log(MOST), 0.0)]
 
     def _units(self, data: Amounts) -> tuple[float, float]:

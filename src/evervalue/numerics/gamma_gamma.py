@@ -121,8 +121,8 @@ def shape_within(x: Array, m: Array, squares: Array, weight: Array) -> tuple[flo
     The likelihood above sees means alone and tells p from how their spread falls with x. Where the sums of squared
     distances from the mean are known, they tell it themselves: given nu the shares of a customer's amounts in their sum
     follow a Dirichlet law whose parameters are all p, whatever nu, so that squares / m^2 is x (x - 1) / (p x + 1) on
-    average. p is where the sum over customers agrees. No customer counts for more than x (x - 1), so a few large
-    amounts do not decide it.
+    average. p is where the sum over customers agrees. No customer counts for more than x (x - 1), all in one purchase,
+    so that a few large amounts do not decide it; amounts below zero, with which one could, are held to that as well.
 
     Parameters
     ----------
@@ -137,7 +137,7 @@ def shape_within(x: Array, m: Array, squares: Array, weight: Array) -> tuple[flo
     """
     several = (x > 1) & (m > 0) & (weight > 0)
     x, weight = x[several], weight[several]
-    seen = squares[several] / m[several] ** 2
+    seen = np.minimum(squares[several] / m[several] ** 2, x * (x - 1))
     total = float(seen @ weight)
     if not total > 0:
         return np.inf, np.inf

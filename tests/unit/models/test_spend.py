@@ -485,6 +485,18 @@ def test_days_at_or_below_zero_behind_a_mean_above_it_are_counted() -> None:
     assert finding.says.startswith("2 customers of 4 have a purchase day at or below zero")
 
 
+def test_amounts_of_both_signs_are_too_much_for_a_share_of_the_mean() -> None:
+    """Means just above zero out of days far from it: no share of the mean tells how such amounts vary."""
+    rng = np.random.default_rng(7)
+    amounts = rng.normal(0.0, 1_000.0, (300, 6))
+    amounts += (rng.gamma(5.0, 2.0, 300) - amounts.mean(axis=1))[:, None]
+    total, squared = amounts.sum(axis=1), (amounts**2).sum(axis=1)
+    rows = {"frequency": np.full(300, 5), "monetary": total, "monetary_squared_sum": squared}
+    with pytest.raises(FitFailed, match="more than 4.5 times their mean.*NormalSpend"):
+        ev.GammaGamma(spend="all", within="amounts").fit(rows)
+    assert ev.NormalSpend(spend="all").fit(rows).params_["m0"] == pytest.approx(total.mean() / 6)
+
+
 def test_normal_spend_takes_amounts_that_are_all_negative(rows: Rows) -> None:
     lost = {
         name: -column if name.endswith(("monetary", "value")) else column for name, column in rows.items()
