@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from evervalue.library.scores import Scores as Scores
     from evervalue.library.scores import ScoresSayLittle as ScoresSayLittle
     from evervalue.library.scores import lrfm as lrfm
+    from evervalue.models.clv import CLV as CLV
     from evervalue.models.contract import BetaDiscreteWeibull as BetaDiscreteWeibull
     from evervalue.models.contract import ShiftedBetaGeo as ShiftedBetaGeo
     from evervalue.models.discrete import BetaGeoBetaBinomial as BetaGeoBetaBinomial
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from evervalue.models.purchase_models import ModifiedBetaGeo as ModifiedBetaGeo
     from evervalue.models.purchase_models import ParetoNBD as ParetoNBD
     from evervalue.models.purchase_models import RegularBetaGeo as RegularBetaGeo
+    from evervalue.models.recalibration import Recalibration as Recalibration
     from evervalue.models.registry import load_model as load_model
     from evervalue.models.spend import GammaGamma as GammaGamma
     from evervalue.models.spend import NormalSpend as NormalSpend
@@ -40,12 +42,14 @@ _HOMES = {
     "BetaDiscreteWeibull": "models.contract",
     "BetaGeo": "models.purchase_models",
     "BetaGeoBetaBinomial": "models.discrete",
+    "CLV": "models.clv",
     "GammaGamma": "models.spend",
     "Gems": "library.gems",
     "ModifiedBetaGeo": "models.purchase_models",
     "NormalSpend": "models.spend",
     "Orders": "library.orders",
     "ParetoNBD": "models.purchase_models",
+    "Recalibration": "models.recalibration",
     "RegularBetaGeo": "models.purchase_models",
     "Scores": "library.scores",
     "ScoresSayLittle": "library.scores",
@@ -60,6 +64,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "CLV",
     "BetaDiscreteWeibull",
     "BetaGeo",
     "BetaGeoBetaBinomial",
@@ -69,6 +74,7 @@ __all__ = [
     "NormalSpend",
     "Orders",
     "ParetoNBD",
+    "Recalibration",
     "RegularBetaGeo",
     "Scores",
     "ScoresSayLittle",

@@ -92,21 +92,24 @@ class GammaGammaLaw:
 
 
 def counts_to(end: int) -> Array:
-    """Numbers of purchases to tabulate up to `end`: all of them at first, then a quarter of sqrt(n) apart.
+    """Numbers of purchases to tabulate up to `end`: all of them up to 25, then 0.4 sqrt(n) apart.
 
-    Between them a law is the mean of its neighbours', which widens the spread of a Poisson count by under one percent.
+    Between them a law is the mean of its neighbours', which widens the spread of a Poisson count by about one percent,
+    and that of counts that vary more by less.
     """
     found = [1]
     while found[-1] < end:
-        found.append(min(end, found[-1] + max(1, int(0.25 * np.sqrt(found[-1])))))
+        found.append(min(end, found[-1] + max(1, int(0.4 * np.sqrt(found[-1])))))
     return np.array(found, dtype=float)
 
 
 def onto(pmf: Array, counts: Array) -> Array:
     """Probabilities of 1..n_max put onto `counts`, split between neighbours so that means are kept."""
-    if len(counts) == pmf.shape[1] - 1:
-        return np.ascontiguousarray(pmf[:, 1:])
     n = np.arange(1.0, pmf.shape[1])
+    if len(n) <= len(counts) and counts[len(n) - 1] == len(n):
+        found = np.zeros((len(pmf), len(counts)))
+        found[:, : len(n)] = pmf[:, 1:]
+        return found
     place = np.clip(np.searchsorted(counts, n, side="right") - 1, 0, len(counts) - 2)
     share = (n - counts[place]) / (counts[place + 1] - counts[place])
     spread = np.zeros((len(n), len(counts)))

@@ -133,7 +133,7 @@ def _read(table: Array, z: Array) -> Array:
 def _grids(pmf: Array, mu: Array, spread: Array, kappa: float, a: float) -> Array:
     """How far each row's grid reaches below and above zero, and its step, on a ladder: (rows, 3)."""
     n = np.arange(pmf.shape[1])
-    some = np.maximum(1 - pmf[:, 0], 1e-300)
+    some = np.maximum(pmf[:, 1:].sum(axis=1), 1e-12)
     mean = (pmf * n).sum(axis=1) / some
     deviation = np.sqrt(np.maximum((pmf * n * n).sum(axis=1) / some - mean**2, 0.0))
     beyond = 1 - np.cumsum(pmf, axis=1)

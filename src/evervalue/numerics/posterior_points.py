@@ -17,7 +17,7 @@ import numpy as np
 
 from evervalue.numerics.arrays import Array
 
-TOLERANCE = 5e-4
+TOLERANCE = 1e-3
 """Largest error of a cumulative probability at the probes."""
 _COMPONENTS = (6, 12, 24, 48)
 

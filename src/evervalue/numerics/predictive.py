@@ -156,6 +156,21 @@ def score(
     return orders, money if spend is not None else None
 
 
+def second_moments(
+    law: OrdersLaw, histories: DistinctHistories, found: Expectations, threads: int | None = None
+) -> Array:
+    """E[N^2] of each distinct history."""
+    moments = np.zeros(len(histories))
+
+    def count(block: Block) -> None:
+        n = np.arange(block.pmf.shape[1], dtype=float)
+        moments[block.rows] = (block.pmf * n * n).sum(axis=1)
+
+    nobody = Customers(histories, np.empty(0, dtype=np.intp))
+    _visit(law, nobody, found, count, lambda block: None, None, None, threads)
+    return moments
+
+
 def outcomes(
     law: OrdersLaw,
     customers: Customers,

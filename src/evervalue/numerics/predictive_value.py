@@ -21,6 +21,10 @@ from evervalue.numerics.grid_law import GridLaw
 from evervalue.numerics.predictive_orders import Block
 from evervalue.numerics.row_product import TILE, row_product
 
+ENDS = (16, 64, 256, 1_024, 4_096, 16_384, 65_536)
+"""Largest numbers of purchases that tables go to: fewer than the ends of laws, since a table costs more than zeros."""
+NODES = (0.0, 0.125, 0.25, 0.5, 1.0)
+"""Weights of the population at which there are tables where parameters are uncertain; between them laws are blended."""
 _CELLS = 1 << 20
 
 
@@ -40,7 +44,8 @@ class Spent:
     def take(self, rows: NDArray[np.intp]) -> Spent:
         """These alone."""
         squares = None if self.squares is None else self.squares[rows]
-        return Spent(self.count[rows], self.mean[rows], squares)
+        each = None if self.order_value is None else self.order_value[rows]
+        return Spent(self.count[rows], self.mean[rows], squares, each)
 
 
 @dataclass(frozen=True)
@@ -85,20 +90,23 @@ class GammaGammaSpend:
         self, block: Block, customers: NDArray[np.intp], row: NDArray[np.intp], spent: Spent
     ) -> Iterator[ValueBlock]:
         """Laws of customers whose orders follow the rows `row` of a block; `spent` is of these customers."""
-        end = block.pmf.shape[1] - 1
+        end = next(end for end in ENDS if end >= block.pmf.shape[1] - 1)
         for k in np.unique(spent.count):
             some = np.flatnonzero(spent.count == k)
-            share = self.law.prior_share(spent.count[some], spent.mean[some])
             if self.law.certain or k == 0:
                 used, place = np.unique(row[some], return_inverse=True)
                 yield from self._alike(block, end, float(k), customers[some], used, place, spent.take(some))
                 continue
-            for start in range(0, len(some), TILE * 32):
-                part = slice(start, start + TILE * 32)
-                yield self._blended(
-                    block, end, float(k), customers[some[part]], row[some[part]], share[part],
-                    spent.take(some[part]),
-                )  # fmt: skip
+            share = self.law.prior_share(spent.count[some], spent.mean[some])
+            cell = np.clip(np.searchsorted(NODES, share, side="right") - 1, 0, len(NODES) - 2)
+            for left in np.unique(cell):
+                within = np.flatnonzero(cell == left)
+                for start in range(0, len(within), TILE * 32):
+                    part = within[start : start + TILE * 32]
+                    yield self._blended(
+                        block, end, float(k), int(left), customers[some[part]], row[some[part]], share[part],
+                        spent.take(some[part]),
+                    )  # fmt: skip
 
     def _alike(
         self, block: Block, end: int, k: float, customers: NDArray[np.intp],
@@ -118,22 +126,17 @@ class GammaGammaSpend:
             yield ValueBlock(customers[own], law, place[own] - start, scale[own])
 
     def _blended(
-        self, block: Block, end: int, k: float, customers: NDArray[np.intp],
+        self, block: Block, end: int, k: float, left: int, customers: NDArray[np.intp],
         row: NDArray[np.intp], share: Array, spent: Spent,
     ) -> ValueBlock:  # fmt: skip
-        """Laws between tables at w = 0, 1/2 and 1, by the parabola through them: each customer has a w of its own."""
+        """Laws between the tables at two nodes: how much the population weighs differs from customer to customer."""
         pmf = block.pmf[row]
-        cdf: Array | None = None
-        for node, weight in (
-            (0.0, 2 * (share - 0.5) * (share - 1)),
-            (0.5, 4 * share * (1 - share)),
-            (1.0, 2 * share * (share - 0.5)),
-        ):
-            counts, grid, table = self._table(k, end, node)
-            part = weight[:, None] * row_product(onto(pmf, counts), table)
-            cdf = part if cdf is None else cdf + part
-        assert cdf is not None
-        law = GridLaw(grid, np.maximum.accumulate(cdf, axis=1), pmf[:, 0], np.zeros(len(pmf)))
+        weight = (share - NODES[left]) / (NODES[left + 1] - NODES[left])
+        counts, grid, near = self._table(k, end, NODES[left])
+        far = self._table(k, end, NODES[left + 1])[2]
+        own = onto(pmf, counts)
+        cdf = (1 - weight)[:, None] * row_product(own, near) + weight[:, None] * row_product(own, far)
+        law = GridLaw(grid, cdf, pmf[:, 0], np.zeros(len(pmf)))
         return ValueBlock(customers, law, np.arange(len(row)), self.law.scale(spent.count, spent.mean))
 
     def _table(self, k: float, end: int, prior_share: float) -> tuple[Array, Array, Array]:

@@ -1,0 +1,131 @@
+"""From fitted estimators to predictive laws: the posterior as a few points, the spend model as tables."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from evervalue.core.errors import SettingsError
+from evervalue.models.amounts import Amounts
+from evervalue.models.histories import Histories, distinct
+from evervalue.models.posterior import ModelPosterior
+from evervalue.models.purchase import PurchaseModel
+from evervalue.models.spend_model import SpendModel
+from evervalue.numerics.arrays import Array, Number
+from evervalue.numerics.gamma_gamma_law import GammaGammaLaw
+from evervalue.numerics.normal_spend_law import NormalSpendLaw
+from evervalue.numerics.posterior_points import Points, few_points, one_point
+from evervalue.numerics.predictive import Customers
+from evervalue.numerics.predictive_orders import DistinctHistories, OrdersLaw
+from evervalue.numerics.predictive_value import GammaGammaSpend, SpendLaw, Spent
+
+PROBED = (0.0, 0.5, 1.0, 2.0, 4.0)
+"""Repeat orders of the probes, in multiples of what the model expects of a new customer in the mean age."""
+SILENT = (0.6, 0.95)
+"""When their last order was, as a share of that age."""
+COUNTS = 48
+"""Numbers of orders up to which probes look."""
+LEVELS = np.linspace(0.02, 0.98, 13)
+"""Cumulative probabilities at which a spend model is probed."""
+
+
+def orders_law(model: PurchaseModel, horizon: float) -> OrdersLaw:
+    """The law of orders within a horizon, in the unit of the history, averaged over the model's posterior."""
+    found = _posterior(model)
+    if found is None:
+        points = one_point(model._theta)
+    else:
+        points = few_points(found.thetas, lambda thetas: _probe_orders(model, thetas, horizon))
+    return OrdersLaw(model.kernel, points, horizon, lambda theta, extra: model._params(extra, theta))
+
+
+def spend_law(model: SpendModel) -> SpendLaw:
+    """The law of money, averaged over the model's posterior."""
+    found = _posterior(model)
+    points = (
+        one_point(_logs(model, np.array([model._params]))[0])
+        if found is None
+        else _spend_points(model, _logs(model, found.draws))
+    )
+    if model.key == "gamma-gamma":
+        return GammaGammaSpend(GammaGammaLaw(points))
+    if model.key == "normal-spend":
+        return NormalSpendLaw(points)
+    raise SettingsError(f"{model.name} has no law of the money that a customer goes on to spend.")
+
+
+def spent_by(model: SpendModel, history: Any) -> Spent:
+    """What a fitted spend model knows of each customer, and what it expects of a purchase of theirs."""
+    data: Amounts = model.amounts(history)
+    return Spent(data.x, data.m, data.squares, model._expected(data.x, data.m))
+
+
+def customers_of(h: Histories, spent: Spent | None = None) -> Customers:
+    """Customers by their history."""
+    d = distinct(h.frequency, h.recency, h.T, None, h.extra)
+    return Customers(DistinctHistories(d.x, d.t_x, d.T, d.extra), d.inverse, spent)
+
+
+def _posterior(model: PurchaseModel | SpendModel) -> ModelPosterior | None:
+    """Draws of the parameters: those that came with a file, else a thousand; None where a file holds none."""
+    if model._likelihood is not None:
+        return model.posterior()
+    return model.posterior(len(model._drawn[2])) if model._drawn is not None else None
+
+
+def _logs(model: SpendModel, values: Array) -> Array:
+    """Parameters (D, k) with logs of those above zero."""
+    found = np.array(values, dtype=np.float64)
+    for i, name in enumerate(model.kernel.names):
+        if name in model.kernel.log_names:
+            found[:, i] = np.log(found[:, i])
+    return found
+
+
+def _probe_orders(model: PurchaseModel, thetas: Array, horizon: float) -> Array:
+    """Cumulative probabilities of orders of a few histories that are usual under the model, (P, m)."""
+    age = model._scale
+    t = age if math.isinf(horizon) else horizon
+    own: list[Number] = model._params(_zeros(model), model._theta)
+    usual = max(1.0, float(np.asarray(model.kernel.expected_orders(own, age)).reshape(-1)[0]))
+    seen = sorted({(round(times * usual), share if times else 0.0) for times in PROBED for share in SILENT})
+    x = np.array([count for count, _ in seen], dtype=float)
+    t_x = np.array([share * age if count else 0.0 for count, share in seen])
+    # (P, 1) parameters against (histories,) data.
+    params = [np.asarray(p)[..., :1] if np.ndim(p) else p for p in _column(model, thetas)]
+    pmf = model.kernel.conditional_pmf(params, x, t_x, np.full(len(x), age), t, COUNTS)
+    return np.cumsum(pmf, axis=-1).reshape(len(thetas), -1)
+
+
+def _column(model: PurchaseModel, thetas: Array) -> list[Number]:
+    """Parameters of many points, (P, 1) each, of a customer whose covariates are zero."""
+    return model._params(_zeros(model), thetas[:, None, :])
+
+
+def _zeros(model: PurchaseModel) -> Mapping[str, Array]:
+    return {name: np.zeros(1) for name in model._covariate_names()}
+
+
+def _spend_points(model: SpendModel, draws: Array) -> Points:
+    """Points of a spend model's posterior, probed by what one and four purchases bring."""
+    names, logs = model.kernel.names, model.kernel.log_names
+    data = model._params
+    m = model.expected_order_value_
+    counts = np.array([0.0, 1.0, 1.0, 4.0, 4.0])
+    means = np.array([0.0, 0.5, 2.0, 0.5, 2.0]) * m
+    ahead = np.array([1.0, 4.0])
+    # Amounts at which the fitted model has reached given levels; the posterior is asked for its levels there.
+    where = np.stack(
+        [model.kernel.sum_quantile(data, n, counts[:, None], means[:, None], LEVELS) for n in ahead]
+    )
+
+    def probe(points: Array) -> Array:
+        params = [np.exp(points[:, i]) if name in logs else points[:, i] for i, name in enumerate(names)]
+        wide = [value[:, None, None, None] for value in params]
+        found = model.kernel.sum_cdf(wide, ahead[:, None, None], counts[:, None], means[:, None], where)
+        return np.asarray(found).reshape(len(points), -1)
+
+    return few_points(draws, probe)

@@ -1,0 +1,242 @@
+"""`Recalibration`: what a holdout says of a model's predictive laws, and the correction that follows from it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from evervalue.core import show
+from evervalue.core.errors import InputError
+from evervalue.core.text import count
+from evervalue.models.histories import Histories
+from evervalue.models.laws import customers_of, orders_law, spend_law, spent_by
+from evervalue.models.purchase import PurchaseModel
+from evervalue.models.spend_model import SpendModel
+from evervalue.numerics.arrays import Array
+from evervalue.numerics.coverage import Coverage, coverage
+from evervalue.numerics.intervals import asked_mass
+from evervalue.numerics.predictive import Corrections, Customers, expectations, outcomes, score
+from evervalue.numerics.recalibration import CorrectionMap, learn, no_correction
+
+
+@dataclass(frozen=True)
+class Checked:
+    """Coverage on customers whose outcomes were not learnt from."""
+
+    of: str
+    """"orders" or "value"."""
+    before: Coverage
+    after: Coverage
+
+
+@dataclass(frozen=True)
+class Recalibration:
+    """A correction of orders and of money, learnt where outcomes were known, with the coverage that it brings.
+
+    Pass it to `ev.CLV(..., recalibration=)`. Means, probabilities and intervals are then those of the corrected laws.
+    The coverage it shows is cross-fitted: each half of the customers is judged by maps learnt on the other half.
+    """
+
+    corrections: Corrections
+    horizon_days: float
+    """Horizon it was learnt at; 0 where it was not told."""
+    interval: float
+    """Mass that the intervals of the tables were asked to hold."""
+    customers: int
+    checked: Sequence[Checked] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; the coverage tables are left to `summary`."""
+        return {
+            "orders": self.corrections.orders.to_dict(), "value": self.corrections.value.to_dict(),
+            "horizon_days": self.horizon_days, "interval": self.interval, "customers": self.customers,
+            "coverage": self.rows(),
+        }  # fmt: skip
+
+    @classmethod
+    def from_dict(cls, told: Mapping[str, Any]) -> Self:
+        """What `to_dict` gave, without the coverage tables.
+
+        Raises
+        ------
+        InputError
+            It is of another form.
+        """
+        try:
+            maps = Corrections(
+                CorrectionMap.from_dict(told["orders"]), CorrectionMap.from_dict(told["value"])
+            )
+            return cls(maps, float(told["horizon_days"]), float(told["interval"]), int(told["customers"]))
+        except (KeyError, TypeError) as error:
+            raise InputError(f"This is no recalibration: {error} is missing or of another form.") from None
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Coverage before and after, overall and by decile, a row each."""
+        rows = []
+        for each in self.checked:
+            for when, found in (("before", each.before), ("after", each.after)):
+                parts = [("all", found.whole), *((str(n), g) for n, g in enumerate(found.deciles, 1))]
+                rows += [
+                    {"of": each.of, "when": when, "decile": name, "customers": g.customers,
+                     "own_mass": g.mass, "covered": g.covered, "errors": g.errors, "width": g.width}
+                    for name, g in parts
+                ]  # fmt: skip
+        return rows
+
+    def says(self) -> list[str]:
+        """What it found, in sentences."""
+        told = []
+        for each, found in zip(self.checked, (self.corrections.orders, self.corrections.value), strict=False):
+            b, a = each.before, each.after
+            verdict = (
+                "nothing was corrected: no map told the outcomes of other customers better"
+                if found.identity
+                else f"after the correction {100 * a.whole.covered:.1f} % of {100 * a.whole.mass:.1f} %, the farthest "
+                f"tenth {a.farthest:.1f} standard errors off"
+            )
+            told.append(
+                f"Intervals of {each.of} held {100 * b.whole.covered:.1f} % of outcomes where their own mass is "
+                f"{100 * b.whole.mass:.1f} % (farthest tenth {b.farthest:.1f} standard errors); {verdict}."
+            )
+        return told
+
+    def __repr__(self) -> str:
+        facts = [
+            ("customers", f"{self.customers:,}"),
+            ("horizon", f"{self.horizon_days:g} days"),
+            *(("coverage", says) for says in self.says()),
+        ]
+        columns = ["of", "when", "own_mass", "covered"]
+        rows = [
+            [row["of"], row["when"], f"{row['own_mass']:.3f}", f"{row['covered']:.3f}"]
+            for row in self.rows()
+            if row["decile"] == "all"
+        ]
+        return show.text("Recalibration", facts, show.Sample(columns, rows, len(rows)))
+
+
+def learnt(
+    purchase: PurchaseModel,
+    spend: SpendModel | None,
+    h: Histories,
+    horizon: float,
+    orders: ArrayLike,
+    value: ArrayLike | None = None,
+    *,
+    interval: float = 0.9,
+    horizon_days: float = 0.0,
+    ids: Sequence[Any] | NDArray[Any] | None = None,
+) -> Recalibration:
+    """A recalibration from histories at an origin and what then happened.
+
+    Parameters
+    ----------
+    purchase, spend
+        Models fitted to what was known at the origin.
+    h
+        Histories at the origin.
+    horizon
+        Length of the time after it, in the unit of the history.
+    orders, value
+        What came within it, one element a customer: purchase days, and money where there is a spend model.
+    interval
+        Mass of the intervals whose coverage is shown.
+    horizon_days
+        The horizon in days, to be told.
+    ids
+        Keys by which customers are put into halves; by default their histories are.
+
+    Raises
+    ------
+    InputError
+        Outcomes are missing, not finite or negative.
+    """
+    actual = _outcomes(orders, "orders", len(h), least=0.0)
+    money = None if value is None or spend is None else _outcomes(value, "value", len(h), least=-np.inf)
+    mass = asked_mass(interval)
+    spent = None if money is None or spend is None else spent_by(spend, h)
+    customers = customers_of(h, spent)
+    law = orders_law(purchase, horizon)
+    found = expectations(law, customers.histories, 0.0)
+    of_spend = None if money is None or spend is None else spend_law(spend)
+    raw = outcomes(law, customers, found, actual, money, spend=of_spend)
+    expected = found.orders[customers.place]
+    whole = [(expected, raw[0])]
+    if raw[1] is not None and spent is not None and spent.order_value is not None:
+        whole.append((expected * spent.order_value, raw[1]))
+    half = _halves(h, ids)
+
+    def maps(rows: NDArray[np.bool_]) -> Corrections:
+        made = [learn(o.below[rows], o.upto[rows], e[rows]) for e, o in whole]
+        return Corrections(made[0], made[1] if len(made) > 1 else no_correction())
+
+    everyone = maps(np.ones(len(h), dtype=bool))
+    tables: dict[str, list[tuple[Array, ...]]] = {"before": [], "after": []}
+    for when, side, corrections in (
+        ("before", np.ones(len(h), dtype=bool), Corrections()),
+        ("after", half, maps(~half)),
+        ("after", ~half, maps(half)),
+    ):
+        if not side.any():
+            continue
+        part = _part(customers, side)
+        of_orders, of_money = score(
+            law, part, found, mass, spend=of_spend, corrections=corrections, threads=None
+        )
+        place = part.place
+        own = of_orders.interval
+        table = [own.low[place], own.high[place], own.mass[place], actual[side], expected[side]]
+        if of_money is not None and money is not None:
+            other = of_money.interval
+            table += [other.low, other.high, other.mass, money[side], whole[1][0][side]]
+        tables[when].append(tuple(table))
+    joined = {when: [np.concatenate(c) for c in zip(*parts, strict=True)] for when, parts in tables.items()}
+    checked = [
+        Checked(name, _coverage(joined["before"][first:]), _coverage(joined["after"][first:]))
+        for name, first in (("orders", 0), ("value", 5))[: len(whole)]
+    ]
+    return Recalibration(everyone, horizon_days, mass, len(h), checked)
+
+
+def _coverage(columns: Sequence[Array]) -> Coverage:
+    low, high, mass, outcome, expected = columns[:5]
+    return coverage(low, high, mass, outcome, expected)
+
+
+def _outcomes(values: ArrayLike, name: str, n: int, least: float) -> Array:
+    found = np.asarray(values, dtype=np.float64)
+    if found.shape != (n,):
+        raise InputError(f"'{name}' has shape {found.shape}, and the history {count(n, 'row')}.")
+    bad = ~np.isfinite(found) | (found < least)
+    if bad.any():
+        raise InputError(
+            f"'{name}' holds {count(int(bad.sum()), 'value')} that cannot be an outcome (first: row "
+            f"{int(np.argmax(bad))}): they must be finite{', not negative' if least == 0 else ''}. Who bought nothing "
+            "has 0."
+        )
+    return found
+
+
+def _halves(h: Histories, ids: Sequence[Any] | NDArray[Any] | None) -> NDArray[np.bool_]:
+    """Two halves of the customers, by a hash of their keys; without keys every other one in the order of histories."""
+    keys = ids if ids is not None else next(iter(h.ids.values()), None)
+    if keys is None:
+        columns = [h.T, h.recency, h.frequency]
+        if h.monetary_value is not None:
+            columns = [h.monetary_value, *columns]
+        order = np.lexsort(columns)
+        half = np.zeros(len(h), dtype=bool)
+        half[order[::2]] = True
+        return half
+    return np.array([hashlib.sha256(str(key).encode()).digest()[0] & 1 for key in keys], dtype=bool)
+
+
+def _part(customers: Customers, side: NDArray[np.bool_]) -> Customers:
+    rows = np.flatnonzero(side)
+    spent = None if customers.spent is None else customers.spent.take(rows)
+    return Customers(customers.histories, customers.place[rows], spent)
