@@ -16,6 +16,11 @@ def donations() -> dict[str, Array]:
     return _columns("donations_1995.csv")
 
 
+def gifts_by_year() -> dict[str, Array]:
+    """year (1996 to 2006) and repeat gifts of those donors in it."""
+    return _columns("donations_by_year.csv")
+
+
 def retention() -> dict[str, Array]:
     """period (0 to 12), and how many of 1,000 `regular` and 1,000 `high_end` customers are still there."""
     return _columns("retention_two_segments.csv")
