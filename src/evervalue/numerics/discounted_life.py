@@ -16,9 +16,18 @@ _LEAST = 1e-250  # what a fall is divided by
 def expected_life(s: Number, b: Number, t: Number) -> Array:
     """Expected active time within t: b / (s - 1) (1 - (b / (b + t))^(s - 1)), and its limit b log(1 + t/b) at s = 1.
 
+    Raises
+    ------
+    ValueError
+        t is infinite: for s <= 1 so is the expectation.
+
+    Examples
+    --------
     >>> expected_life(np.array([1.0, 1 + 1e-12, 2.0]), 3.0, 6.0).round(6)
     array([3.295837, 3.295837, 2.      ])
     """
+    if np.any(np.isinf(t)):
+        raise ValueError("t = inf: an endless time needs a discount, as in discounted_expected_orders")
     length = np.log1p(np.divide(t, b))
     life: Array = b * length * exprel(-np.subtract(s, 1) * length)
     return life

@@ -118,6 +118,8 @@ def test_equal_alpha_and_beta_and_s_of_one_are_no_special_points() -> None:
 def test_an_endless_time_is_only_worth_something_discounted() -> None:
     with pytest.raises(ValueError, match="t = inf and delta = 0"):
         pareto_nbd.discounted_expected_orders(PARAMS, X, T_X, T, np.inf, 0.0)
+    with pytest.raises(ValueError, match="t = inf"):
+        pareto_nbd.conditional_expected_orders(PARAMS, X, T_X, T, np.inf)
     with pytest.raises(ValueError, match="delta < 0"):
         pareto_nbd.new_discounted_expected_orders(PARAMS, 52.0, -0.1)
 
