@@ -20,6 +20,7 @@ matplotlib.use("agg")
 import matplotlib.pyplot as plt  # noqa: E402
 import numpy as np  # noqa: E402
 from tools.period_plots import PLOTS as PERIOD_PLOTS  # noqa: E402
+from tools.spend_plots import PLOTS as SPEND_PLOTS  # noqa: E402
 
 from evervalue.numerics import pareto_nbd as pareto  # noqa: E402
 from tests.support import cdnow  # noqa: E402
@@ -59,7 +60,7 @@ def pareto_nbd(left: Any, right: Any) -> None:
     right.legend(frameon=False)
 
 
-PLOTS: dict[str, Draw] = {"pareto_nbd": pareto_nbd, **PERIOD_PLOTS}
+PLOTS: dict[str, Draw] = {"pareto_nbd": pareto_nbd, **PERIOD_PLOTS, **SPEND_PLOTS}
 
 
 def main(names: list[str]) -> None:
