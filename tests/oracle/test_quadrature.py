@@ -91,6 +91,20 @@ def test_chunks_are_put_together_in_the_broadcast_shape(monkeypatch: pytest.Monk
         np.testing.assert_array_equal(whole, np.stack([a + b * 2, a * b + 2]))
 
 
+def test_draws_meet_customers_without_a_copy() -> None:
+    draws, customers = np.arange(3.0)[:, None], np.arange(2_000.0)
+    sizes = set()
+
+    def rows(a: Array, b: Array) -> Array:
+        sizes.add((a.size, b.size))
+        return np.stack([a + b, a * b])
+
+    whole = chunks.in_chunks(rows, draws, customers, rows=900)
+    np.testing.assert_array_equal(whole, np.stack([draws + customers, draws * customers]))
+    assert sizes == {(1, 900), (1, 200)}
+    assert chunks.in_chunks(rows, np.empty((0, 1)), customers).shape == (2, 0, 2_000)
+
+
 def test_an_error_in_a_thread_is_raised() -> None:
     def rows(a: Array) -> Array:
         if (a > 90).any():
