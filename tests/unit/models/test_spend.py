@@ -194,6 +194,18 @@ def test_frames_come_back_as_they_came_with_exact_money() -> None:
         assert list(pandas["expected_order_value"]) == found["expected_order_value"].to_list()
 
 
+def test_histories_that_were_read_before_are_taken_too(rows: Rows) -> None:
+    from evervalue.models.histories import histories
+
+    times = cdnow.calibration()
+    columns = ("monetary", "repeat_monetary", "monetary_squared_sum")
+    h = histories({**rows, "recency": times["recency"], "T": times["T"]}, unit="W", spend=True, extra=columns)
+    for model in (ev.GammaGamma(), ev.GammaGamma(within="amounts"), ev.NormalSpend(spend="all")):
+        assert again(model).fit(h).params_ == again(model).fit(rows).params_
+        found = again(model).fit(h).predict(h)["expected_order_value"]
+        assert found.tolist() == again(model).fit(rows).conditional_expected_order_value(rows).tolist()
+
+
 def test_all_purchases_and_repeats_are_told_apart(rows: Rows) -> None:
     repeat, whole = ev.NormalSpend().amounts(rows), ev.NormalSpend(spend="all").amounts(rows)
     days: dict[str, dict[dt.date, float]] = {}
