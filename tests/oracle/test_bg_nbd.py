@@ -8,8 +8,9 @@ import mpmath as mp
 import numpy as np
 import pytest
 
-from evervalue.numerics import active, bg_nbd
+from evervalue.numerics import bg_nbd
 from evervalue.numerics.arrays import Array
+from evervalue.numerics.discounted_orders import discounted
 from tests.support import plain_orders
 from tests.support.exact_bg_nbd import Points, exact, points, rates
 
@@ -187,7 +188,7 @@ def test_discounted_orders_anywhere() -> None:
         rate = np.exp(v) / c
         worth = rate / (delta + rate * np.exp(log_p))
         want = (of_p * of_rate * worth).sum() / (of_p.sum() * of_rate.sum())
-        got = float(active.discounted(R, c, a, b, np.inf, delta))
+        got = float(discounted(R, c, a, b, np.inf, delta))
         assert got == pytest.approx(want, rel=1e-10), (R, c, a, b, delta)
 
 

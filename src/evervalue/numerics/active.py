@@ -15,18 +15,11 @@ from scipy.special import betainc, gammaln
 
 from evervalue.numerics.arrays import Array, Number
 from evervalue.numerics.beta_mean import beta_mean
-from evervalue.numerics.gauss_legendre import gauss_legendre
 from evervalue.numerics.rising import log_rising
 
 _FEW = 32  # orders that are summed one by one
 _NEGLIGIBLE = 1e-16
 _RARE = 0.02  # chance of staying below which ten terms of a power series are exact
-_START, _PANEL, _LONG = (
-    12,
-    20,
-    4.0,
-)  # nodes in time: until something changes, and a panel of this length in log time
-_FALL = 42.0  # exp(-42) = 6e-19 of an order is none
 _ROWS = 65_536
 
 
@@ -34,7 +27,7 @@ def expected(R: Number, c: Number, a: Number, b: Number, t: Number, *, k: int = 
     """E[N(t)]."""
     R, z, a, b = np.broadcast_arrays(R, np.divide(t, c), a, b)
     shape, (R, z, a, b) = R.shape, (np.ravel(array).astype(float) for array in (R, z, a, b))
-    return _expected(R, z[:, None], a, b, k, done)[:, 0].reshape(shape)
+    return expected_at(R, z[:, None], a, b, k, done)[:, 0].reshape(shape)
 
 
 def counts(
@@ -52,45 +45,9 @@ def counts(
     return number
 
 
-def discounted(
-    R: Number, c: Number, a: Number, b: Number, t: Number, delta: Number, *, k: int = 1, done: int = 0
-) -> Array:
-    """Integral of exp(-delta u) dE[N(u)] over (0, t]; t may be infinite where delta > 0.
-
-    By parts: exp(-delta t) E[N(t)] + delta times the integral of exp(-delta u) E[N(u)], positive throughout. E[N(u)]
-    is close to a power of u up to about c / R, and analytic in log u, so panels in log u do.
-
-    Raises
-    ------
-    ValueError
-        The horizon is infinite and nothing is discounted.
-    """
-    R, c, a, b, t, delta = np.broadcast_arrays(R, c, a, b, t, delta)
-    shape = R.shape
-    R, c, a, b, t, delta = (np.ravel(array).astype(float) for array in (R, c, a, b, t, delta))
-    if np.any(np.isinf(t) & (delta <= 0)):
-        raise ValueError("an infinite horizon needs a discount rate above 0")
-    end = np.minimum(t, np.divide(_FALL, delta, out=np.full(t.shape, np.inf), where=delta > 0))
-    start = np.minimum(0.25 / (delta + (R + 1) / c), end)
-    span = np.log(np.divide(end, start, out=np.ones(t.shape), where=start > 0))
-    panels = np.maximum(np.ceil(span / (_LONG * min(1.0, 3 / k))), 1).astype(np.intp)
-    worth = np.empty(t.shape)
-    plain = delta == 0
-    worth[plain] = _expected(R[plain], (t / c)[plain, None], a[plain], b[plain], k, done)[:, 0]
-    for count in np.unique(panels[~plain]):
-        m = ~plain & (panels == count)
-        u, weight = _times(int(count), start[m, None], end[m, None], span[m, None])
-        until = _expected(R[m], u / c[m, None], a[m], b[m], k, done)
-        # The last column is t itself.
-        weight = delta[m, None] * weight
-        weight[:, -1] = np.where(np.isinf(t[m]), 0.0, 1.0)
-        worth[m] = (weight * np.exp(-delta[m, None] * u) * until).sum(axis=1)
-    return worth.reshape(shape)
-
-
 def orders_before_leaving(p: Array, rng: np.random.Generator) -> Array:
     """Draws of G = 1, 2, ...: the order after which a customer leaves; infinite where p is 0."""
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", over="ignore"):
         last: Array = 1 + np.floor(rng.standard_exponential(p.shape) / -np.log1p(-p))
     return last
 
@@ -113,7 +70,7 @@ def draw(
     return orders
 
 
-def _expected(R: Array, z: Array, a: Array, b: Array, k: int, done: int) -> Array:
+def expected_at(R: Array, z: Array, a: Array, b: Array, k: int, done: int) -> Array:
     """E[N] of rows R, a, b at times z, (n, times), in units of c."""
     if not len(R):
         return np.empty(z.shape)
@@ -188,16 +145,3 @@ def _unlimited(R: Array, z: Array, n_max: int, k: int, done: int) -> tuple[Array
     beyond = betainc((n_max + 1.0) * k - done, np.broadcast_to(R, share.shape), share)
     downwards = np.concatenate([np.broadcast_to(beyond, (*number.shape[:-1], 1)), number[..., ::-1]], axis=-1)
     return number, np.cumsum(downwards, axis=-1)[..., ::-1]
-
-
-def _times(count: int, start: Array, end: Array, span: Array) -> tuple[Array, Array]:
-    """Nodes in (0, end], the last of them `end` itself without weight, and weights: a start, and panels in log time."""
-    near, near_weight = gauss_legendre(_START)
-    node, weight = gauss_legendre(_PANEL)
-    cells = ((np.arange(count)[:, None] + node) / count).reshape(-1)
-    later = start * np.exp(span * cells)
-    u = np.concatenate([start * near, later, end], axis=1)
-    w = np.concatenate(
-        [start * near_weight, later * span * np.tile(weight / count, count), np.zeros_like(end)], axis=1
-    )
-    return u, w

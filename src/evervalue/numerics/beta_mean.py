@@ -11,7 +11,6 @@ shrink with it. Everything is divided by the same rule's integral of the density
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +18,8 @@ from scipy.special import log_expit
 
 from evervalue.numerics.arrays import Array
 from evervalue.numerics.gauss_legendre import gauss_legendre
+from evervalue.numerics.product_rule import END, power_weights
 
-_END = 12  # nodes of an end piece
 _PANEL = 20  # nodes of a panel between
 _LONG = 4.0  # longest panel in y
 _SMALL = 0.25  # an end piece reaches until something changes by this much
@@ -51,7 +50,7 @@ def beta_mean(f: Callable[..., Array], a: Array, b: Array, rate: Array, *rest: A
     parts, order = [], []
     for count in np.unique(panels):
         members = np.flatnonzero(panels == count)
-        rows = max(1, _ROWS // (wide * (count * _PANEL + 2 * _END)))
+        rows = max(1, _ROWS // (wide * (count * _PANEL + 2 * END)))
         for first in range(0, len(members), rows):
             m = members[first : first + rows]
             column = (array[m, None] for array in (a, b, start, stop))
@@ -116,28 +115,12 @@ def _rule(
     top = a * log_expit(mode) + b * log_expit(-mode)
     log_p, log_q = log_expit(y), log_expit(-y)
     middle = np.exp(a * log_p + b * log_q - top) * np.tile(weight, count) * ((stop - start) / count)
-    v = gauss_legendre(_END)[0]
+    v = gauss_legendre(END)[0]
     low, high = np.exp(log_expit(start)), np.exp(log_expit(-stop))
     p_low, q_high = low * v, high * v
     left = np.where(at_zero, a * np.log(low) + (b - 1) * np.log1p(-p_low) - top, -np.inf)
     right = np.where(at_one, b * np.log(high) + (a - 1) * np.log1p(-q_high) - top, -np.inf)
-    left, right = np.exp(left) * _power_weights(a), np.exp(right) * _power_weights(b)
+    left, right = np.exp(left) * power_weights(a), np.exp(right) * power_weights(b)
     p = np.concatenate([p_low, np.exp(log_p), 1 - q_high], axis=1)
     q = np.concatenate([1 - p_low, np.exp(log_q), q_high], axis=1)
     return p, q, np.concatenate([left, middle, right], axis=1)
-
-
-def _power_weights(a: Array) -> Array:
-    """Weights of the rule for the integral of v^(a-1) g(v) over [0, 1], g a polynomial of degree below `_END`."""
-    k = np.arange(1, _END)
-    moments = np.concatenate([np.ones_like(a), np.cumprod((a - k) / (a + k), axis=1)], axis=1) / a
-    weights: Array = moments @ _legendre()
-    return weights
-
-
-@cache
-def _legendre() -> Array:
-    """(2k + 1) w_i P_k(2 v_i - 1), by k and i."""
-    node, weight = gauss_legendre(_END)
-    values = np.polynomial.legendre.legvander(2 * node - 1, _END - 1).T
-    return (2 * np.arange(_END)[:, None] + 1) * weight * values

@@ -13,6 +13,7 @@ import numpy as np
 from evervalue.numerics import active
 from evervalue.numerics.arrays import Array, Number, Params
 from evervalue.numerics.counts import over_counts
+from evervalue.numerics.discounted_orders import discounted
 from evervalue.numerics.distinct_columns import once_each
 from evervalue.numerics.rising import digamma_rise, log_rising
 from evervalue.numerics.simulated import Simulated
@@ -126,7 +127,7 @@ def discounted_expected_orders(
 def new_discounted_expected_orders(params: Params, t: Number, delta: Number) -> Array:
     """The same for a new customer; the first order is not counted."""
     r, alpha, a, b = params
-    return active.discounted(r, alpha, a, b, t, delta)
+    return discounted(r, alpha, a, b, t, delta)
 
 
 def pmf(params: Params, t: Number, n_max: int) -> Array:
@@ -223,4 +224,4 @@ def _expected(params: Params, x: Array, T: Array, t: Array) -> Array:
 
 def _discounted(params: Params, x: Array, T: Array, t: Array, delta: Array) -> Array:
     r, alpha, a, b = params
-    return active.discounted(np.add(r, x), np.add(alpha, T), a, np.add(b, x), t, delta)
+    return discounted(np.add(r, x), np.add(alpha, T), a, np.add(b, x), t, delta)

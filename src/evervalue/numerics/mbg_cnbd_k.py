@@ -25,6 +25,7 @@ from scipy.special import gammaln
 from evervalue.numerics import active
 from evervalue.numerics.arrays import Array, Number, Params
 from evervalue.numerics.counts import over_counts
+from evervalue.numerics.discounted_orders import discounted
 from evervalue.numerics.distinct_columns import once_each
 from evervalue.numerics.rising import digamma_rise, log_rising
 from evervalue.numerics.simulated import Simulated
@@ -95,9 +96,10 @@ def log_likelihood_gradient(
     r, alpha, a, b, x, t_x, T = _arrays(params, x, t_x, T)
     R = r + _regular(k) * x
     log_silence, by_r, by_alpha = _silence(R, alpha, t_x, T, k)
-    odds = np.log(a) - np.log(b + x) - log_silence
+    log_left = np.log(a) - np.log(b + x)
+    odds = log_left - log_silence
     small = np.exp(-np.abs(odds))
-    ll = _log_orders(r, alpha, a, b, x, t_x, k) + log_silence + np.maximum(odds, 0) + np.log1p(small)
+    ll = _log_orders(r, alpha, a, b, x, t_x, k) + np.maximum(log_silence, log_left) + np.log1p(small)
     left = np.where(odds > 0, 1.0, small) / (1 + small)
     stayed = np.where(odds > 0, small, 1.0) / (1 + small)
     total = over_counts(_rise_of_stays, x, a + b)
@@ -177,7 +179,7 @@ def discounted_expected_orders(
         r, alpha, a, b = params
         return np.stack(
             [
-                active.discounted(
+                discounted(
                     np.add(r, k * x + done), np.add(alpha, T), a, np.add(b, x + 1), t, delta, k=k, done=done
                 )
                 for done in range(k)
@@ -192,7 +194,7 @@ def discounted_expected_orders(
 def new_discounted_expected_orders(params: Params, t: Number, delta: Number, k: int = 1) -> Array:
     """The same for a new customer; the first order is not counted."""
     r, alpha, a, b = params
-    return _stays_first(a, b) * active.discounted(r, alpha, a, np.add(b, 1), t, delta, k=_regular(k))
+    return _stays_first(a, b) * discounted(r, alpha, a, np.add(b, 1), t, delta, k=_regular(k))
 
 
 def pmf(params: Params, t: Number, n_max: int, k: int = 1) -> Array:
