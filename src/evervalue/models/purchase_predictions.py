@@ -1,7 +1,7 @@
 """What a fitted purchase model predicts, customer by customer and of a new one.
 
-Expectations and probabilities are those at the estimate, as the literature prints them; intervals of what may really
-come are of the predictive law, which averages over the posterior of the parameters too.
+`predict` tells the predictive law, which averages over the posterior of the parameters, as `ev.CLV` does; the methods
+named for one quantity give it at the estimate, as the literature prints it.
 """
 
 from __future__ import annotations
@@ -43,8 +43,9 @@ class PurchasePredictions(Estimator):
     def predict(self, history: Any, horizon: Any, *, interval: float = 0.9) -> Any:
         """Prediction of each customer: the kind of frame that came in, rows in the same order, ids kept.
 
-        Columns: `p_alive`, `expected_orders` (purchase days within the horizon), `orders_low` and `orders_high` (the
-        shortest interval that holds at least the asked mass of what may really come: parameters and process).
+        Columns: `p_alive`, `expected_orders` (purchase days within the horizon), both averaged over the posterior,
+        `orders_low` and `orders_high` (the shortest interval that holds at least the asked mass of what may really
+        come: parameters and process).
 
         Parameters
         ----------
@@ -69,14 +70,20 @@ class PurchasePredictions(Estimator):
             raise SettingsError(
                 "The number of orders has no end in unlimited time: give a horizon such as '365d'."
             )
-        columns = {"p_alive": self.p_alive(h), "expected_orders": self.conditional_expected_orders(h, t)}
+        law, customers = orders_law(cast("PurchaseModel", self), t), customers_of(h)
+        found, place = expectations(law, customers.histories, 0.0), customers.place
         low = high = np.zeros(len(h))
         if t > 0:
-            law, customers = orders_law(cast("PurchaseModel", self), t), customers_of(h)
-            found = expectations(law, customers.histories, 0.0)
             ends = score(law, customers, found, mass)[0].interval
-            low, high = ends.low[customers.place], ends.high[customers.place]
-        return h.frame({**columns, "orders_low": low, "orders_high": high})
+            low, high = ends.low[place], ends.high[place]
+        return h.frame(
+            {
+                "p_alive": found.p_alive[place],
+                "expected_orders": found.orders[place],
+                "orders_low": low,
+                "orders_high": high,
+            }
+        )
 
     def p_alive(self, history: Any) -> Array:
         """Probability that each customer is still active at the end of the window, (n,)."""
