@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import evervalue as ev
 from evervalue.numerics import pareto_nbd
 from evervalue.numerics.arrays import Array
 from evervalue.numerics.optimise import Maximum, maximise
@@ -95,3 +96,23 @@ def test_coefficients_of_zero_are_the_plain_model() -> None:
     value, gradient = value_and_gradient(at)
     assert value == float(plain.sum())
     np.testing.assert_array_equal(gradient[:4], slopes.sum(axis=1))
+
+
+def test_the_estimator() -> None:
+    """The same printed numbers, asked for as a user does."""
+    model = ev.ParetoNBD(
+        transaction_covariates=["gender", "channel"], dropout_covariates=["gender", "channel"]
+    ).fit(published.apparel(), unit="W")
+
+    assert model.log_likelihood_ == pytest.approx(-5821.0627, abs=1e-4)
+    found = [
+        *model.params_.values(),
+        *model.coefficients_["dropout"].values(),
+        *model.coefficients_["transaction"].values(),
+    ]
+    np.testing.assert_array_less(np.abs(np.array(found) - ESTIMATES), 0.01 * np.array(ERRORS))
+    errors = [
+        *model.standard_errors_.values(),
+        *np.sqrt(np.diag(model.covariance_)[[6, 7, 4, 5]]),
+    ]
+    np.testing.assert_allclose(errors, ERRORS, rtol=5e-3)
