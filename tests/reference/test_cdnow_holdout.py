@@ -27,7 +27,7 @@ MONEY = ("bias", "mae", "spearman", "normalised_gini", "decile_mape")
 @pytest.fixture(scope="module")
 def report() -> Any:
     orders = pl.DataFrame(cdnow.orders(), schema=["customer_id", "order_date", "monetary"], orient="row")
-    return ev.backtest(orders, horizon="39W", origins=1)
+    return ev.backtest(orders, horizon="39W", origins=1, spend=ev.GammaGamma())
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,7 @@ def test_gamma_gamma_on_all_orders_ranks_better(model: str, printed: float, repo
     # Gini .672 to .692. Eight customers have spent nothing so far; they have no part in the fit.
     fold = report.found.folds[-1]
     spent = fold.extra["monetary"] > 0
-    spend = GammaGamma(spend="all").fit(fold.history, sample_weight=spent.astype(float))
+    spend = GammaGamma(spend="all").fit(fold.history_with(*fold.extra), sample_weight=spent.astype(float))
     n = fold.frequency + 1
     params = [spend.params_[name] for name in ("p", "q", "v")]
     worth = conditional_expected_order_value(params, n, fold.extra["monetary"] / n)

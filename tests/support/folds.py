@@ -80,11 +80,11 @@ class Says:
     def name(self) -> str:
         return self.key.upper()
 
-    def forecast(self, fold: Fold, interval: float) -> Forecast:
+    def forecast(self, fold: Fold, interval: float | None) -> Forecast:
         if self.fails:
             raise FitFailed("nothing to see")
         mean = np.broadcast_to(np.asarray(self.mean, dtype=np.float64), len(fold)).copy()
         crps = np.broadcast_to(np.asarray(self.crps, dtype=np.float64), len(fold)).copy()
-        outlook = Outlook(mean, mean - 1, mean + 1, np.full(len(fold), interval), crps)
+        outlook = Outlook(mean, mean - 1, mean + 1, np.full(len(fold), interval or np.nan), crps)
         p_any = np.clip(mean, 0, 1)
         return Forecast(outlook, p_any, -crps, outlook if self.money else None)

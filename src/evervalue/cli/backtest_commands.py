@@ -56,7 +56,9 @@ def backtest(
         str,
         typer.Option(help="auto, or models from the simpler to the less simple: mbg-nbd,bg-nbd,pareto-nbd."),
     ] = "auto",
-    spend: Annotated[str, typer.Option(help="auto, gamma-gamma, normal, or none for orders alone.")] = "auto",
+    spend: Annotated[
+        str, typer.Option(help="auto, gamma-gamma, normal-spend, or none for orders alone.")
+    ] = "auto",
     interval: Annotated[float, typer.Option(help="Share of outcomes that the intervals are to hold.")] = 0.9,
     as_of: Annotated[
         str | None,
@@ -155,7 +157,9 @@ def _tell(tested: Tested) -> None:
     found = tested.found
     for says in naive_wins(found):
         show.say(f"A rule without a model wins: {says}")
-    show.say(tested.choice.says)
+    for says in (tested.choice.says, tested.choice.spend_says):
+        if says:
+            show.say(says)
     origins = ", ".join(str(fold.origin) for fold in found.folds)
     show.say(f"Origins: {origins}; each forecasts the {found.folds.horizon_days} days from that day on.")
     for target in found.targets[::-1]:

@@ -52,7 +52,12 @@ class BacktestReport:
     @property
     def why(self) -> str:
         """Why that one, with numbers, in a sentence or two; a rule without a model that wins comes first."""
-        return self._tested.choice.says
+        return f"{self._tested.choice.says} {self._tested.choice.spend_says}".strip()
+
+    @property
+    def best_spend(self) -> str | None:
+        """Key of the spend model in the table; None where orders alone were forecast."""
+        return self._tested.choice.spend
 
     @property
     def naive_wins(self) -> list[str]:
@@ -77,7 +82,10 @@ class BacktestReport:
         bought before the first origin, "late" for those who came later. `n` counts a customer once an origin.
         """
         measures = ", ".join(f"{m.key} double" for m in MEASURES)
-        columns = f"target text, origin date, customers text, model text, name text, naive boolean, n bigint, {measures}"
+        columns = (
+            "target text, origin date, customers text, model text, name text, naive boolean, n bigint, "
+            + measures
+        )
         rows = [
             [told(v) if isinstance(v, float) else v for v in (row[c] for c in COLUMNS)]
             for row in wide(self.found)
@@ -202,7 +210,8 @@ def backtest(
     models
         "auto" (MBG/NBD, BG/NBD, Pareto/NBD), or keys or models of your own, from the simpler to the less simple.
     spend
-        "auto", "gamma-gamma", "normal", or "none" for orders alone.
+        "auto" tests Gamma-Gamma and normal spend and takes the better; else "gamma-gamma", "normal-spend", a model of
+        your own, or "none" for orders alone.
     interval
         Mass that the forecasts' intervals are to hold.
     step

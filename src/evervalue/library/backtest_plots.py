@@ -204,7 +204,7 @@ def plot_coverage(found: Backtest, model: str, ax: Any = None, *, target: Target
     ax.errorbar(places, mass, chance, fmt="D", color=MODEL, markerfacecolor="white", markersize=5, capsize=3,
                 linewidth=1.2, label="should be inside ± 3 standard errors")  # fmt: skip
     ax.plot(places, [r.coverage for r in rows], "o", color=ACTUAL, markersize=5, label="were inside")
-    ax.axhline(found.interval, color=NAIVE, linewidth=1, linestyle=":")
+    ax.axhline(found.interval or 0.0, color=NAIVE, linewidth=1, linestyle=":")
     ax.set_xticks(places)
     ax.set_ylim(min(0.7, *(r.coverage - 0.05 for r in rows)), 1.02)
     ax.set_xlabel("tenth of the customers, by forecast", fontsize=9)

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evervalue.core.errors import FitFailed, InputError
+from evervalue.core.text import listing
 from evervalue.models.fold import Fold, Folds
 from evervalue.models.forecast import Candidate, Forecast, Outlook
 from evervalue.models.naive import RULES
@@ -25,6 +26,7 @@ from evervalue.numerics.arrays import Array, Number
 from evervalue.numerics.bootstrap import resamples, spread
 from evervalue.numerics.measures import Weights, weighted_mean
 from evervalue.numerics.probability_scores import brier
+from evervalue.numerics.ranking import RankMeasures, rank_measures
 
 Target = Literal["orders", "value"]
 Group = Literal["known", "late"]
@@ -112,7 +114,7 @@ class Backtest:
 
     folds: Folds
     candidates: Sequence[Candidate]
-    interval: float
+    interval: float | None
     forecasts: Mapping[str, Sequence[Forecast]]
     """By candidate, one a fold; who failed anywhere is not here."""
     failures: Sequence[str]
@@ -136,7 +138,7 @@ class Backtest:
         }
 
 
-def forecast_all(folds: Folds, candidates: Sequence[Candidate], *, interval: float = 0.9) -> Backtest:
+def forecast_all(folds: Folds, candidates: Sequence[Candidate], *, interval: float | None = 0.9) -> Backtest:
     """The forecasts of every candidate and every naive rule at every origin, not yet measured.
 
     Parameters
@@ -146,7 +148,7 @@ def forecast_all(folds: Folds, candidates: Sequence[Candidate], *, interval: flo
     candidates
         Models, from the simpler to the less simple; the naive rules are added.
     interval
-        Mass that the forecasts' intervals shall hold.
+        Mass that the forecasts' intervals shall hold; None leaves them out.
 
     Raises
     ------
@@ -155,12 +157,13 @@ def forecast_all(folds: Folds, candidates: Sequence[Candidate], *, interval: flo
     """
     everyone: list[Candidate] = [*RULES, *candidates]
     forecasts: dict[str, list[Forecast]] = {}
-    failures = []
+    failed: dict[str, list[str]] = {}
     for candidate in everyone:
         try:
             forecasts[candidate.key] = [candidate.forecast(fold, interval) for fold in folds]
         except (FitFailed, InputError) as error:
-            failures.append(f"{candidate.name} is not in the table: {error}")
+            failed.setdefault(str(error), []).append(candidate.name)
+    failures = [f"Not in the table: {listing(names)}. {why}" for why, names in failed.items()]
     if candidates and not any(c.key in forecasts for c in candidates):
         raise InputError(f"No model could be tested. {' '.join(failures)}")
     running = [c for c in everyone if c.key in forecasts]
@@ -238,15 +241,17 @@ class _Scores:
             actual,
         )
 
-    def measured(self, weight: Weights = None, *, intervals: bool = True) -> dict[str, Number]:
+    def measured(
+        self, ranks: RankMeasures, weight: Weights = None, *, intervals: bool = True
+    ) -> dict[str, Number]:
         p, a = self.mean, self.actual
         found: dict[str, Number] = {
             "bias": measures.bias(p, a, weight),
             "mae": measures.mean_absolute_error(p, a, weight),
             "rmse": measures.root_mean_squared_error(p, a, weight),
-            "spearman": ranking.spearman(p, a, weight),
-            "normalised_gini": ranking.normalised_gini(p, a, weight),
-            "top_decile_capture": ranking.top_capture(p, a, weight),
+            "spearman": ranks.spearman,
+            "normalised_gini": ranks.normalised_gini,
+            "top_decile_capture": ranks.top_capture,
             "decile_mape": ranking.decile_mape(p, a, weight),
             "crps": weighted_mean(self.crps, weight),
         }
@@ -261,6 +266,17 @@ class _Scores:
                 "mean_width": weighted_mean(self.width),
             }
         return found
+
+
+def _measured(
+    scores: Mapping[str, _Scores], weight: Weights = None, *, intervals: bool = True
+) -> dict[str, dict[str, Number]]:
+    """Every measure of every candidate; they share the outcome."""
+    if not scores:
+        return {}
+    actual = next(iter(scores.values())).actual
+    ranks = rank_measures({key: s.mean for key, s in scores.items()}, actual, weight)
+    return {key: s.measured(ranks[key], weight, intervals=intervals) for key, s in scores.items()}
 
 
 def _columns(o: Outlook, actual: Array) -> tuple[Array, ...]:
@@ -287,13 +303,25 @@ def _apart(test: Backtest) -> list[Row]:
         for group, masks in _groups(some).items():
             if (origin is None and group == "known") or not any(m.any() for m in masks):
                 continue
-            for candidate in test.candidates:
-                theirs = [test.forecasts[candidate.key][n] for n in places]
-                for target in test.targets:
-                    scores = _Scores.of(target, some, theirs, masks)
-                    if scores is not None:
-                        found += _rows(candidate, target, origin, group, scores.measured(), len(scores.mean))
+            for target in test.targets:
+                scores = _scores(test, target, places, masks)
+                points = _measured(scores)
+                for c in test.candidates:
+                    if c.key in scores:
+                        found += _rows(c, target, origin, group, points[c.key], len(scores[c.key].mean))
     return found
+
+
+def _scores(
+    test: Backtest, target: Target, places: Sequence[int], masks: Sequence[NDArray[np.bool_]]
+) -> dict[str, _Scores]:
+    """Forecasts of some customers at some origins, by candidate."""
+    some = [test.folds[n] for n in places]
+    found = {
+        c.key: _Scores.of(target, some, [test.forecasts[c.key][n] for n in places], masks)
+        for c in test.candidates
+    }
+    return {key: scores for key, scores in found.items() if scores is not None}
 
 
 def _rows(
@@ -314,13 +342,9 @@ def _pooled(test: Backtest, draws: int, random_state: int) -> list[Row]:
     weight = resamples(len(who), draws, random_state)[:, place]
     found: list[Row] = []
     for target in test.targets:
-        scores = {
-            c.key: s
-            for c in running
-            if (s := _Scores.of(target, folds, test.forecasts[c.key], masks)) is not None
-        }
-        points = {key: s.measured() for key, s in scores.items()}
-        drawn = {key: s.measured(weight, intervals=False) for key, s in scores.items()}
+        scores = _scores(test, target, range(len(folds)), masks)
+        points = _measured(scores)
+        drawn = _measured(scores, weight, intervals=False)
         for c in running:
             if c.key in scores:
                 for row in _rows(c, target, None, "known", points[c.key], len(place)):

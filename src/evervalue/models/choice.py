@@ -45,6 +45,10 @@ class Choice:
     """A row a candidate and naive rule, best first: model, name, naive, crps, behind (the leader), standard_error."""
     naive_wins: bool
     """Whether a naive rule scores better than the chosen model."""
+    spend: str | None = None
+    """Key of the spend model beside it, where money was forecast."""
+    spend_says: str = ""
+    """Why that one, where there was a choice."""
 
 
 def choose(
@@ -52,7 +56,6 @@ def choose(
     candidates: Sequence[Candidate],
     *,
     target: Target = "orders",
-    interval: float = 0.9,
     draws: int = DRAWS,
     random_state: int = 0,
 ) -> Choice:
@@ -66,7 +69,7 @@ def choose(
         From the simpler to the less simple.
     target
         What is scored: orders, or value where the candidates forecast money.
-    interval, draws, random_state
+    draws, random_state
         As for `run_backtest`.
 
     Raises
@@ -74,7 +77,7 @@ def choose(
     InputError
         No candidate could be fitted.
     """
-    found = forecast_all(folds, candidates, interval=interval)
+    found = forecast_all(folds, candidates, interval=None)
     return choice_of(found, target=target, draws=draws, random_state=random_state)
 
 

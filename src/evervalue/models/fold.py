@@ -62,9 +62,14 @@ class Fold:
         """First day after the horizon."""
         return self.origin + dt.timedelta(days=self.horizon_days)
 
-    @property
-    def history(self) -> Histories:
-        """What a model may be fitted to."""
+    def history_with(self, *extra: str) -> Histories:
+        """What a model may be fitted to; further columns only as asked, for they make customers differ.
+
+        Parameters
+        ----------
+        *extra
+            Names in `extra`.
+        """
         return Histories(
             frequency=self.frequency,
             recency=self.recency,
@@ -72,7 +77,7 @@ class Fold:
             monetary_value=self.monetary_value,
             unit="D",
             ids={"customer_id": self.ids},
-            extra=self.extra,
+            extra={name: self.extra[name] for name in extra},
             currency=self.currency,
         )
 

@@ -15,7 +15,7 @@ class Outlook:
 
     mean: Array
     low: Array
-    """Ends of the shortest interval that holds the asked mass ..."""
+    """Ends of the shortest interval that holds the asked mass, NaN where none was asked for ..."""
     high: Array
     mass: Array
     """... and the mass that it really holds; counts and the atom at zero make it more than was asked."""
@@ -53,5 +53,5 @@ class Candidate(Protocol):
     def naive(self) -> bool:
         """Whether it is a rule without a model."""
 
-    def forecast(self, fold: Fold, interval: float) -> Forecast:
-        """What it says of the fold, from the features alone."""
+    def forecast(self, fold: Fold, interval: float | None) -> Forecast:
+        """What it says of the fold, from the features alone; without an interval where only scores are wanted."""

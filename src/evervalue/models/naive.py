@@ -38,7 +38,7 @@ class NaiveRule:
         """It is."""
         return True
 
-    def forecast(self, fold: Fold, interval: float) -> Forecast:
+    def forecast(self, fold: Fold, interval: float | None) -> Forecast:
         """Its forecast with Poisson orders of equal worth.
 
         Parameters
@@ -46,7 +46,7 @@ class NaiveRule:
         fold
             The origin.
         interval
-            Mass that the intervals shall hold.
+            Mass that the intervals shall hold; None leaves them out.
         """
         orders, value = self.means(fold)
         return _poisson(orders, value, fold, interval)
@@ -99,10 +99,11 @@ RULES = (
 """The rules that stand in every table."""
 
 
-def _poisson(orders: Array, value: Array, fold: Fold, interval: float) -> Forecast:
+def _poisson(orders: Array, value: Array, fold: Fold, interval: float | None) -> Forecast:
     n = len(orders)
     worth = _over(value, orders)
-    low, high, mass, crps, crps_value = (np.zeros(n) for _ in range(5))
+    low, high, mass = (np.full(n, np.nan) for _ in range(3))
+    crps, crps_value = np.zeros(n), np.zeros(n)
     rates, place = np.unique(orders, return_inverse=True)
     order = np.argsort(place, kind="stable")
     begin = 0
@@ -115,9 +116,10 @@ def _poisson(orders: Array, value: Array, fold: Fold, interval: float) -> Foreca
         first, last = place[rows[0]], place[rows[-1]]
         counts = np.arange(_counts(rates[last]), dtype=np.float64)
         pmf = _pmf(rates[first : last + 1, None], counts)
-        found = shortest_counts(pmf, interval)
         here = place[rows] - first
-        low[rows], high[rows], mass[rows] = found.low[here], found.high[here], found.mass[here]
+        if interval is not None:
+            found = shortest_counts(pmf, interval)
+            low[rows], high[rows], mass[rows] = found.low[here], found.high[here], found.mass[here]
         law = pmf[here]
         crps[rows] = crps_discrete(counts, law, fold.actual_orders[rows])
         unit = np.where(worth[rows] == 0, 1.0, worth[rows])

@@ -6,7 +6,7 @@ of rows would decide. Weights as in `measures`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,19 +37,7 @@ def spearman(predicted: ArrayLike, actual: ArrayLike, weight: Weights = None) ->
     >>> round(float(spearman([1.0, 2.0, 3.0, 4.0], [0.0, 0.0, 5.0, 1.0])), 4)
     0.7379
     """
-    p, a, w = taken(predicted, actual, weight)
-    by_p, by_a = Ties.of(p), Ties.of(a)
-
-    def block(w: Array) -> Array:
-        half = w.sum(axis=0) / 2
-        (mid_p, group_p), (mid_a, group_a) = by_p.midranks(w), by_a.midranks(w)
-        mid_p, mid_a = mid_p - half, mid_a - half
-        spread = np.sqrt((group_p * mid_p**2).sum(axis=0) * (group_a * mid_a**2).sum(axis=0))
-        w = w * mid_p[by_p.inverse]
-        w *= mid_a[by_a.inverse]
-        return ratio(w.sum(axis=0), spread)
-
-    return given(_blocks(block, w), weight)
+    return rank_measures({"": predicted}, actual, weight)[""].spearman
 
 
 def normalised_gini(predicted: ArrayLike, actual: ArrayLike, weight: Weights = None) -> Number:
@@ -71,13 +59,7 @@ def normalised_gini(predicted: ArrayLike, actual: ArrayLike, weight: Weights = N
     >>> round(float(normalised_gini([3.0, 2.0, 1.0], [10.0, 0.0, 5.0])), 12)
     0.5
     """
-    p, a, w = taken(predicted, actual, weight)
-    by_p, by_a = Ties.of(-p), Ties.of(-a)
-
-    def block(w: Array) -> Array:
-        return ratio(_lorenz_area(by_p, a, w), _lorenz_area(by_a, a, w))
-
-    return given(_blocks(block, w), weight)
+    return rank_measures({"": predicted}, actual, weight)[""].normalised_gini
 
 
 def top_capture(
@@ -99,18 +81,100 @@ def top_capture(
     >>> float(top_capture([4.0, 3.0, 2.0, 1.0], [6.0, 1.0, 2.0, 1.0], share=0.25))
     0.6
     """
+    return rank_measures({"": predicted}, actual, weight, share=share)[""].top_capture
+
+
+@dataclass(frozen=True)
+class RankMeasures:
+    """The three measures that ask for the order of the predictions alone."""
+
+    spearman: Number
+    normalised_gini: Number
+    top_capture: Number
+
+
+def rank_measures(
+    predictions: Mapping[str, ArrayLike], actual: ArrayLike, weight: Weights = None, *, share: float = 0.1
+) -> dict[str, RankMeasures]:
+    """The three measures of several predictions of one outcome; what they share is computed once.
+
+    Parameters
+    ----------
+    predictions
+        By name, one element a customer each.
+    actual, weight
+        As for `spearman`.
+    share
+        As for `top_capture`.
+
+    Examples
+    --------
+    >>> found = rank_measures({"best": [1.0, 2.0, 9.0], "worst": [3.0, 2.0, 1.0]}, [0.0, 1.0, 5.0])
+    >>> {name: round(float(one.spearman), 4) for name, one in found.items()}
+    {'best': 1.0, 'worst': -1.0}
+    """
     if not 0 < share <= 1:
         raise ValueError(f"share={share} is no part of the customers.")
-    p, a, w = taken(predicted, actual, weight)
-    ties = Ties.of(-p)
+    checked = {name: taken(one, actual, weight) for name, one in predictions.items()}
+    ties = {name: Ties.of(-p) for name, (p, _, _) in checked.items()}
+    _, a, w = next(iter(checked.values()))
+    best = Ties.of(-a)
+    found: dict[str, list[tuple[Array, Array, Array]]] = {name: [] for name in ties}
+    for block in _blocks(w):
+        outcome = _Outcome.of(block, a, best)
+        for name, one in ties.items():
+            found[name].append(outcome.measured(one, share))
+    joined = {
+        name: [np.concatenate(part) for part in zip(*parts, strict=True)] for name, parts in found.items()
+    }
+    return {name: RankMeasures(*(given(part, weight) for part in parts)) for name, parts in joined.items()}
 
-    def block(w: Array) -> Array:
-        size, money = ties.sums(w), ties.sums(w * a[:, None])
-        taken_whole = np.clip(share * w.sum(axis=0) - (np.cumsum(size, axis=0) - size), 0.0, size)
-        part = np.divide(taken_whole, size, out=np.zeros_like(size), where=size > 0)
-        return ratio((part * money).sum(axis=0), a @ w)
 
-    return given(_blocks(block, w), weight)
+@dataclass(frozen=True)
+class _Outcome:
+    """What measures of one outcome share, for a block of weights (n, draws). Ranks run from the highest down."""
+
+    weight: Array
+    money: Array
+    """Weight times outcome."""
+    ranked: Array
+    """Weight times the outcome's rank, counted from the middle."""
+    spread: Array
+    """Weighted squares of those ranks, summed."""
+    area: Array
+    """Between the best possible share curve and the diagonal."""
+    half: Array
+    whole: Array
+
+    @classmethod
+    def of(cls, weight: Array, actual: Array, best: Ties) -> _Outcome:
+        half, money = weight.sum(axis=0) / 2, weight * actual[:, None]
+        whole = money.sum(axis=0)
+        mid, size = best.midranks(weight)
+        area = _area(best.sums(money), mid, half, whole)
+        mid -= half
+        spread = (size * mid**2).sum(axis=0)
+        return cls(weight, money, weight * mid[best.inverse], spread, area, half, whole)
+
+    def measured(self, ties: Ties, share: float) -> tuple[Array, Array, Array]:
+        """Spearman, normalised Gini and top capture of predictions with these ties."""
+        mid, size = ties.midranks(self.weight)
+        money = ties.sums(self.money)
+        area = _area(money, mid, self.half, self.whole)
+        reached = np.clip(2 * share * self.half - (mid - size / 2), 0.0, size)
+        part = np.divide(reached, size, out=np.zeros_like(size), where=size > 0)
+        capture = ratio((part * money).sum(axis=0), self.whole)
+        mid -= self.half
+        spread = np.sqrt((size * mid**2).sum(axis=0) * self.spread)
+        return ratio((mid * ties.sums(self.ranked)).sum(axis=0), spread), ratio(area, self.area), capture
+
+
+def _area(money: Array, mid: Array, half: Array, whole: Array) -> Array:
+    """Area between the share of the outcome, group by group, and the diagonal; nan where the outcome is not above 0."""
+    # Whoever stands at mid-rank m counts on all of the curve behind m; trapezoids sum to exactly this.
+    below = np.where(whole > 0, whole, np.nan) * 2 * half
+    area: Array = (money * (2 * half - mid)).sum(axis=0) / below - 0.5
+    return area
 
 
 @dataclass(frozen=True)
@@ -143,14 +207,14 @@ def deciles(predicted: ArrayLike, actual: ArrayLike, weight: Weights = None, *, 
     p, a, w = taken(predicted, actual, weight)
     order = np.argsort(p, kind="stable")
     p, a, w = p[order][:, None], a[order][:, None], w.T[order]
-    reached = np.vstack([np.zeros(w.shape[1]), np.cumsum(w, axis=0)])
+    reached = _running(w)
     n = reached[-1]
     edges = np.floor(1 + (n - 1) * np.arange(1, bins)[:, None] / bins + 1e-9)
     edges = np.vstack([np.zeros_like(n), np.minimum(edges, n), n])
     place, part = _places(edges, reached)
 
     def between(values: Array) -> Array:
-        sums = np.vstack([np.zeros_like(n), np.cumsum(w * values, axis=0)])
+        sums = _running(w * values)
         left = np.take_along_axis(sums, place - 1, axis=0)
         at: Array = left + part * (np.take_along_axis(sums, place, axis=0) - left)
         return at[1:].T - at[:-1].T
@@ -216,14 +280,11 @@ class Ties:
         return np.cumsum(size, axis=0) - size / 2, size
 
 
-def _lorenz_area(ties: Ties, actual: Array, weight: Array) -> Array:
-    """Area between the share of the outcome, in the order of the ties, and the diagonal."""
-    mid, _ = ties.midranks(weight)
-    money, total = ties.sums(weight * actual[:, None]), weight.sum(axis=0)
-    whole = np.where((actual @ weight) > 0, actual @ weight, np.nan)
-    # Whoever stands at mid-rank m counts on all of the curve behind m; trapezoids sum to exactly this.
-    area: Array = (money * (total - mid)).sum(axis=0) / (whole * total) - 0.5
-    return area
+def _running(values: Array) -> Array:
+    """Sums of the first 0, 1, ... rows."""
+    found = np.zeros((len(values) + 1, values.shape[1]))
+    np.cumsum(values, axis=0, out=found[1:])
+    return found
 
 
 def _places(at: Array, reached: Array) -> tuple[NDArray[np.intp], Array]:
@@ -237,11 +298,11 @@ def _places(at: Array, reached: Array) -> tuple[NDArray[np.intp], Array]:
     return place, np.clip(part, 0.0, 1.0)
 
 
-def _blocks(measure: Callable[[Array], Array], weight: Array) -> Array:
-    """The measure of every row of weights, a block of rows at a time.
+def _blocks(weight: Array) -> Iterator[Array]:
+    """Weights a block of draws at a time, turned to (n, draws).
 
-    A block is turned to (n, draws): then sorting moves whole rows, which is several times faster than single numbers.
+    Then sorting moves whole rows, which is several times faster than single numbers.
     """
-    rows = max(1, CELLS // weight.shape[1])
-    blocks = (weight[n : n + rows].T for n in range(0, len(weight), rows))
-    return np.concatenate([measure(np.ascontiguousarray(block)) for block in blocks])
+    draws = max(1, CELLS // weight.shape[1])
+    for n in range(0, len(weight), draws):
+        yield np.ascontiguousarray(weight[n : n + draws].T)

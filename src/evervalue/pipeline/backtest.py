@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,18 +17,21 @@ from evervalue.core.errors import SettingsError
 from evervalue.core.text import did_you_mean
 from evervalue.models.backtest import DRAWS, Backtest, run_backtest
 from evervalue.models.candidate import ModelCandidate, SpendCandidate
-from evervalue.models.choice import Choice, choice_of
+from evervalue.models.choice import Choice, choice_of, choose
 from evervalue.models.fold import Folds
 from evervalue.models.purchase import PurchaseModel
 from evervalue.models.purchase_models import MODELS
-from evervalue.models.spend import GammaGamma, NormalSpend, SpendModel
+from evervalue.models.spend import GammaGamma, NormalSpend
+from evervalue.models.spend_model import SpendModel
 from evervalue.pipeline.folds import SAMPLE, make_folds
 from evervalue.warehouse.duckdb import Connection, insert
 
 USUAL = ("mbg-nbd", "bg-nbd", "pareto-nbd")
 """Candidates of "auto", from the simpler to the less simple. MBG/NBD stands before BG/NBD, which takes every customer
 without a repeat for active for certain."""
-SPENDS: dict[str, type[SpendModel]] = {"gamma-gamma": GammaGamma, "normal": NormalSpend}
+SPENDS: dict[str, type[SpendModel]] = {model.key: model for model in (GammaGamma, NormalSpend)}
+FEW = 0.01
+"""Share of customers without positive spend up to which Gamma-Gamma is tested."""
 ROWS = (
     "target text, origin date, customers text, model text, model_name text, naive boolean, measure text, value double, "
     "n bigint, best_naive text, difference double, difference_low double, difference_high double, verdict text"
@@ -71,7 +74,7 @@ def backtested(
     models
         "auto", a key, a model, or several of them from the simpler to the less simple.
     spend
-        "auto", a key, "none".
+        "auto" (tests `usual_spends` with the chosen purchase model), a key, a model, or "none" for orders alone.
     interval
         Mass that the forecasts' intervals shall hold.
     step
@@ -86,6 +89,7 @@ def backtested(
     InputError, SettingsError
         There is too little to test on, or an argument is impossible.
     """
+    purchases = _purchases(models)
     folds = make_folds(
         con,
         horizon_days=duration(horizon).days,
@@ -96,54 +100,61 @@ def backtested(
         random_state=random_state,
         currency=currency,
     )
-    chosen = candidates(models, spend, folds)
-    found = run_backtest(folds, chosen, interval=interval, draws=draws, random_state=random_state)
-    return Tested(found, choice_of(found, draws=draws, random_state=random_state))
+    alone = [ModelCandidate(model) for model in purchases]
+    spends = _spends(spend, folds)
+    chosen = _spend_choice(folds, alone, spends, draws, random_state) if len(spends) > 1 else None
+    money = next((s for s in spends if chosen is None or s.model.key == chosen.spend), None)
+    with_money = [replace(c, spend=money) for c in alone]  # what has been fitted stays fitted
+    found = run_backtest(folds, with_money, interval=interval, draws=draws, random_state=random_state)
+    choice = choice_of(found, draws=draws, random_state=random_state)
+    key = money.model.key if money else None
+    return Tested(found, replace(choice, spend=key, spend_says=chosen.says if chosen else ""))
 
 
-def candidates(models: Any, spend: Any, folds: Folds) -> list[ModelCandidate]:
-    """The candidates that were asked for.
+def usual_spends(folds: Folds) -> list[SpendModel]:
+    """Spend models that "auto" tests, the simpler first: Gamma-Gamma and normal spend, each on all purchase days.
 
-    Parameters
-    ----------
-    models, spend
-        As for `backtested`.
-    folds
-        What "auto" looks at: Gamma-Gamma needs every customer's mean repeat purchase to be above zero.
-
-    Raises
-    ------
-    SettingsError
-        There is no such model.
+    Gamma-Gamma knows no amount at or below zero. Where at some origin more than `FEW` of the customers spent that
+    little on the whole it is not tested; fewer are left out of its fit.
     """
+    lost = max(float((f.extra["monetary"] <= 0).mean()) for f in folds)
+    normal = NormalSpend(spend="all")
+    return [GammaGamma(spend="all", not_positive="leave_out"), normal] if lost <= FEW else [normal]
+
+
+def _spend_choice(
+    folds: Folds, alone: Sequence[ModelCandidate], spends: Sequence[SpendCandidate], draws: int, seed: int
+) -> Choice:
+    """The spend model that has the better law of money, with the purchase model that has the better law of orders."""
+    key = choose(folds, alone, draws=draws, random_state=seed).model if len(alone) > 1 else alone[0].key
+    (best,) = [c for c in alone if c.key == key]
+    both = [replace(best, spend=one, apart=True) for one in spends]
+    found = choose(folds, both, target="value", draws=draws, random_state=seed)
+    return replace(found, spend=found.model.partition("+")[2])
+
+
+def _purchases(models: Any) -> list[PurchaseModel]:
     if isinstance(models, str) and models == "auto":
         models = USUAL
     asked = [models] if isinstance(models, str | PurchaseModel) else list(models)
     if not asked:
         raise SettingsError("models is empty: name one at least, or 'auto'.")
-    money = _spend(spend, folds)
-    found = [ModelCandidate(_model(one), money) for one in asked]
-    keys = [c.key for c in found]
+    found = [_model(one) for one in asked]
+    keys = [model.key for model in found]
     if len(set(keys)) < len(keys):
         raise SettingsError(f"models names '{max(keys, key=keys.count)}' twice.")
     return found
 
 
-def usual_spend(folds: Folds) -> SpendModel:
-    """Gamma-Gamma where every customer's mean repeat purchase is above zero at every origin, else normal spend."""
-    positive = all((f.monetary_value[f.frequency > 0] > 0).all() for f in folds)
-    return GammaGamma() if positive else NormalSpend()
-
-
-def _spend(asked: Any, folds: Folds) -> SpendCandidate | None:
+def _spends(asked: Any, folds: Folds) -> list[SpendCandidate]:
     if asked is None or (isinstance(asked, str) and asked == "none"):
-        return None
+        return []
     if isinstance(asked, SpendModel):
-        return SpendCandidate(asked)
+        return [SpendCandidate(asked)]
     if isinstance(asked, str) and asked == "auto":
-        return SpendCandidate(usual_spend(folds))
+        return [SpendCandidate(model) for model in usual_spends(folds)]
     if isinstance(asked, str) and asked in SPENDS:
-        return SpendCandidate(SPENDS[asked]())
+        return [SpendCandidate(SPENDS[asked](spend="all"))]
     hint = did_you_mean(asked, SPENDS) if isinstance(asked, str) else ""
     raise SettingsError(
         f"{asked!r} is no spend model{hint}. There are: auto, {', '.join(SPENDS)}, none, and models such as "
