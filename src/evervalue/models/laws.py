@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from evervalue.core.errors import SettingsError
 from evervalue.models.amounts import Amounts
+from evervalue.models.base import Estimator
 from evervalue.models.histories import Histories, distinct
 from evervalue.models.posterior import ModelPosterior
 from evervalue.models.purchase import PurchaseModel
@@ -30,6 +32,7 @@ COUNTS = 48
 """Numbers of orders up to which probes look."""
 LEVELS = np.linspace(0.02, 0.98, 13)
 """Cumulative probabilities at which a spend model is probed."""
+_POINTS: WeakKeyDictionary[Estimator, tuple[Array, dict[object, Points]]] = WeakKeyDictionary()
 
 
 def orders_law(model: PurchaseModel, horizon: float) -> OrdersLaw:
@@ -38,7 +41,10 @@ def orders_law(model: PurchaseModel, horizon: float) -> OrdersLaw:
     if found is None:
         points = one_point(model._theta)
     else:
-        points = few_points(found.thetas, lambda thetas: _probe_orders(model, thetas, horizon))
+        points = _kept(
+            model, found.thetas, horizon,
+            lambda draws: few_points(draws, lambda thetas: _probe_orders(model, thetas, horizon)),
+        )  # fmt: skip
     return OrdersLaw(model.kernel, points, horizon, lambda theta, extra: model._params(extra, theta))
 
 
@@ -48,7 +54,7 @@ def spend_law(model: SpendModel) -> SpendLaw:
     points = (
         one_point(_logs(model, np.array([model._params]))[0])
         if found is None
-        else _spend_points(model, _logs(model, found.draws))
+        else _kept(model, found.thetas, None, lambda _: _spend_points(model, _logs(model, found.draws)))
     )
     if model.key == "gamma-gamma":
         return GammaGammaSpend(GammaGammaLaw(points))
@@ -67,6 +73,17 @@ def customers_of(h: Histories, spent: Spent | None = None) -> Customers:
     """Customers by their history."""
     d = distinct(h.frequency, h.recency, h.T, None, h.extra)
     return Customers(DistinctHistories(d.x, d.t_x, d.T, d.extra), d.inverse, spent)
+
+
+def _kept(model: Estimator, draws: Array, key: object, points: Callable[[Array], Points]) -> Points:
+    """Points made once a posterior: scores, totals and steps ask for the same law."""
+    last, made = _POINTS.get(model, (None, {}))
+    if last is None or last.shape != draws.shape or not np.array_equal(last, draws):
+        made = {}
+        _POINTS[model] = (draws, made)
+    if key not in made:
+        made[key] = points(draws)
+    return made[key]
 
 
 def _posterior(model: PurchaseModel | SpendModel) -> ModelPosterior | None:

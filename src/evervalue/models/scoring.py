@@ -7,16 +7,20 @@ customer's own spend, so it is predicted customer by customer, in the order of k
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from evervalue.models.histories import Distinct, Histories
+from evervalue.models.prediction import Predictor
+from evervalue.models.value_scores import ValueScores
+from evervalue.models.value_total import Total
 from evervalue.numerics.arrays import Array
 from evervalue.warehouse.arrays import columns, land
-from evervalue.warehouse.duckdb import Connection
+from evervalue.warehouse.duckdb import Connection, value
 
 DISTINCT = """
 select repeat_orders, length_days, age_days, count(*) as customers
@@ -31,30 +35,28 @@ select repeat_orders as frequency, length_days as recency, age_days - 1 as age,
 from customers.purchase_history
 order by customer_id
 """
-MONEY = ("monetary", "repeat_monetary", "mean_monetary", "least_monetary", "monetary_squared_sum")
+SPENT = ("monetary", "repeat_monetary", "mean_monetary", "least_monetary", "monetary_squared_sum")
+ORDERS = ("p_alive", "expected_orders", "p_any_order", "orders_low", "orders_high", "orders_mass")
+MONEY = ("expected_order_value", "expected_clv", "clv_low", "clv_high")
+STEPS = """
+with first_step as (
+    select customer_id, min(orders_added) as orders_added
+    from insight.what_if
+    where is_high_value
+    group by customer_id
+),
+placed as (
+    select row_number() over (order by customer_id) - 1 as place, customer_id, last_order_date
+    from customers.purchase_history
+)
+select p.place, s.orders_added, (p.last_order_date < c.as_of - 1)::integer as purchase_days_added
+from first_step as s
+join placed as p on p.customer_id = s.customer_id
+cross join customers.cutoff as c
+order by p.place
+"""
 
-
-@dataclass(frozen=True)
-class HistoryScores:
-    """What a purchase model says of each distinct history; NaN where it says nothing."""
-
-    p_alive: Array
-    expected_orders: Array
-    discounted_orders: Array
-    p_any_order: Array
-    orders_low: Array
-    orders_high: Array
-    orders_mass: Array
-
-
-@dataclass(frozen=True)
-class CustomerValues:
-    """What each customer is expected to be worth, in the order of keys; NaN where nothing is said."""
-
-    expected_order_value: Array
-    expected_clv: Array
-    clv_low: Array
-    clv_high: Array
+Rows = NDArray[np.intp]
 
 
 def distinct_histories(con: Connection) -> Distinct:
@@ -78,7 +80,7 @@ def customer_histories(con: Connection, *, currency: str | None = None) -> Histo
         T=found["age"],
         monetary_value=found["monetary_value"],
         unit="D",
-        extra={name: found[name] for name in MONEY},
+        extra={name: found[name] for name in SPENT},
         currency=currency,
     )
 
@@ -91,39 +93,47 @@ def interval_logs(con: Connection) -> float:
     return float(found)
 
 
-def land_history_scores(con: Connection, histories: Distinct, scores: HistoryScores) -> None:
-    """Fills `models.history_scores`, which is there and empty."""
-    rows: dict[str, Any] = {
-        "x": histories.x.astype(np.int64),
-        "t_x": histories.t_x.astype(np.int64),
-        "age": histories.T.astype(np.int64) + 1,
-        "customers": histories.weight.astype(np.int64),
-    }
-    rows |= {f.name: getattr(scores, f.name) for f in fields(scores)}
-    measures = ", ".join(f.name for f in fields(scores))
+def land_history_scores(
+    con: Connection, d: Distinct, scores: ValueScores, first: Rows, discounted: Array
+) -> None:
+    """Fills `models.history_scores`, which is there and empty.
+
+    Parameters
+    ----------
+    d
+        Each history once.
+    scores
+        Of every customer.
+    first
+        A customer with each of the histories.
+    discounted
+        Discounted orders of each history.
+    """
+    rows: dict[str, Any] = {"x": d.x, "t_x": d.t_x, "age": d.T + 1, "customers": d.weight}
+    rows |= {name: getattr(scores, name)[first] for name in ORDERS}
+    rows["discounted_orders"] = discounted
     land(
         con, "models.history_scores", rows,
-        f"select x, t_x::integer, age::integer, customers, {measures} from {{rows}} order by 1, 2, 3",
+        "select x::bigint, t_x::integer, age::integer, customers::bigint, p_alive, expected_orders, discounted_orders, "
+        "p_any_order, orders_low, orders_high, orders_mass from {rows} order by 1, 2, 3",
     )  # fmt: skip
 
 
-def land_clv(con: Connection, values: CustomerValues, said: Mapping[str, Any]) -> None:
+def land_clv(con: Connection, scores: ValueScores, said: Mapping[str, Any]) -> None:
     """Fills `models.clv`, which is there and empty: orders from the history scores, value from the arrays.
 
     Parameters
     ----------
-    values
+    scores
         In the order of `customer_histories`.
     said
         `interval`, `horizon_days`, `discount_rate_annual`, `model`, `model_says` and `currency`, SQL literals.
     """
-    names = [f.name for f in fields(values)]
-    con.execute(
-        f"create temp table evervalue_values (place bigint, {', '.join(f'{n} decimal(18,4)' for n in names)})"
-    )
+    types = ", ".join(f"{name} decimal(18,4)" for name in MONEY)
+    con.execute(f"create temp table evervalue_values (place bigint, {types})")
     try:
-        arrays = {n: _within_money(getattr(values, n)) for n in names}
-        land(con, "evervalue_values", {"place": np.arange(1, len(arrays[names[0]]) + 1)} | arrays)
+        arrays = {name: _within_money(getattr(scores, name)) for name in MONEY}
+        land(con, "evervalue_values", {"place": np.arange(1, len(scores.p_alive) + 1)} | arrays)
         con.execute(
             f"""
             insert into models.clv
@@ -156,6 +166,56 @@ def land_clv(con: Connection, values: CustomerValues, said: Mapping[str, Any]) -
         )
     finally:
         con.execute("drop table evervalue_values")
+
+
+def land_total(con: Connection, total: Total, alive: Array) -> None:
+    """Fills `models.total`, which is there and empty."""
+    rows = {
+        "customers": np.array([total.customers if math.isfinite(total.expected_clv) else 0]),
+        "alive": np.array([alive.sum()]),
+        **{
+            name: np.array([getattr(total, name)])
+            for name in ("expected_orders", "orders_low", "orders_high")
+        },
+        **{name: _within_money(np.array([getattr(total, name)])) for name in MONEY[1:]},
+    }
+    land(
+        con, "models.total", rows,
+        "select customers, alive, expected_orders, orders_low, orders_high, expected_clv, clv_low, clv_high, "
+        f"{value(total.says)} from {{rows}}",
+    )  # fmt: skip
+
+
+def land_step_values(con: Connection, predictor: Predictor, h: Histories, scores: ValueScores) -> None:
+    """Fills `models.step_values`, which is there and empty: what is expected to follow from each gem's smallest step.
+
+    All its orders lie on the day before the cutoff, hence are one purchase day, or none where that day is one already.
+    The customer is then one who bought on the last day that was seen: x grows by one and t_x becomes T. They are at the
+    customer's own mean, so that nothing is learnt of what a purchase day brings.
+    """
+    found = columns(con, STEPS)
+    rows, added = found["place"].astype(np.intp), found["purchase_days_added"]
+    x, t_x, T = h.frequency[rows], h.recency[rows], h.T[rows]
+    before = predictor.discounted_orders(x, t_x, T)
+    after = predictor.discounted_orders(x + added, np.where(added > 0, T, t_x), T)
+    each = scores.expected_order_value[rows]
+    clv = scores.expected_clv[rows]
+    gain = (after - before) * each
+    arrays: dict[str, Any] = {"place": rows + 1, "orders": found["orders_added"], "days": added}
+    arrays |= {"clv": _within_money(clv), "after": _within_money(clv + gain)}
+    land(
+        con, "models.step_values", arrays,
+        """
+        with placed as (
+            select row_number() over (order by customer_id) as place, customer_id from customers.purchase_history
+        )
+        select p.customer_id, r.orders::integer, r.days::integer, r.clv, r.after,
+            r.after::decimal(18,4) - r.clv::decimal(18,4)
+        from {rows} as r
+        join placed as p on p.place = r.place
+        order by p.customer_id
+        """,
+    )  # fmt: skip
 
 
 def _within_money(amounts: Array) -> Array:

@@ -13,4 +13,5 @@ columns:
   expected_clv: {type: "decimal(18,4)", nullable: true, unit: currency, says: expected value of all}
   clv_low: {type: "decimal(18,4)", nullable: true, unit: currency, says: lower end of the interval}
   clv_high: {type: "decimal(18,4)", nullable: true, unit: currency, says: upper end of it}
+  total_says: {type: text, says: "how the intervals came about, or why there are none"}
 --- */

@@ -21,13 +21,16 @@ def t_cdf(z: Number, df: Number) -> Array:
     >>> t_cdf(np.array([-2.0, 0.0, 2.0]), 1.0).round(6)
     array([0.147584, 0.5     , 0.852416])
     """
-    z, half = np.clip(np.asarray(z, dtype=float), -_FARTHEST, _FARTHEST), 0.5 * np.asarray(df, dtype=float)
+    z, half = np.broadcast_arrays(
+        np.clip(np.asarray(z, dtype=float), -_FARTHEST, _FARTHEST), 0.5 * np.asarray(df, dtype=float)
+    )
     square = z * z
     whole = 2 * half + square
     near = square < 2 * half
-    inner = betaincc(0.5, half, np.where(near, square / whole, 0.5))
-    outer = betainc(half, 0.5, np.where(near, 0.5, 2 * half / whole))
-    tail = 0.5 * np.where(near, inner, outer)
+    far = ~near
+    tail = np.empty(z.shape)
+    tail[near] = 0.5 * betaincc(0.5, half[near], (square / whole)[near])
+    tail[far] = 0.5 * betainc(half[far], 0.5, (2 * half / whole)[far])
     cdf: Array = np.where(z < 0, tail, 1 - tail)
     return cdf
 

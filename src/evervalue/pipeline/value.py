@@ -12,27 +12,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from evervalue.core.progress import Progress
 from evervalue.core.text import count
 from evervalue.models.drift import drift
-from evervalue.models.histories import Distinct, Histories
+from evervalue.models.prediction import Predictor, places
 from evervalue.models.registry import save
 from evervalue.models.scoring import (
-    CustomerValues,
-    HistoryScores,
     customer_histories,
     distinct_histories,
     interval_logs,
     land_clv,
     land_history_scores,
+    land_step_values,
+    land_total,
 )
 from evervalue.models.stand_in import PooledRate, pooled_rate
-from evervalue.numerics.arrays import Array
-from evervalue.numerics.intervals import shortest_counts
-from evervalue.numerics.posterior_points import one_point
-from evervalue.numerics.predictive_orders import DistinctHistories, OrdersLaw
+from evervalue.models.value_scores import Asked
 from evervalue.pipeline import choosing
 from evervalue.pipeline.backtest import Tested, land_rows, told
 from evervalue.pipeline.before import FILES, Before, data_key
@@ -239,96 +235,41 @@ class ValueStage:
 
     def _history_scores(self, con: Connection) -> None:
         create_empty(con, "models.history_scores")
-        self.scores = self._scored(self.distinct)
-        land_history_scores(con, self.distinct, self.scores)
-
-    def _scored(self, d: Distinct) -> HistoryScores:
-        n = len(d.x)
-        days, mass = self.asked.ahead.days, self.asked.interval
-        model = self.orders.model
-        if model is None:
-            return _by_rule(self.rule, n, days, self._delta, mass)
-        law = OrdersLaw(
-            model.kernel, one_point(model._theta), days, lambda theta, extra: model._params(extra, theta)
+        days, h, d = self.history.frequency + 1, self.history, self.distinct
+        self.predictor = Predictor(
+            Asked(
+                self.asked.ahead.days, math.log1p(self.asked.discount_rate_annual) / 365, self.asked.interval
+            ),
+            purchase=self.orders.model,
+            rule=self.rule,
+            spend=self.spend.model,
+            mean_spend=float(h.extra["monetary"].sum() / days.sum()) if len(h) else math.nan,
         )
-        h = DistinctHistories(d.x, d.t_x, d.T)
-        alive, expected, discounted = law.p_alive(h), law.expected(h), law.discounted(h, self._delta)
-        any_order, low, high, held = (np.full(n, np.nan) for _ in range(4))
-        for rows, end in law.blocks(h, expected, alive):
-            for block in law.laws(h, rows, end):
-                found = shortest_counts(block.pmf, mass)
-                any_order[block.rows] = 1 - block.pmf[:, 0]
-                low[block.rows], high[block.rows], held[block.rows] = found.low, found.high, found.mass
-        return HistoryScores(
-            np.clip(alive, 0, 1), expected, discounted, np.clip(any_order, 0, 1), low, high, held
-        )
+        self.scores = self.predictor.scores(h)
+        _, first = np.unique(places(d, h), return_index=True)
+        land_history_scores(con, d, self.scores, first, self.predictor.discounted_orders(d.x, d.t_x, d.T))
 
     def _clv(self, con: Connection) -> None:
         create_empty(con, "models.clv")
-        scores, place = self.scores, _places(self.distinct, self.history)
-        each = self._order_values()
-        ends = np.sort([scores.orders_low[place] * each, scores.orders_high[place] * each], axis=0)
-        values = CustomerValues(each, scores.discounted_orders[place] * each, ends[0], ends[1])
         asked = self.asked
-        says = f"{self.orders.says} {self.spend.says}".strip()
         predicts = self.orders.model is not None or self.rule is not None
         land_clv(
-            con, values,
+            con, self.scores,
             {
                 "interval": value(asked.interval), "horizon_days": value(asked.horizon_days),
                 "discount_rate_annual": value(asked.discount_rate_annual),
                 "model": value(f"{self.orders.name} and {self.spend.name}" if predicts else "none"),
-                "model_says": value(says), "currency": value(self.settings.project.currency),
+                "model_says": value(f"{self.orders.says} {self.spend.says}".strip()),
+                "currency": value(self.settings.project.currency),
             },
         )  # fmt: skip
         if predicts:
             self.progress.step("Value predicted", detail=count(len(self.history), "customer"))
 
-    def _order_values(self) -> Array:
-        """Expected money of a purchase day of each customer."""
-        if self.spend.model is not None:
-            return np.asarray(self.spend.model.conditional_expected_order_value(self.history))
-        days = self.history.frequency + 1
-        mean = self.history.extra["monetary"].sum() / days.sum() if days.size else math.nan
-        return np.full(len(days), mean)
-
     def _total(self, con: Connection) -> None:
         create_empty(con, "models.total")
-        con.execute(
-            """
-            insert into models.total
-            select count(expected_clv), sum(p_alive::decimal(18,12))::double,
-                sum(expected_orders::decimal(28,12))::double, null, null, sum(expected_clv)::decimal(18,4), null, null
-            from models.clv
-            """
-        )
+        land_total(con, self.predictor.total(self.history, self.scores), self.scores.p_alive)
 
     def _step_values(self, con: Connection) -> None:
         create_empty(con, "models.step_values")
-
-    @property
-    def _delta(self) -> float:
-        return math.log1p(self.asked.discount_rate_annual) / 365
-
-
-def _by_rule(rule: PooledRate | None, n: int, days: float, delta: float, mass: float) -> HistoryScores:
-    """What the rule says of every history: the same."""
-    if rule is None:
-        return HistoryScores(*(np.full(n, np.nan) for _ in range(7)))
-    finite = math.isfinite(days)
-    parts = (
-        math.nan,
-        rule.expected(days) if finite else math.nan,
-        rule.discounted(days, delta),
-        1 - float(rule.pmf(days)[0]) if finite else math.nan,
-        *(rule.interval(days, mass) if finite else (math.nan,) * 3),
-    )
-    return HistoryScores(*(np.full(n, part) for part in parts))
-
-
-def _places(d: Distinct, h: Histories) -> NDArray[np.intp]:
-    """Place of each customer's history among the distinct ones, which are sorted."""
-    wide = np.int64(1 << 21)
-    keys = (d.x.astype(np.int64) * wide + d.t_x.astype(np.int64)) * wide + d.T.astype(np.int64)
-    own = (h.frequency.astype(np.int64) * wide + h.recency.astype(np.int64)) * wide + h.T.astype(np.int64)
-    return np.searchsorted(keys, own)
+        land_step_values(con, self.predictor, self.history, self.scores)
