@@ -12,7 +12,8 @@ from scipy.special import betainc, betaln, gammaincc
 
 from evervalue.numerics import active, mbg_cnbd_k
 from evervalue.numerics.arrays import Array
-from tests.support import plain_orders
+from evervalue.numerics.optimise import maximise
+from tests.support import online_retail, plain_orders
 from tests.support.exact_bg_nbd import Points, exact, exact_regular, points, rates
 
 PARAMS = (0.9, 1.6, 0.8, 2.4)
@@ -191,6 +192,30 @@ def test_discounted_orders_against_a_sum_over_short_periods(k: int, delta: float
     want = (4 * by_hand[1] - by_hand[0]) / 3
     got = float(mbg_cnbd_k.discounted_expected_orders(PARAMS, *history, 50.0, delta, k))
     assert got == pytest.approx(want, rel=1e-9)
+
+
+def test_regularity_of_a_wholesaler_two_ways() -> None:
+    """Likelihood picks k = 2 of 1, 2, 3; so does the ratio of each customer's last two intervals.
+
+    Wheat and Morrison (1990), "Estimating purchase regularity with two interpurchase times": the ratio is Beta(k, k).
+    """
+    c = online_retail.calibration()
+    x, data = c["frequency"], (c["frequency"], c["recency"], c["T"])
+
+    def log_likelihood(k: int) -> float:
+        def objective(log_params: Array) -> tuple[float, Array]:
+            ll, gradient = mbg_cnbd_k.log_likelihood_gradient(np.exp(log_params), *data, k)
+            return float(ll.sum()), gradient.sum(axis=1)
+
+        wide = np.full(4, 12.0)
+        best = maximise(objective, [np.log([0.8, 6 / k, 0.8, 2.4])], lower=-wide, upper=wide)
+        return best.value + float(mbg_cnbd_k.interval_log_likelihood(x, c["log_interval_sum"], k).sum())
+
+    found = [log_likelihood(k) for k in (1, 2, 3)]
+    assert found == pytest.approx([-21_758.02, -21_220.81, -21_655.07], abs=0.02)
+    share = online_retail.last_two_intervals()
+    spread = float(share.var())
+    assert round((1 - 4 * spread) / (8 * spread)) == 2
 
 
 def assert_mean(values: Array, want: float | Array = 0.0) -> None:
