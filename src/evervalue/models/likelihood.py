@@ -17,6 +17,8 @@ from evervalue.numerics.arrays import Array, Number
 from evervalue.numerics.kernel import Kernel
 
 PROCESSES = ("transaction", "dropout")
+CELLS = 32_768
+"""Histories times points at a time: what a likelihood keeps of them then fits the processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,17 @@ class Likelihood:
         """Length of theta."""
         return len(self.kernel.names) + sum(len(self.covariates.get(p, ())) for p in PROCESSES)
 
+    @property
+    def spread(self) -> Array:
+        """What a step of 1 in each entry of theta moves parameters by, on the log scale: 1, or a covariate's sd."""
+        d = self.data
+        found = [1.0] * len(self.kernel.names)
+        for process in PROCESSES:
+            for name in self.covariates.get(process, ()):
+                mean = np.average(d.extra[name], weights=d.weight)
+                found.append(float(np.sqrt(np.average((d.extra[name] - mean) ** 2, weights=d.weight))))
+        return np.array(found)
+
     def params(self, theta: Array) -> list[Number]:
         """Parameters in scaled time; arrays (n,) where covariates shift them. `theta` is (k,) or (D, k)."""
         return shifted(self.kernel, np.asarray(theta), self.covariates, self.data.extra)
@@ -84,10 +97,12 @@ class Likelihood:
         """Log-likelihood plus log prior at many points, (D, k) to (D,)."""
         d, s = self.data, self.time_scale
         t_x, T = d.t_x / s, d.T / s
-        found = np.array(
+        points = np.asarray(thetas)[:, None, :]
+        block = max(1, CELLS // len(d.x))
+        found = np.concatenate(
             [
-                float(self.kernel.log_likelihood(self.params(theta), d.x, t_x, T) @ d.weight)
-                for theta in thetas
+                self.kernel.log_likelihood(self.params(points[i : i + block]), d.x, t_x, T) @ d.weight
+                for i in range(0, len(points), block)
             ]
         )
         return found if self.prior is None else found + self.prior.value(thetas)
@@ -109,7 +124,7 @@ class Likelihood:
 def shifted(
     kernel: Kernel, theta: Array, covariates: Mapping[str, tuple[str, ...]], columns: Mapping[str, Array]
 ) -> list[Number]:
-    """Parameters from theta (k,), with the covariates of each customer applied on the log scale.
+    """Parameters from theta (k,) or (D, 1, k), with the covariates of each customer applied on the log scale.
 
     Proportional effects on both processes, as in Bachmann, Meierer and Näf (2021) with constant covariates.
     """
@@ -119,7 +134,9 @@ def shifted(
         names = covariates.get(process, ())
         if not names:
             continue
-        effect = sum((theta[place + i] * columns[name] for i, name in enumerate(names)), start=np.float64(0))
+        effect = sum(
+            (theta[..., place + i] * columns[name] for i, name in enumerate(names)), start=np.float64(0)
+        )
         place += len(names)
         for name, sign in kernel.covariates.get(process, {}).items():
             logs[name] = logs[name] + sign * effect

@@ -24,7 +24,7 @@ from evervalue.numerics.intervals import asked_mass, shortest_counts
 from evervalue.numerics.kernel import Kernel
 from evervalue.numerics.optimise import Maximum, hessian, maximise
 from evervalue.numerics.posterior import posterior
-from evervalue.numerics.weak_prior import HALF_WIDTH, log_weak_prior
+from evervalue.numerics.weak_prior import HALF_WIDTH, with_weak_prior
 
 FEW = 30
 """Customers below which a fit is little more than a guess."""
@@ -264,9 +264,9 @@ class PeriodModel(Estimator):
             tilt = self._theta[first + 1] - self._theta[first]
             ratio[first], ratio[first + 1] = max(-tilt, 0.0), max(tilt, 0.0)
 
-        def log_density(thetas: Array) -> Array:
-            return likelihood.log_density(thetas) + log_weak_prior((thetas - ratio) * HALF_WIDTH / flat)
-
+        log_density = with_weak_prior(
+            likelihood.log_density, lambda thetas: (thetas - ratio) * HALF_WIDTH / flat
+        )
         # The likelihood of customers who are all alike rises for ever; the prior ends the search before that.
         mode = ratio + np.clip(self._theta - ratio, -flat, flat)
         curved = self._hessian if np.array_equal(mode, self._theta) else hessian(likelihood.objective, mode)

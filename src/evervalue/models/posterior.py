@@ -12,7 +12,7 @@ from evervalue.core import show
 from evervalue.models.likelihood import Likelihood
 from evervalue.numerics.arrays import Array
 from evervalue.numerics.posterior import posterior
-from evervalue.numerics.weak_prior import log_weak_prior
+from evervalue.numerics.weak_prior import with_weak_prior
 
 if TYPE_CHECKING:
     from evervalue.models.spend_likelihood import SpendLikelihood
@@ -77,13 +77,14 @@ def of_likelihood(
 ) -> tuple[Array, float | None, str, str]:
     """Draws (D, k) of theta with k-hat, method and words.
 
-    The prior is that of the fit, and on the parameters `weak_prior.log_weak_prior`, which is flat wherever data speak.
+    The prior is that of the fit, and `weak_prior.log_weak_prior`, which is flat wherever data speak: on the logs of
+    parameters, and on coefficients times the spread of their covariates, so that it knows no unit of these either.
     """
-    k = len(likelihood.kernel.names)
     rng = np.random.default_rng(seed)
-
-    def log_density(thetas: Array) -> Array:
-        return likelihood.log_density(thetas) + log_weak_prior(thetas[:, :k])
+    spread = np.ones(len(mode))
+    if isinstance(likelihood, Likelihood):
+        spread = likelihood.spread
+    log_density = with_weak_prior(likelihood.log_density, lambda thetas: thetas * spread)
 
     if len(likelihood.data.x) * max(1_000, 2 * draws) > BUDGET:
         normal = _normal(likelihood, log_density, mode, hessian, draws, rng)

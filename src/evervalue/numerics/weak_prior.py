@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from evervalue.numerics.arrays import Array
+from evervalue.numerics.proposals import LogDensity
 
 HALF_WIDTH = float(np.log(1_000))
 """A parameter within a factor of 1,000 of 1, in scaled time, is not preferred to any other."""
 FLANK = 1.0
 """Beyond that the prior falls as a normal law of this standard deviation, in logs."""
+EDGE = 20.0
+"""So many flanks further out it ends: e^-200 is no mass, and likelihoods overflow further out than that."""
 
 
 def log_weak_prior(log_params: Array) -> Array:
@@ -18,8 +23,8 @@ def log_weak_prior(log_params: Array) -> Array:
     Flat from 1/1,000 to 1,000 for every parameter on its own, and falling as a normal law of one e-fold beyond. A
     shape of 1,000 is customers who are all alike (their rates differ by 3 %), a shape of 1/1,000 customers of whom
     nearly all have a rate of 0: what lies further out is no other description of any data. Parameters that are
-    measured in time must be divided by the scale of the data first (the longest age, say): the prior then is the
-    same for days and weeks, and for shops of any age.
+    measured in time must be divided by the scale of the data first (the mean age, say): the prior then is the same
+    for days and weeks, and for shops of any age.
 
     A flat prior alone would be improper: where the likelihood does not fall along some direction (customers who are
     all alike, a dropout that never happens) its posterior has no total mass. Where the data identify all parameters
@@ -32,4 +37,26 @@ def log_weak_prior(log_params: Array) -> Array:
     """
     outside = np.maximum(np.abs(log_params) - HALF_WIDTH, 0) / FLANK
     density: Array = -0.5 * np.sum(outside**2, axis=-1)
-    return density
+    return np.where(np.all(outside <= EDGE, axis=-1), density, -np.inf)
+
+
+def with_weak_prior(log_likelihood: LogDensity, judged: Callable[[Array], Array] = np.asarray) -> LogDensity:
+    """The log posterior density: likelihood times prior, the likelihood being asked only where the prior has mass.
+
+    Parameters
+    ----------
+    log_likelihood
+        Of points (n, k); a prior of its own may be part of it.
+    judged
+        What the weak prior judges of points (n, k), where that is not the points themselves: their distance from some
+        plausible value, or coefficients times the spread of their covariates.
+    """
+
+    def log_density(thetas: Array) -> Array:
+        density = log_weak_prior(judged(thetas))
+        inside = np.isfinite(density)
+        if inside.any():
+            density[inside] += log_likelihood(thetas[inside])
+        return density
+
+    return log_density

@@ -15,7 +15,7 @@ from evervalue.numerics.low_discrepancy import even_points
 from evervalue.numerics.posterior import Posterior, posterior
 from evervalue.numerics.proposals import Mixture, SplitT, t_law
 from evervalue.numerics.ridges import with_ridges
-from evervalue.numerics.weak_prior import log_weak_prior
+from evervalue.numerics.weak_prior import log_weak_prior, with_weak_prior
 
 Density = Callable[[Array], Array]
 
@@ -327,3 +327,20 @@ def test_a_normal_law_needs_no_ridge() -> None:
     law = laplace(normal(0.5 * np.eye(3), np.zeros(3)), np.zeros(3), -2 * np.eye(3))
 
     assert with_ridges(normal(0.5 * np.eye(3), np.zeros(3)), law) is law
+
+
+def test_likelihoods_are_not_asked_where_the_prior_has_no_mass() -> None:
+    """They overflow out there; a spread judges coefficients by what they move."""
+    asked: list[Array] = []
+
+    def likelihood(x: Array) -> Array:
+        asked.append(x)
+        return np.zeros(len(x))
+
+    density = with_weak_prior(likelihood, lambda x: x * [1.0, 0.1])
+    values = density(np.array([[0.0, 0.0], [0.0, 70.0], [27.5, 0.0], [0.0, 300.0], [8.0, 0.0]]))
+
+    assert np.isfinite(values).tolist() == [True, True, False, False, True]
+    assert values[1] == pytest.approx(-0.5 * (7.0 - np.log(1000)) ** 2)
+    assert np.concatenate(asked).shape == (3, 2)
+    assert np.all(density(np.full((2, 2), 1e3)) == -np.inf)
