@@ -352,6 +352,7 @@ def test_lifetime_value_holds_two_estimators() -> None:
             check_is_fitted(given)
 
 
+@pytest.mark.slow
 def test_values_stay_with_their_ids() -> None:
     rows = {column: values[:80] for column, values in rows_of("CLV").items()}
     frame = pl.DataFrame({"customer_id": [f"C{i:04d}" for i in range(80)], **rows})
