@@ -44,11 +44,13 @@ class Measure:
     better: Literal["low", "high", "zero", "none"]
     """Which values are better: low, high, near zero; none where it has to be read beside another."""
 
+    def compared(self, value: Number) -> Number:
+        """What differences are taken of: the value, or its size where near zero is better."""
+        return np.abs(value) if self.better == "zero" else value
+
     def badness(self, value: Number) -> Number:
         """The value turned so that lower is better."""
-        if self.better == "zero":
-            return np.abs(value)
-        return -value if self.better == "high" else value
+        return -value if self.better == "high" else self.compared(value)
 
 
 MEASURES = (
@@ -86,7 +88,7 @@ class Row:
     """Customers, counted once an origin."""
     best_naive: str | None = None
     difference: float | None = None
-    """Value less that of the best naive rule."""
+    """Value less that of the best naive rule; of biases, size less size."""
     difference_low: float | None = None
     difference_high: float | None = None
     verdict: str | None = None
@@ -365,16 +367,24 @@ def _held_against(
     if row.naive or not rules:
         return row
     rival = min(rules, key=lambda key: rules[key])
-    own, other = np.asarray(drawn[row.model][row.measure]), np.asarray(drawn[rival][row.measure])
     with np.errstate(invalid="ignore"):
-        apart = spread(own - other, MASS)
-        worse = spread(np.asarray(measure.badness(own)) - np.asarray(measure.badness(other)), MASS).sign
-    verdict = {1: "worse", 0: "level", -1: "better"}[worse]
+        apart = spread(
+            np.asarray(measure.compared(drawn[row.model][row.measure]))
+            - np.asarray(measure.compared(drawn[rival][row.measure])),
+            MASS,
+        )
+    verdict = (
+        "level"
+        if apart.sign == 0
+        else "worse"
+        if (apart.sign > 0) is (measure.better != "high")
+        else "better"
+    )
     return Row(
         **{
             **vars(row),
             "best_naive": rival,
-            "difference": row.value - float(points[rival][row.measure]),
+            "difference": float(measure.compared(row.value) - measure.compared(points[rival][row.measure])),
             "difference_low": apart.low,
             "difference_high": apart.high,
             "verdict": verdict,

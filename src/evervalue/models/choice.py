@@ -147,6 +147,8 @@ def _why(
     tested = f"over {count(len(folds), 'origin')}"
     if folds.sampled:
         tested += f" and {folds.sampled:,} customers drawn at random"
+    if any(fold.late.any() for fold in folds):
+        tested += " (late customers included)"
     others = [f"{names[k]} {_number(mean[k])}" for k in sorted(models, key=lambda k: mean[k]) if k != chosen]
     naive = f"{names[rival]}, the best rule without a model, {_number(mean[rival])}"
     if len(models) == 1:
@@ -156,11 +158,11 @@ def _why(
         why = f"{names[chosen]} has the lowest mean CRPS of {what} of {len(models)} models {tested}: {own}"
         lower = f"{listing(others)}; {naive}"
     else:
-        gap = _number(mean[chosen] - mean[leader])
+        gap = f"{mean[chosen] - mean[leader]:.2g}"
         why = (
             f"{names[chosen]} is the simplest of {len(models)} models whose mean CRPS of {what} {tested} lies within "
             f"one standard error of the lowest: {own}, {gap} above {names[leader]}, with a standard error of "
-            f"{_number(error[chosen])}"
+            f"{error[chosen]:.2g}"
         )
         lower = naive
     if mean[rival] >= mean[chosen]:

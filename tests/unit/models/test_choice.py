@@ -31,7 +31,7 @@ def test_a_simpler_model_within_one_standard_error_is_preferred() -> None:
     found = choose(ONE, [Says("simple", 1.0, 0.3 + level), Says("complex", 1.0, 0.3)])
     assert found.model == "simple"
     assert "simplest of 2 models whose mean CRPS" in found.says
-    assert "0.3010, 0.0010 above COMPLEX" in found.says
+    assert "0.3010, 0.001 above COMPLEX" in found.says
     apart = NOISE - NOISE.mean() + 0.02
     assert choose(ONE, [Says("simple", 1.0, 0.3 + apart), Says("complex", 1.0, 0.3)]).model == "complex"
 
