@@ -42,6 +42,11 @@ class ModelPosterior:
     """How the draws came about, in a sentence."""
 
     @property
+    def median(self) -> dict[str, float]:
+        """Posterior medians, which hold where a parameter has no upper limit and its mean says little."""
+        return dict(zip(self.names, np.median(self.draws, axis=0).tolist(), strict=True))
+
+    @property
     def mean(self) -> dict[str, float]:
         """Posterior means."""
         return dict(zip(self.names, self.draws.mean(axis=0).tolist(), strict=True))
@@ -58,8 +63,9 @@ class ModelPosterior:
 
     def __repr__(self) -> str:
         ends = self.interval()
-        columns = ["parameter", "mean", "sd", "2.5 %", "97.5 %"]
-        rows = [[n, *(f"{v:.6g}" for v in (self.mean[n], self.sd[n], *ends[n]))] for n in self.names]
+        columns = ["parameter", "median", "mean", "sd", "2.5 %", "97.5 %"]
+        told = self.median, self.mean, self.sd
+        rows = [[n, *(f"{v:.6g}" for v in (*(of[n] for of in told), *ends[n]))] for n in self.names]
         return show.text(
             f"Posterior, {len(self.draws):,} draws",
             [("how", self.says)],

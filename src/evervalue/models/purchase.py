@@ -10,13 +10,14 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from evervalue.core.duration import UNIT_NAMES
-from evervalue.core.errors import FitFailed, InputError, SettingsError
+from evervalue.core.errors import FitFailed, InputError, NotFitted, SettingsError
 from evervalue.core.text import count
 from evervalue.models import findings
 from evervalue.models.base import Summary
 from evervalue.models.histories import Distinct, distinct, histories
 from evervalue.models.likelihood import PROCESSES, Likelihood, Prior, starts
 from evervalue.models.posterior import ModelPosterior, natural, of_likelihood
+from evervalue.models.profiles import Profiles, profiles
 from evervalue.models.purchase_predictions import PurchasePredictions
 from evervalue.numerics.arrays import Array
 from evervalue.numerics.kernel import Kernel
@@ -232,6 +233,25 @@ class PurchaseModel(PurchasePredictions):
         ll = self.kernel.log_likelihood(self._params(h.extra), h.frequency, h.recency, h.T)
         return float(np.average(np.asarray(ll), weights=weights(sample_weight, len(h))))
 
+    def profile(self, level: float = 0.95) -> Profiles:
+        """Profile likelihood intervals: lopsided where the likelihood is, and without an end where nothing is excluded.
+
+        Raises
+        ------
+        NotFitted
+            There is no likelihood to profile: the model is not fitted, or came out of a file.
+        """
+        self._check_fitted()
+        if self._likelihood is None:
+            raise NotFitted("This model came out of a file, which holds no histories; fit it again.")
+        names = self._posterior_names()
+        box = np.full(len(names), COEFFICIENT_BOX)
+        box[: len(self.kernel.names)] = LOG_BOX
+        coefficients = names[len(self.kernel.names) :]
+        return profiles(
+            self._likelihood, self._theta, self._hessian, coefficients=coefficients, level=level, box=box
+        )
+
     def posterior(self, draws: int = 1_000, *, random_state: int | None = None) -> ModelPosterior:
         """Draws of the parameters given the data: Laplace corrected by importance sampling, a sampler where that fails.
 
@@ -253,12 +273,14 @@ class PurchaseModel(PurchasePredictions):
         return self._posterior_of(*self._drawn[2:])
 
     def _posterior_of(self, thetas: Array, k_hat: float | None, method: str, says: str) -> ModelPosterior:
-        names = self.kernel.names
         return ModelPosterior(
-            (*names, *(f"{p}: {c}" for p in PROCESSES for c in self._covariates()[p])),
-            natural(names, self.kernel.time_names, self._scale, thetas),
+            self._posterior_names(),
+            natural(self.kernel.names, self.kernel.time_names, self._scale, thetas),
             thetas, k_hat, method, says,
         )  # fmt: skip
+
+    def _posterior_names(self) -> tuple[str, ...]:
+        return (*self.kernel.names, *(f"{p}: {c}" for p in PROCESSES for c in self._covariates()[p]))
 
     # Inside
 
