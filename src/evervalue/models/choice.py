@@ -4,8 +4,9 @@ The rule. Each candidate is scored by the continuous ranked probability score (C
 is both sharp and right, in orders, and a point forecast scores its absolute error on the same scale. The candidate
 with the lowest mean over customers and origins leads. A candidate named before it (they are named from the simpler to
 the less simple) is taken instead where its mean lies within one standard error of the leader's, by a bootstrap over
-customers of the paired difference: the one-standard-error rule of Breiman, Friedman, Olshen and Stone (1984). Where a
-spend model is to be chosen too, the same rule runs over money.
+customers of the paired difference (the one-standard-error rule of Breiman, Friedman, Olshen and Stone, 1984), or
+within a thousandth of the leader's, which is no difference that anyone would notice. Where a spend model is to be
+chosen too, the same rule runs over money.
 
 A naive rule cannot be chosen, for it says nothing of who is still active, but where one scores better than the chosen
 model that is said first.
@@ -29,6 +30,8 @@ from evervalue.numerics.arrays import Array
 from evervalue.numerics.bootstrap import resamples
 from evervalue.numerics.measures import weighted_mean
 
+NO_DIFFERENCE = 0.001
+"""Share of the lowest score by which another may be higher and still count as equal."""
 UNITS: dict[Target, str] = {"orders": "orders", "value": "money"}
 
 
@@ -112,7 +115,8 @@ def choice_of(
     mean = {key: float(loss.mean()) for key, loss in losses.items()}
     leader = min(models, key=lambda key: mean[key])
     error = {key: _standard_error(loss - losses[leader], weight) for key, loss in losses.items()}
-    chosen = next(key for key in models if mean[key] - mean[leader] <= error[key])
+    near = NO_DIFFERENCE * mean[leader]
+    chosen = next(key for key in models if mean[key] - mean[leader] <= max(error[key], near))
     rival = min((r.key for r in RULES if r.key in mean), key=lambda key: mean[key])
     says = _why(chosen, leader, rival, models, mean, error, names, target, found.folds)
     table = [
@@ -161,8 +165,8 @@ def _why(
         gap = f"{mean[chosen] - mean[leader]:.2g}"
         why = (
             f"{names[chosen]} is the simplest of {len(models)} models whose mean CRPS of {what} {tested} lies within "
-            f"one standard error of the lowest: {own}, {gap} above {names[leader]}, with a standard error of "
-            f"{error[chosen]:.2g}"
+            f"one standard error or a thousandth of the lowest: {own}, {gap} above {names[leader]}, with a standard "
+            f"error of {error[chosen]:.2g}"
         )
         lower = naive
     if mean[rival] >= mean[chosen]:

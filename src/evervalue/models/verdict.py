@@ -38,13 +38,18 @@ COLUMNS = ("target", "origin", "customers", "model", "name", "naive", "n", *(m.k
 
 
 def naive_wins(found: Backtest) -> list[str]:
-    """A sentence for every measure by which the best naive rule beats the best model, over all origins."""
+    """A sentence for every measure by which the best naive rule beats the best model, over all origins.
+
+    Figures that are the same as far as they are shown count as a draw.
+    """
     says = []
     for target in found.targets:
         for key in DOES:
             rows = [r for r in found.pooled(target, key).values() if np.isfinite(r.value)]
             rule, model = _best(rows, naive=True), _best(rows, naive=False)
-            if rule is not None and model is not None and _badness(rule) < _badness(model):
+            if rule is None or model is None or number(key, rule.value) == number(key, model.value):
+                continue
+            if _badness(rule) < _badness(model):
                 says.append(_sentence(target, rule, model))
     return says
 

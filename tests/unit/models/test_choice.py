@@ -36,6 +36,11 @@ def test_a_simpler_model_within_one_standard_error_is_preferred() -> None:
     assert choose(ONE, [Says("simple", 1.0, 0.3 + apart), Says("complex", 1.0, 0.3)]).model == "complex"
 
 
+def test_a_thousandth_is_no_difference() -> None:
+    assert choose(ONE, [Says("simple", 1.0, 0.30029), Says("complex", 1.0, 0.3)]).model == "simple"
+    assert choose(ONE, [Says("simple", 1.0, 0.30031), Says("complex", 1.0, 0.3)]).model == "complex"
+
+
 def test_among_equals_the_first_named_wins() -> None:
     assert choose(ONE, [Says("b", 1.0, 0.3), Says("a", 1.0, 0.3)]).model == "b"
 
