@@ -143,11 +143,7 @@ def _climb(objective: Objective, start: Array, lower: Array, upper: Array, max_i
     curvature = _rough_hessian(objective, at, gradient)
     converged, steps = False, 0
     while steps < max_iter and np.isfinite(value):
-        free = ~(((at <= lower) & (gradient < 0)) | ((at >= upper) & (gradient > 0)))
-        step = np.zeros_like(at)
-        if free.any():
-            step[free] = _trust_region_step(gradient[free], curvature[np.ix_(free, free)], radius)
-        step = np.clip(at + step, lower, upper) - at
+        step = _step_in_box(gradient, curvature, radius, lower - at, upper - at)
         foreseen = float(gradient @ step + step @ curvature @ step / 2)
         if foreseen < SMALLEST_GAIN:
             converged = True
@@ -168,6 +164,26 @@ def _climb(objective: Objective, start: Array, lower: Array, upper: Array, max_i
             break
     edge = tuple(int(i) for i in np.flatnonzero((at <= lower) | (at >= upper)))
     return Maximum(at, float(value), gradient, curvature, converged, steps, edge)
+
+
+def _step_in_box(gradient: Array, curvature: Array, radius: float, low: Array, high: Array) -> Array:
+    """The step of at most `radius` between `low` and `high` that gains most, bounds taken one after the other.
+
+    Cutting a step off at the box can turn it downhill. The parameter that would leave first is put on its bound
+    instead, and the others are asked again with that known.
+    """
+    step = np.zeros_like(gradient)
+    free = ~(((low >= 0) & (gradient < 0)) | ((high <= 0) & (gradient > 0)))
+    while free.any():
+        slope = gradient[free] + curvature[np.ix_(free, ~free)] @ step[~free]
+        step[free] = _trust_region_step(slope, curvature[np.ix_(free, free)], radius)
+        out = np.flatnonzero(free & ((step < low) | (step > high)))
+        if not out.size:
+            break
+        bounds = np.clip(step[out], low[out], high[out])
+        first = int(np.argmin(bounds / step[out]))
+        step[out[first]], free[out[first]] = bounds[first], False
+    return step
 
 
 def _trust_region_step(gradient: Array, curvature: Array, radius: float) -> Array:

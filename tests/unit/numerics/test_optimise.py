@@ -81,3 +81,18 @@ def test_refining_with_a_curvature_that_is_nearly_right() -> None:
 @pytest.mark.parametrize("curvature", [np.eye(2), np.diag([-1000.0, -500.0])], ids=["wrong sign", "far off"])
 def test_refining_gives_up_rather_than_stop_short(curvature: Array) -> None:
     assert refine(rosenbrock, np.array([-1.2, 1.0]), curvature, lower=-BOX, upper=BOX) is None
+
+
+def test_a_ridge_that_runs_into_the_box() -> None:
+    """Cut off at the box, the Newton step along a steep ridge would lead downhill and look like the end."""
+
+    def ridge(at: Array) -> tuple[float, Array]:
+        along, across = at[0] + at[1], at[0] - at[1]
+        value = along - 500 * (across - 0.5) ** 2
+        return float(value), np.array([1 - 1000 * (across - 0.5), 1 + 1000 * (across - 0.5)])
+
+    found = maximise(ridge, [np.array([11.0, 2.0])], lower=-BOX, upper=BOX)
+
+    assert found.converged
+    assert found.at_bound == (0,)
+    assert found.log_params == pytest.approx([12, 11.501], abs=1e-6)
