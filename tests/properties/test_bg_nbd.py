@@ -153,6 +153,35 @@ def test_no_covariate_is_no_change(model: Kernel, params: Any) -> None:
     )
 
 
+@pytest.mark.parametrize("name", MODELS)
+def test_the_same_bits_in_any_company(name: str) -> None:
+    """A customer's numbers do not hang on who else is asked for, nor in which order."""
+    model, at = MODELS[name], points(200, seed=9)
+    rng = np.random.default_rng(4)
+    delta = 10 ** rng.uniform(-4, 0, 200)
+
+    def numbers(some: Any) -> list[Array]:
+        params = [p[some] for p in at.params]
+        history = at.x[some], at.t_x[some], at.T[some]
+        return [
+            *model.log_likelihood_gradient(params, *history)[1],
+            model.log_likelihood(params, *history),
+            model.p_alive(params, *history),
+            model.conditional_expected_orders(params, *history, at.t[some]),
+            model.discounted_expected_orders(params, *history, at.t[some], delta[some]),
+            model.discounted_expected_orders(params, *history, np.inf, delta[some]),
+            model.conditional_pmf(params, *history, at.t[some], 3)[:, 1],
+        ]
+
+    together = numbers(slice(None))
+    shuffled = rng.permutation(200)
+    for one, other in zip(together, numbers(shuffled), strict=True):
+        np.testing.assert_array_equal(one[shuffled], other)
+    for i in range(0, 200, 40):
+        for one, other in zip(together, numbers(slice(i, i + 1)), strict=True):
+            np.testing.assert_array_equal(one[i : i + 1], other)
+
+
 def assert_same_rows(row: Array, rows: Array) -> None:
     assert rows.shape == (3, len(row))
     for other in rows:

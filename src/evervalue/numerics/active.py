@@ -85,7 +85,7 @@ def expected_at(R: Array, z: Array, a: Array, b: Array, k: int, done: int) -> Ar
         few[some] = np.all(at_least[..., -1] <= _NEGLIGIBLE * at_least[..., 1], axis=1)
         n = np.arange(float(_FEW))
         stays = np.exp(log_rising(b[some, None], n) - log_rising((a + b)[some, None], n))
-        until[some] = np.einsum("ijn,in->ij", at_least[..., 1:-1], stays)
+        until[some] = (at_least[..., 1:-1] * stays[:, None]).sum(axis=-1)
     if not few.all():
         m = ~few
         first_ten = betainc(np.arange(1, 11) * k - done, R[m, None, None], (z / (1 + z))[m, :, None])
@@ -126,9 +126,10 @@ class _Regular:
             term = (1 - np.exp(-R * np.log1p(z * away))) / away * np.exp(-1j * angle * self.to_go)
             orders += term.real if 2 * root == k else 2 * term.real
         orders *= np.exp(-log_q * self.to_go / k) / k
-        rare = q[..., None] < _RARE
-        powers = np.where(rare, q[..., None], 0.0) ** np.arange(first_ten.shape[-1])
-        return np.where(rare, np.einsum("ijn,iktn->ijt", powers, first_ten), orders)
+        series = np.zeros(orders.shape)
+        for n in range(first_ten.shape[-1] - 1, -1, -1):
+            series = first_ten[..., n] + q[..., None] * series
+        return np.where(q[..., None] < _RARE, series, orders)
 
 
 def _unlimited(R: Array, z: Array, n_max: int, k: int, done: int) -> tuple[Array, Array]:

@@ -121,17 +121,20 @@ def _by_order(
     R = np.where(safe, R, 1.0)
     with np.errstate(under="ignore"):
         chance = weight / (1 + u) * np.exp(-R[:, None] * np.log1p(u))
-        worth, stays, term = np.zeros(R.shape), np.ones(R.shape), np.zeros(R.shape)
+        worth, stays = np.zeros(R.shape), np.ones(R.shape)
+        going = safe.copy()
         for event in range(_ORDERS * k - done):
             order, rest = divmod(event + 1 + done, k)
             if rest == 0:
                 term = stays * (R + event) * chance.sum(axis=1)
-                worth += term
-                if np.all(term <= _NEGLIGIBLE * worth):
+                # Who has come to the end adds nothing more, so that nobody's last digit hangs on the company.
+                worth += np.where(going, term, 0.0)
+                going &= term > _NEGLIGIBLE * worth
+                if not going.any():
                     break
                 stays *= (b + order - 1) / (a + b + order - 1)
             chance *= share * ((R + event) / (event + 1))[:, None]
-    return worth, safe & (term <= _NEGLIGIBLE * worth)
+    return worth, safe & ~going
 
 
 def _times(count: int, start: Array, end: Array, span: Array) -> tuple[Array, Array]:

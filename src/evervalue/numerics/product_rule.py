@@ -25,13 +25,14 @@ def power_weights(a: Array) -> Array:
     """
     k = np.arange(1, END)
     moments = np.concatenate([np.ones_like(a), np.cumprod((a - k) / (a + k), axis=1)], axis=1) / a
-    weights: Array = moments @ _legendre()
+    # Not a matrix product: its last digits would hang on how many rows there are.
+    weights: Array = (moments[:, None, :] * _legendre()).sum(axis=2)
     return weights
 
 
 @cache
 def _legendre() -> Array:
-    """(2k + 1) w_i P_k(2 v_i - 1), by k and i."""
+    """(2k + 1) w_i P_k(2 v_i - 1), by i and k."""
     node, weight = gauss_legendre(END)
-    values = np.polynomial.legendre.legvander(2 * node - 1, END - 1).T
-    return (2 * np.arange(END)[:, None] + 1) * weight * values
+    values = np.polynomial.legendre.legvander(2 * node - 1, END - 1)
+    return (2 * np.arange(END) + 1) * weight[:, None] * values
