@@ -19,6 +19,7 @@ import matplotlib  # noqa: E402
 matplotlib.use("agg")
 import matplotlib.pyplot as plt  # noqa: E402
 import numpy as np  # noqa: E402
+from tools.estimation_plots import PLOTS as ESTIMATION_PLOTS  # noqa: E402
 from tools.geometric_plots import PLOTS as GEOMETRIC_PLOTS  # noqa: E402
 from tools.period_plots import PLOTS as PERIOD_PLOTS  # noqa: E402
 from tools.spend_plots import PLOTS as SPEND_PLOTS  # noqa: E402
@@ -61,7 +62,13 @@ def pareto_nbd(left: Any, right: Any) -> None:
     right.legend(frameon=False)
 
 
-PLOTS: dict[str, Draw] = {"pareto_nbd": pareto_nbd, **GEOMETRIC_PLOTS, **PERIOD_PLOTS, **SPEND_PLOTS}
+PLOTS: dict[str, Draw] = {
+    "pareto_nbd": pareto_nbd,
+    **ESTIMATION_PLOTS,
+    **GEOMETRIC_PLOTS,
+    **PERIOD_PLOTS,
+    **SPEND_PLOTS,
+}
 
 
 def main(names: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""Profile intervals and posteriors of fitted models: in the unit of the history, of coefficients, open where need be."""
+"""Profile intervals and posteriors of fitted models: in the history's unit, of coefficients, open where need be."""
 
 from __future__ import annotations
 

@@ -192,14 +192,14 @@ def test_parameters_are_got_set_and_cloned(named: str) -> None:
     assert twin.get_params()["penalty"] == 0.25
     assert "penalty=0.25" in repr(estimator)
     with pytest.raises(SettingsError, match="did you mean 'penalty'"):
-        estimator.set_params(penality=1)
+        estimator.set_params(penalties=1)
 
 
 def test_fit_returns_self_and_changes_neither_data_nor_arguments(named: str) -> None:
     estimator, rows = EVERY[named](), rows_of(named)
     before, arguments = copy.deepcopy(rows), estimator.get_params()
     for column in rows.values():
-        column.flags.writeable = False
+        column.setflags(write=False)
 
     fitted = estimator.fit(rows)
 
