@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -32,7 +32,8 @@ COUNTS = 48
 """Numbers of orders up to which probes look."""
 LEVELS = np.linspace(0.02, 0.98, 13)
 """Cumulative probabilities at which a spend model is probed."""
-_POINTS: WeakKeyDictionary[Estimator, tuple[Array, dict[object, Points]]] = WeakKeyDictionary()
+Made = TypeVar("Made")
+_MADE: WeakKeyDictionary[Estimator, tuple[Array, dict[object, Any]]] = WeakKeyDictionary()
 
 
 def orders_law(model: PurchaseModel, horizon: float) -> OrdersLaw:
@@ -51,11 +52,15 @@ def orders_law(model: PurchaseModel, horizon: float) -> OrdersLaw:
 def spend_law(model: SpendModel) -> SpendLaw:
     """The law of money, averaged over the model's posterior."""
     found = _posterior(model)
-    points = (
-        one_point(_logs(model, np.array([model._params]))[0])
-        if found is None
-        else _kept(model, found.thetas, None, lambda _: _spend_points(model, _logs(model, found.draws)))
-    )
+    if found is None:
+        return _spend_law(model, one_point(_logs(model, np.array([model._params]))[0]))
+    return _kept(
+        model, found.thetas, None,
+        lambda _: _spend_law(model, _spend_points(model, _logs(model, found.draws))),
+    )  # fmt: skip
+
+
+def _spend_law(model: SpendModel, points: Points) -> SpendLaw:
     if model.key == "gamma-gamma":
         return GammaGammaSpend(GammaGammaLaw(points))
     if model.key == "normal-spend":
@@ -66,7 +71,8 @@ def spend_law(model: SpendModel) -> SpendLaw:
 def spent_by(model: SpendModel, history: Any) -> Spent:
     """What a fitted spend model knows of each customer, and what it expects of a purchase of theirs."""
     data: Amounts = model.amounts(history)
-    return Spent(data.x, data.m, data.squares, model._expected(data.x, data.m))
+    squares = data.squares if model._known(data) else None  # where the kernel takes none, none are told
+    return Spent(data.x, data.m, squares, model._expected(data.x, data.m))
 
 
 def customers_of(h: Histories, spent: Spent | None = None) -> Customers:
@@ -75,15 +81,16 @@ def customers_of(h: Histories, spent: Spent | None = None) -> Customers:
     return Customers(DistinctHistories(d.x, d.t_x, d.T, d.extra), d.inverse, spent)
 
 
-def _kept(model: Estimator, draws: Array, key: object, points: Callable[[Array], Points]) -> Points:
-    """Points made once a posterior: scores, totals and steps ask for the same law."""
-    last, made = _POINTS.get(model, (None, {}))
+def _kept(model: Estimator, draws: Array, key: object, make: Callable[[Array], Made]) -> Made:
+    """Points and tables made once a posterior: scores, totals and steps ask for the same law."""
+    last, made = _MADE.get(model, (None, {}))
     if last is None or last.shape != draws.shape or not np.array_equal(last, draws):
         made = {}
-        _POINTS[model] = (draws, made)
+        _MADE[model] = (draws, made)
     if key not in made:
-        made[key] = points(draws)
-    return made[key]
+        made[key] = make(draws)
+    found: Made = made[key]
+    return found
 
 
 def _posterior(model: PurchaseModel | SpendModel) -> ModelPosterior | None:

@@ -92,14 +92,14 @@ class GammaGammaLaw:
 
 
 def counts_to(end: int) -> Array:
-    """Numbers of purchases to tabulate up to `end`: all of them up to 25, then 0.4 sqrt(n) apart.
+    """Numbers of purchases to tabulate up to `end`: all of them up to 64, then a quarter of sqrt(n) apart.
 
-    Between them a law is the mean of its neighbours', which widens the spread of a Poisson count by about one percent,
-    and that of counts that vary more by less.
+    Between them a law is the mean of its neighbours', which widens the spread of a Poisson count by half a percent, and
+    that of counts that vary more by less.
     """
     found = [1]
     while found[-1] < end:
-        found.append(min(end, found[-1] + max(1, int(0.4 * np.sqrt(found[-1])))))
+        found.append(min(end, found[-1] + max(1, int(0.25 * np.sqrt(found[-1])))))
     return np.array(found, dtype=float)
 
 

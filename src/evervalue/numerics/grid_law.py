@@ -93,8 +93,9 @@ class GridLaw:
         cell = np.clip(np.floor(place), 0, len(self.grid) - 2).astype(np.intp)
         share = np.clip(place - cell, 0.0, 1.0)
         smooth = _cubic(*self._cell(cell), share)
-        if self.one_sided:  # straight down to zero money below the first grid point
-            smooth = np.where(place < 0, self.cdf[:, 0] * np.exp(np.minimum(place * step, 0.0)), smooth)
+        if self.one_sided:
+            falling = self.cdf[:, 0] * np.exp(self._fall() * np.minimum(place * step, 0.0))
+            smooth = np.where(place < 0, falling, smooth)
             smooth = np.where(money > 0, smooth, 0.0)
         strictly = smooth + np.where(money > 0, self.atom, 0.0)
         return strictly, smooth + np.where(money >= 0, self.atom, 0.0)
@@ -162,9 +163,17 @@ class GridLaw:
         step = self.grid[1] - self.grid[0]
         found = self.money(self.grid[0] + step * (cell + share))
         if self.one_sided:
-            lowest = np.minimum(level / np.maximum(cdf[:, 0], 1e-300), 1.0)
-            found = np.where(count == 0, np.exp(self.grid[0]) * lowest, found)
+            share = np.clip(level / np.maximum(cdf[:, 0], 1e-300), 1e-300, 1.0)
+            found = np.where(count == 0, np.exp(self.grid[0] + np.log(share) / self._fall()), found)
+            found = np.where(level <= 0, 0.0, found)
         return found
+
+    def _fall(self) -> Array:
+        """Power of money with which a one-sided law falls to zero below its grid, as it does in the first cell."""
+        step = self.grid[1] - self.grid[0]
+        grown = np.log(np.maximum(self.cdf[:, 1], 1e-300)) - np.log(np.maximum(self.cdf[:, 0], 1e-300))
+        power: Array = np.maximum(grown / step, 1e-3)
+        return power
 
     def _cell(self, cell: NDArray[np.intp]) -> tuple[Array, Array, Array, Array]:
         """The distribution at the four grid points round a cell; at the grid's ends the outer one is repeated."""

@@ -21,7 +21,7 @@ from evervalue.numerics.grid_law import GridLaw
 from evervalue.numerics.predictive_orders import Block
 from evervalue.numerics.row_product import TILE, row_product
 
-ENDS = (16, 64, 256, 1_024, 4_096, 16_384, 65_536)
+ENDS = (16, 32, 64, 128, 256, 1_024, 4_096, 16_384, 65_536)
 """Largest numbers of purchases that tables go to: fewer than the ends of laws, since a table costs more than zeros."""
 NODES = (0.0, 0.125, 0.25, 0.5, 1.0)
 """Weights of the population at which there are tables where parameters are uncertain; between them laws are blended."""
