@@ -115,4 +115,4 @@ def number(measure: str, value: float | None) -> str:
         return "-∞" if value < 0 else "∞"
     if measure in ("bias", "top_decile_capture", "coverage", "interval_mass"):
         return f"{value:+.1%}" if measure == "bias" else f"{value:.1%}"
-    return f"{value:,.2f}" if abs(value) >= 10 else f"{value:.3f}"
+    return f"{value:,.2f}" if abs(value) >= 10 else f"{value:.3f}".replace("-0.000", "0.000")

@@ -18,6 +18,7 @@ from evervalue.core.text import did_you_mean
 from evervalue.models.backtest import DRAWS, Backtest, run_backtest
 from evervalue.models.candidate import ModelCandidate, SpendCandidate
 from evervalue.models.choice import Choice, choice_of, choose
+from evervalue.models.clv import CLV
 from evervalue.models.fold import Folds
 from evervalue.models.purchase import PurchaseModel
 from evervalue.models.purchase_models import MODELS
@@ -136,7 +137,7 @@ def _spend_choice(
 def _purchases(models: Any) -> list[PurchaseModel]:
     if isinstance(models, str) and models == "auto":
         models = USUAL
-    asked = [models] if isinstance(models, str | PurchaseModel) else list(models)
+    asked = [models] if isinstance(models, str | PurchaseModel | CLV) else list(models)
     if not asked:
         raise SettingsError("models is empty: name one at least, or 'auto'.")
     found = [_model(one) for one in asked]
@@ -163,6 +164,10 @@ def _spends(asked: Any, folds: Folds) -> list[SpendCandidate]:
 
 
 def _model(one: Any) -> PurchaseModel:
+    if isinstance(one, CLV):
+        raise SettingsError(
+            "A backtest takes the two halves of ev.CLV apart: models=ev.ParetoNBD(), spend=ev.GammaGamma()."
+        )
     if isinstance(one, PurchaseModel):
         return one
     if isinstance(one, str) and one in MODELS:
