@@ -94,7 +94,7 @@ def plot_tracking(found: Backtest, model: str, axes: Any = None) -> Any:
     axes[0].annotate("origin", (origin, 1), xycoords=("data", "axes fraction"), xytext=(4, -10),
                      textcoords="offset points", fontsize=8, color="#4d596a")  # fmt: skip
     axes[0].legend(loc="lower right", frameon=False, fontsize=9)
-    pyplot.setp(axes[1].get_xticklabels(), fontsize=8)
+    axes[1].tick_params(axis="x", labelsize=8)
     locator = needed("matplotlib.dates", "plot").AutoDateLocator(maxticks=7)
     axes[1].xaxis.set_major_locator(locator)
     axes[1].xaxis.set_major_formatter(needed("matplotlib.dates", "plot").ConciseDateFormatter(locator))
