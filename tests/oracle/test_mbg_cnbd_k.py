@@ -36,7 +36,7 @@ def assert_exact(at: Points) -> None:
 
 
 def test_mbg_nbd_anywhere() -> None:
-    assert_exact(points(100, seed=21))
+    assert_exact(points(80, seed=21))
 
 
 @pytest.mark.slow

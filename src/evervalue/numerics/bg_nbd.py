@@ -150,10 +150,14 @@ def conditional_pmf(params: Params, x: Number, t_x: Number, T: Number, t: Number
     An active customer has lambda ~ Gamma(r + x, alpha + T) and p ~ Beta(a, b + x), again independent: the formula of
     a new customer at those parameters, times P(alive); one who has left orders nothing.
     """
-    r, alpha, a, b = params
-    alive = p_alive(params, x, t_x, T)[..., None]
-    counts = alive * active.counts(np.add(r, x), np.add(alpha, T), a, np.add(b, x), t, n_max)
-    counts[..., :1] += 1 - alive
+
+    def of_active(params: Params, x: Array, T: Array, t: Array) -> Array:
+        r, alpha, a, b = params
+        return np.moveaxis(active.counts(np.add(r, x), np.add(alpha, T), a, np.add(b, x), t, n_max), -1, 0)
+
+    alive = p_alive(params, x, t_x, T)
+    counts = np.moveaxis(alive * once_each(of_active, params, x, T, t), 0, -1)
+    counts[..., 0] += 1 - alive
     return counts
 
 

@@ -210,20 +210,23 @@ def conditional_pmf(
     params: Params, x: Number, t_x: Number, T: Number, t: Number, n_max: int, k: int = 1
 ) -> Array:
     """P(X(T, T + t) = n) given the history, n = 0..n_max on the last axis."""
-    r, alpha, a, b = params
-    alive = p_alive(params, x, t_x, T, k)[..., None]
+
+    def of_phase(done: int) -> Callable[..., Array]:
+        def counts(params: Params, x: Array, T: Array, t: Array) -> Array:
+            r, alpha, a, b = params
+            R, stays = np.add(r, k * x + done), np.add(b, x + 1)
+            return np.moveaxis(active.counts(R, np.add(alpha, T), a, stays, t, n_max, k=k, done=done), -1, 0)
+
+        return counts
+
+    alive = p_alive(params, x, t_x, T, k)
     phases = _phases(params, x, t_x, T, k)
-    x = np.asarray(x, dtype=float)
-    counts = sum(
-        alive
-        * phases[done][..., None]
-        * active.counts(
-            np.add(r, k * x + done), np.add(alpha, T), a, np.add(b, x + 1), t, n_max, k=k, done=done
-        )
-        for done in range(k)
+    number = sum(
+        (alive * phases[done] * once_each(of_phase(done), params, x, T, t) for done in range(k)),
+        start=np.zeros(()),
     )
-    number = np.asarray(counts)
-    number[..., :1] += 1 - alive
+    number = np.moveaxis(number, 0, -1)
+    number[..., 0] += 1 - alive
     return number
 
 
