@@ -40,6 +40,19 @@ WITH purchase_days AS (
   FROM spaced
   GROUP BY
     customer_id
+), reversed AS (
+  SELECT
+    customer_id,
+    CAST(SUM(monetary) AS DECIMAL(18, 4)) AS monetary
+  FROM curated.orders
+  WHERE
+    kind <> 'sale' AND order_date < (
+      SELECT
+        as_of
+      FROM customers.cutoff
+    )
+  GROUP BY
+    customer_id
 )
 SELECT
   s.customer_id,
@@ -89,7 +102,23 @@ SELECT
   ) AS DECIMAL(18, 4)) AS mean_monetary,
   s.least_monetary,
   s.monetary_squared_sum,
-  s.log_interval_sum
+  s.log_interval_sum,
+  CAST(COALESCE(r.monetary, 0) AS DECIMAL(18, 4)) AS reversed_monetary,
+  CASE
+    WHEN s.monetary > 0
+    THEN LEAST(
+      1e0,
+      GREATEST(
+        0e0,
+        CAST((
+          s.monetary + COALESCE(r.monetary, 0)
+        ) AS DOUBLE) / CAST(s.monetary AS DOUBLE)
+      )
+    )
+    ELSE 1e0
+  END AS kept_share
 FROM summed AS s
+LEFT JOIN reversed AS r
+  ON r.customer_id = s.customer_id
 JOIN curated.customers AS c
   ON c.customer_id = s.customer_id

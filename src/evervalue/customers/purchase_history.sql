@@ -1,7 +1,7 @@
 /* ---
 table: customers.purchase_history
 grain: customer_id
-says: "What purchase models are fitted to: purchase days of each customer with a sale before the cutoff. Sales of one day are one purchase; returns are left out."
+says: "What value models are fitted to: purchase days of each customer with a sale before the cutoff. Sales of one day are one purchase; returns are none, and what they take back is told apart."
 order_by: customer_id
 constants:
   as_of: select as_of from customers.cutoff
@@ -20,6 +20,8 @@ columns:
   least_monetary: {type: "decimal(18,4)", unit: currency, says: "margin or revenue, as set, of the purchase day that brought least; below zero where a day's sales lost money"}
   monetary_squared_sum: {type: "decimal(38,8)", unit: "currency squared", check: ">= 0", says: "sum over purchase days of the square of each day's money: with the mean, how much days vary"}
   log_interval_sum: {type: "decimal(38,9)", unit: "log days", check: ">= 0", says: "sum over repeats of the natural logarithm of the days since the purchase day before: how regular the days come"}
+  reversed_monetary: {type: "decimal(18,4)", unit: currency, says: "margin or revenue, as set, of returns, cancellations and the like before the cutoff; below zero where they took money back"}
+  kept_share: {type: double, check: "between 0 and 1", says: "share of the money of sales that returns left; 1 where sales brought nothing or less"}
 --- */
 with purchase_days as (
     select customer_id, order_date, sum(monetary)::decimal(18,4) as monetary
@@ -48,6 +50,12 @@ summed as (
         coalesce(sum(round(ln(interval_days), 9)::decimal(18,9)), 0)::decimal(38,9) as log_interval_sum
     from spaced
     group by customer_id
+),
+reversed as (
+    select customer_id, sum(monetary)::decimal(18,4) as monetary
+    from curated.orders
+    where kind <> 'sale' and order_date < $as_of
+    group by customer_id
 )
 select
     s.customer_id,
@@ -63,6 +71,12 @@ select
     money_divide(s.monetary, s.repeat_orders + 1)::decimal(18,4) as mean_monetary,
     s.least_monetary,
     s.monetary_squared_sum,
-    s.log_interval_sum
+    s.log_interval_sum,
+    coalesce(r.monetary, 0)::decimal(18,4) as reversed_monetary,
+    case
+        when s.monetary > 0 then least(1e0, greatest(0e0, (s.monetary + coalesce(r.monetary, 0))::double / s.monetary::double))
+        else 1e0
+    end as kept_share
 from summed as s
+left join reversed as r on r.customer_id = s.customer_id
 join curated.customers as c on c.customer_id = s.customer_id

@@ -22,7 +22,7 @@ Frame = TypeVar("Frame")
 DAYS = {"D": 1, "W": 7}
 MORE = (
     "first_order_date, last_order_date, monetary, repeat_monetary, mean_monetary, least_monetary, "
-    "monetary_squared_sum"
+    "monetary_squared_sum, reversed_monetary, kept_share"
 )
 
 
@@ -70,8 +70,9 @@ def purchase_history(
     columns
         "all" adds `first_order_date`, `last_order_date`, `monetary` (all purchase days), `repeat_monetary`,
         `mean_monetary` (a purchase day, the first one counted too), `least_monetary` (of the day that brought least),
-        `monetary_squared_sum` (over all days, DECIMAL(38,8)) and `log_interval_sum` (over repeats, of the
-        logarithm of the time since the day before, in the unit asked for).
+        `monetary_squared_sum` (over all days, DECIMAL(38,8)), `reversed_monetary` (what returns took back, below
+        zero), `kept_share` (of the money of sales, what returns left) and `log_interval_sum` (over repeats, of
+        the logarithm of the time since the day before, in the unit asked for).
     frame
         With what `ev.read_orders` returned: "pandas", "polars", "arrow" or "duckdb".
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from evervalue.models.histories import Distinct, Histories
 from evervalue.models.prediction import Predictor
+from evervalue.models.returns import after_returns
 from evervalue.models.value_scores import ValueScores
 from evervalue.models.value_total import Total
 from evervalue.numerics.arrays import Array
@@ -31,7 +32,7 @@ order by repeat_orders, length_days, age_days
 CUSTOMERS = """
 select repeat_orders as frequency, length_days as recency, age_days - 1 as age,
     coalesce(mean_repeat_monetary, 0) as monetary_value, monetary, repeat_monetary, mean_monetary, least_monetary,
-    monetary_squared_sum
+    monetary_squared_sum, kept_share
 from customers.purchase_history
 order by customer_id
 """
@@ -72,8 +73,8 @@ def distinct_histories(con: Connection) -> Distinct:
 
 
 def customer_histories(con: Connection, *, currency: str | None = None) -> Histories:
-    """History and money of every customer with a sale, in days, in the order of keys."""
-    found = columns(con, CUSTOMERS)
+    """History and money after returns of every customer with a sale, in days, in the order of keys."""
+    found = after_returns(columns(con, CUSTOMERS))
     return Histories(
         frequency=found["frequency"],
         recency=found["recency"],

@@ -98,13 +98,14 @@ P_ALIVE: dict[str, Callable[[Any], str]] = {"bg-nbd": _bg_nbd, "mbg-nbd": _mbg_n
 def _order_value(model: Any) -> str:
     """Expected money of a purchase day: the customer's own mean and that of all, weighed by how much is known.
 
-    With repeats alone the mean is the one that the history hands out, rounded to money's four places.
+    With repeats alone the mean is the one that the history hands out, rounded to money's four places. Money is what
+    returns left of it, as in `evervalue.models.returns`.
     """
     if model.spend == "all":
-        x, total = "cast(h.repeat_orders + 1 as double)", "cast(h.monetary as double)"
+        x, total = "cast(h.repeat_orders + 1 as double)", "cast(h.monetary as double) * h.kept_share"
     else:
         x = "cast(h.repeat_orders as double)"
-        total = f"cast(coalesce(h.mean_repeat_monetary, 0) as double) * {x}"
+        total = f"cast(coalesce(h.mean_repeat_monetary, 0) as double) * h.kept_share * {x}"
     if model.key == "normal-spend":
         m0, kappa = _number(model.params_["m0"]), _number(model.params_["kappa"])
         return f"({kappa} * {m0} + {total}) / ({kappa} + {x})"

@@ -12,12 +12,10 @@ from evervalue.models.choice import Choice
 from evervalue.models.histories import Distinct, Histories
 from evervalue.models.purchase import PurchaseModel
 from evervalue.models.purchase_models import MODELS, RegularBetaGeo
-from evervalue.models.spend import GammaGamma, NormalSpend
-from evervalue.pipeline.backtest import USUAL, Tested, backtested
+from evervalue.pipeline.backtest import FEW, SPENDS, USUAL, Tested, backtested
 from evervalue.pipeline.settings import Settings, ValueSettings
 from evervalue.warehouse.duckdb import Connection
 
-SPEND = {model.key: model for model in (GammaGamma, NormalSpend)}
 SHORTEST = 28
 """Days of a window below which a backtest says nothing."""
 ORIGINS = 3
@@ -59,7 +57,7 @@ def test(con: Connection, settings: Settings) -> tuple[Tested | None, str]:
             horizon=f"{window}d",
             origins=ORIGINS,
             models=list(USUAL) if asked.model == "auto" else asked.model,
-            spend="none",
+            spend=asked.spend,
             interval=asked.interval,
             currency=settings.project.currency,
         ), ""
@@ -123,30 +121,59 @@ def _why(
     return f"{model.name}, the simplest model, is taken unseen: {untested}."
 
 
-def spend(history: Histories, asked: ValueSettings) -> Part:
+def spend(history: Histories, asked: ValueSettings, choice: Choice | None) -> Part:
     """The fitted spend model, or a part without one that says why.
 
     Every purchase day counts, the first one too: ranks of customers by value are better for it, and who has not come
-    back yet is told apart by the first day. Gamma-Gamma takes amounts above zero alone, so that where any day brought
-    nothing or lost money the normal model takes its place.
+    back yet is told apart by the first day. Margins are taken as they are, also where a day's sales lost money; returns
+    are no purchase days and have no part in it.
+
+    Parameters
+    ----------
+    history
+        Every customer.
+    asked
+        Settings.
+    choice
+        What the backtest speaks for. Without one Gamma-Gamma is taken where few customers spent nothing or less on the
+        whole, else normal spend.
     """
-    lost = int((history.extra["least_monetary"] <= 0).sum())
-    usual = ("normal-spend",) if lost else ("gamma-gamma", "normal-spend")
     failed: list[str] = []
-    for key in usual if asked.spend == "auto" else (asked.spend,):
+    for key in _spend_order(history, asked, choice):
         try:
-            model = SPEND[key](spend="all").fit(history)
+            model = SPENDS[key](**_arguments(key)).fit(history)
         except (FitFailed, InputError) as error:
             failed.append(str(error))
             continue
-        says = (
-            f"{model.name} was asked for in the settings."
-            if asked.spend != "auto"
-            else f"{model.name} stands in for Gamma-Gamma: {failed[0]}"
-            if failed
-            else f"{model.name} tells what they spend: {count(lost, 'customer')} had a day at or below zero."
-            if lost
-            else f"{model.name} tells what they spend."
-        )
-        return Part("spend", model, model.name, model.key, says, [f.says for f in model.findings_])
+        return Part(
+            "spend", model, model.name, model.key, _why_spend(model.name, asked, choice, failed),
+            [f.says for f in model.findings_],
+        )  # fmt: skip
     return Part("spend", says=failed[0] if failed else "")
+
+
+def _arguments(key: str) -> dict[str, Any]:
+    """As the backtest fits it."""
+    found: dict[str, Any] = {"spend": "all"}
+    return found | {"not_positive": "leave_out"} if key == "gamma-gamma" else found
+
+
+def _spend_order(history: Histories, asked: ValueSettings, choice: Choice | None) -> Sequence[str]:
+    if asked.spend != "auto":
+        return (asked.spend,)
+    lost = float((history.extra["monetary"] <= 0).mean()) if len(history) else 0.0
+    usual = ("gamma-gamma", "normal-spend") if lost <= FEW else ("normal-spend",)
+    first = [choice.spend] if choice and choice.spend else []
+    return (*first, *(key for key in usual if key not in first))
+
+
+def _why_spend(name: str, asked: ValueSettings, choice: Choice | None, failed: Sequence[str]) -> str:
+    if asked.spend != "auto":
+        return f"{name} was asked for in the settings."
+    if failed:
+        return f"{name} stands in for the spend model that was chosen: {failed[0]}"
+    if choice is not None and choice.spend_says:
+        return choice.spend_says
+    if choice is not None and choice.spend:
+        return f"{name} is the one spend model that takes these amounts."
+    return f"{name} is taken unseen."

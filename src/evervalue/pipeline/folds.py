@@ -15,6 +15,7 @@ import numpy as np
 from evervalue.core.errors import InputError, SettingsError
 from evervalue.core.text import count, listing
 from evervalue.models.fold import Fold, Folds, Timeline
+from evervalue.models.returns import after_returns
 from evervalue.numerics.arrays import Array
 from evervalue.pipeline.tables import all_models
 from evervalue.warehouse.arrays import columns
@@ -30,9 +31,12 @@ EXTRA = (
     "least_monetary",
     "monetary_squared_sum",
     "log_interval_sum",
+    "kept_share",
 )
 SAMPLE = 20_000
 SALES = "select customer_id, order_date, monetary from curated.orders where kind = 'sale'"
+LINES = "select customer_id, order_date, kind = 'sale' as sale, monetary from curated.orders"
+"""Money that comes is what is left after returns, so labels count them."""
 
 
 def make_folds(
@@ -187,7 +191,7 @@ def _fold(
     end = origin + dt.timedelta(days=horizon)
     window = min(horizon, (origin - first).days)
     opened = origin - dt.timedelta(days=window)
-    rows = columns(
+    found = columns(
         con,
         f"""
         with members as ({members}),
@@ -195,11 +199,11 @@ def _fold(
         around as (
             select
                 customer_id,
-                count(distinct order_date) filter (where order_date >= date '{origin}') as actual_orders,
+                count(distinct order_date) filter (where sale and order_date >= date '{origin}') as actual_orders,
                 sum(monetary) filter (where order_date >= date '{origin}') as actual_value,
-                count(distinct order_date) filter (where order_date < date '{origin}') as window_orders,
+                count(distinct order_date) filter (where sale and order_date < date '{origin}') as window_orders,
                 sum(monetary) filter (where order_date < date '{origin}') as window_value
-            from ({SALES})
+            from ({LINES})
             where order_date >= date '{opened}' and order_date < date '{end}'
             group by customer_id
         )
@@ -215,6 +219,7 @@ def _fold(
         order by h.customer_id
         """,
     )
+    rows = after_returns(found)
     newcomers, newcomer_value = con.execute(
         f"select count(*), coalesce(sum(value), 0)::double from (select customer_id, min(order_date) as came, "
         f"sum(monetary) as value from ({SALES}) where order_date < date '{end}' group by customer_id) "

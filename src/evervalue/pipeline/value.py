@@ -129,13 +129,13 @@ class ValueStage:
 
     def _fit(self, con: Connection) -> None:
         self.orders, self.spend = self._taken_over("orders"), self._taken_over("spend")
+        choice = self.tested.choice if self.tested else None
         if self.orders.model is None:
-            choice = self.tested.choice if self.tested else None
             self.orders = choosing.purchase(
                 self.distinct, self.asked, choice, self.untested, interval_logs(con)
             )
         if self.spend.model is None:
-            self.spend = choosing.spend(self.history, self.asked)
+            self.spend = choosing.spend(self.history, self.asked, choice)
         self._stand_in()
         if self.orders.reused or self.spend.reused:
             self.progress.step("Models taken over", detail="same data, settings")

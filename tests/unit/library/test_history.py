@@ -21,7 +21,7 @@ CENT = Decimal("0.0001")
 USUAL = ["customer", "frequency", "recency", "T", "monetary_value"]
 MORE = [
     "first_order_date", "last_order_date", "monetary", "repeat_monetary", "mean_monetary", "least_monetary",
-    "monetary_squared_sum", "log_interval_sum",
+    "monetary_squared_sum", "reversed_monetary", "kept_share", "log_interval_sum",
 ]  # fmt: skip
 
 
@@ -52,10 +52,15 @@ def frame(rows: list[tuple[str, dt.date, Decimal, str]]) -> pl.DataFrame:
 @pytest.mark.parametrize("unit", ["D", "W"])
 def test_all_columns_are_what_plain_python_sums_up(unit: Any) -> None:
     rows, days_in = random_orders(7), {"D": 1, "W": 7}[unit]
+    rows = [(c, day, -abs(m) if kind != "sale" else m, kind) for c, day, m, kind in rows]
+    taken: dict[str, Decimal] = defaultdict(Decimal)
     by_customer: dict[str, dict[dt.date, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
     for customer, day, money, kind in rows:
-        if kind == "sale" and day < dt.date(2024, 4, 20):
-            by_customer[customer][day] += money
+        if day < dt.date(2024, 4, 20):
+            if kind == "sale":
+                by_customer[customer][day] += money
+            else:
+                taken[customer] -= abs(money)
 
     found = ev.purchase_history(frame(rows), as_of="2024-04-20", unit=unit, columns="all")
     assert found.columns == USUAL + MORE
@@ -72,6 +77,9 @@ def test_all_columns_are_what_plain_python_sums_up(unit: Any) -> None:
         assert row["mean_monetary"] == (sum(spent, Decimal(0)) / len(spent)).quantize(CENT, ROUND_HALF_UP)
         assert row["least_monetary"] == min(spent)
         assert row["monetary_squared_sum"] == sum(m * m for m in spent)
+        assert row["reversed_monetary"] == taken[row["customer"]]
+        left = float(sum(spent) + taken[row["customer"]]) / float(sum(spent)) if sum(spent) > 0 else 1.0
+        assert row["kept_share"] == pytest.approx(min(1.0, max(0.0, left)))
         assert row["log_interval_sum"] == pytest.approx(sum(map(math.log, gaps)), abs=1e-7)
 
 
