@@ -8,6 +8,8 @@ PORT ?=
 ARGS ?=
 TESTS ?=
 BROWSER ?= yes
+# A worker a processor; a file's tests stay together. WORKERS= runs them one after the other.
+WORKERS ?= -n auto --dist loadfile
 
 export TZ := UTC
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -37,9 +39,9 @@ demo: base  ## the example company, from its sales file to the dashboard; PORT=8
 
 test: dev chromium  ## the tests, without the slow ones; TESTS="-k lrfm" narrows them
 	@if [ "$(BROWSER)" = yes ]; then \
-		EVERVALUE_CHROMIUM="$$(tools/chromium.sh)" $(BIN)/python -m pytest -m "not slow" $(TESTS); \
+		EVERVALUE_CHROMIUM="$$(tools/chromium.sh)" $(BIN)/python -m pytest $(WORKERS) -m "not slow" $(TESTS); \
 	else \
-		$(BIN)/python -m pytest -m "not slow and not browser" $(TESTS); \
+		$(BIN)/python -m pytest $(WORKERS) -m "not slow and not browser" $(TESTS); \
 	fi
 
 check:  ## what CI does: tests, slow tests, lint, types, imports, locks

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -24,6 +25,7 @@ settings.register_profile("check", deadline=None)
 settings.register_profile("full", deadline=None, max_examples=1000)
 settings.load_profile(os.environ.get("EVERVALUE_PROOF", "check"))
 
+ABSENT = "data set '{name}' is not in ../shared/data"
 absent: Counter[str] = Counter()
 skipped_in_browser: list[str] = []
 
@@ -58,8 +60,7 @@ def shared_data() -> Callable[[str], Path]:
 
     def folder(name: str) -> Path:
         if not (SHARED / name).is_dir():
-            absent[name] += 1
-            pytest.skip(f"data set '{name}' is not in ../shared/data")
+            pytest.skip(ABSENT.format(name=name))
         return SHARED / name
 
     return folder
@@ -91,7 +92,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """Note browser tests that were skipped."""
+    """Note browser tests that were skipped, and data sets that were absent; workers report here too."""
+    if report.skipped and (found := re.search(ABSENT.format(name="([^']+)"), str(report.longrepr))):
+        absent[found[1]] += 1
     if report.skipped and "browser" in report.keywords:
         skipped_in_browser.append(report.nodeid)
 
