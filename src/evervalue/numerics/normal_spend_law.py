@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtr
 
 from evervalue.numerics.arrays import Array
 from evervalue.numerics.gamma_gamma_law import counts_to, onto
@@ -21,7 +20,7 @@ from evervalue.numerics.normal_spend import NAMES, conditional_expected_order_va
 from evervalue.numerics.posterior_points import Points
 from evervalue.numerics.predictive_orders import Block
 from evervalue.numerics.predictive_value import Spent, ValueBlock
-from evervalue.numerics.student_t import t_quantile
+from evervalue.numerics.student_t import t_cdf, t_quantile
 
 STEPS = (0.2, 0.1, 0.05, 0.025, 0.0125)
 """Distances between grid points, on the scale of the inverse hyperbolic sine."""
@@ -124,8 +123,7 @@ class NormalSpendLaw:
         found = self._kept.get(df)
         if found is None:
             v = np.linspace(-1, 0, _HALF + 1)[1:-1]
-            # Ten times as fast as t_cdf, and as exact away from the far tails.
-            below = stdtr(df, 2 * v / (1 + v))
+            below = t_cdf(2 * v / (1 + v), df)
             found = np.concatenate([[0.0], below, [0.5], 1 - below[::-1], [1.0, 1.0]])
             self._kept[df] = found
         return found

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from evervalue.numerics.arrays import Array
+from evervalue.numerics.nonnegative import nonnegative_least_squares
 
 TOLERANCE = 1e-3
 """Largest error of a cumulative probability at the probes."""
@@ -97,14 +98,12 @@ def _third_degree(mean: Array, covariance: Array) -> Array:
 
 def _weights(whole: Array, components: int) -> Array:
     """Weights on few draws that keep the averages of the leading components of the probes."""
-    from scipy.optimize import nnls
-
     chosen = np.delete(whole, np.s_[2::3], axis=1) if whole.shape[1] > 3 else whole
     centred = chosen - chosen.mean(axis=0)
     left, size, _ = np.linalg.svd(centred, full_matrices=False)
     leading = left[:, : min(components, int((size > 1e-12 * size[0]).sum()))] * np.sqrt(len(whole))
     target = np.zeros(leading.shape[1] + 1)
     target[-1] = 1.0
-    weights, _ = nnls(np.vstack([leading.T, np.ones(len(whole))]), target)
+    weights = nonnegative_least_squares(np.vstack([leading.T, np.ones(len(whole))]), target)
     found: Array = weights / weights.sum()
     return found
