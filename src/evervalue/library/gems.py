@@ -8,10 +8,10 @@ from contextlib import ExitStack
 from decimal import Decimal
 from typing import Any, TypeVar, overload
 
+from evervalue.core import show
 from evervalue.core.errors import InputError, MissingColumns, SettingsError
 from evervalue.core.progress import Silent
 from evervalue.core.text import count, did_you_mean, listing
-from evervalue.core import show
 from evervalue.library.columns import INTEGERS, frame_columns, lines_view
 from evervalue.library.orders import Orders
 from evervalue.library.scores import Scores, Ties, key_type

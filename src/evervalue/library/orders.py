@@ -10,10 +10,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal, overload
 
+from evervalue.core import show
 from evervalue.core.errors import SettingsError
 from evervalue.core.progress import Silent
 from evervalue.core.text import did_you_mean, listing
-from evervalue.core import show
 from evervalue.library.tables import Table
 from evervalue.pipeline.from_file import Scored, scored_files, settings_for_file
 from evervalue.warehouse.duckdb import Connection

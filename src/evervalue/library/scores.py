@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal, TypeVar, overload
 
+from evervalue.core import show
 from evervalue.core.progress import Silent
 from evervalue.core.text import count
-from evervalue.core import show
 from evervalue.library.columns import INTEGERS, frame_columns, lines_view
 from evervalue.library.orders import Orders
 from evervalue.library.session import cutoff, engine, settings

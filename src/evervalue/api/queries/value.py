@@ -26,7 +26,8 @@ COLUMNS = (
 def headline() -> Statement:
     """One row: the expected value of all customers with its interval, and what predicted it."""
     sql = """select customers, expected_alive, expected_orders, orders_low, orders_high, expected_clv,
-  clv_low, clv_high, top10_share, gems_clv, horizon_days, interval, discount_rate_annual, model, spend_model, is_fitted, model_says,
+  clv_low, clv_high, top10_share, gems_clv, horizon_days, interval, discount_rate_annual, model, spend_model,
+  is_fitted, model_says,
   findings, (select nullif(string_agg(drift_says, ' ' order by role), '') from run.fits) as drift_says
 from insight.value_headline"""
     return Statement(sql, {})
