@@ -84,8 +84,14 @@ def test_folds_equal_a_plain_count(lines: list[Line], horizon: int, places: list
     assert [f.origin for f in found] == kept
     assert bool(found.notes) == (len(kept) < len(places))
     spent: dict[str, dict[dt.date, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
-    for customer, when, amount, _ in sales:
-        spent[customer][when] += amount
+    returned: dict[str, dict[dt.date, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
+    for customer, when, amount, kind in lines:
+        (spent if kind == "sale" else returned)[customer][when] += amount
+
+    def money(customer: str, since: dt.date, until: dt.date) -> float:
+        both = (*spent[customer].items(), *returned[customer].items())
+        return float(sum(amount for when, amount in both if since <= when < until))
+
     for fold in found:
         origin, until = fold.origin, fold.origin + dt.timedelta(days=horizon)
         known = sorted(c for c, days in spent.items() if min(days) < origin)
@@ -97,21 +103,25 @@ def test_folds_equal_a_plain_count(lines: list[Line], horizon: int, places: list
             before = sorted(d for d in days if d < origin)
             after = [d for d in days if origin <= d < until]
             window = [d for d in before if d >= opened]
+            of_sales = float(sum(days[d] for d in before))
+            left = (
+                min(1.0, max(0.0, money(customer, dt.date.min, origin) / of_sales)) if of_sales > 0 else 1.0
+            )
             assert fold.frequency[n] == len(before) - 1
             assert fold.recency[n] == (before[-1] - before[0]).days
             assert fold.T[n] == (origin - before[0]).days - 1
             repeats = [float(days[d]) for d in before[1:]]
-            assert fold.monetary_value[n] == pytest.approx(np.mean(repeats) if repeats else 0, abs=5e-5)
+            mean = np.mean(repeats) if repeats else 0.0
+            assert fold.monetary_value[n] == pytest.approx(mean * left, abs=5e-5), "less what returns took"
+            assert fold.extra["monetary"][n] == pytest.approx(of_sales * left)
             assert fold.actual_orders[n] == len(after)
-            assert fold.actual_value[n] == pytest.approx(float(sum(days[d] for d in after)))
+            assert fold.actual_value[n] == pytest.approx(money(customer, origin, until))
             assert fold.window_orders[n] == len(window)
-            assert fold.window_value[n] == pytest.approx(float(sum(days[d] for d in window)))
+            assert fold.window_value[n] == pytest.approx(money(customer, opened, origin))
             assert fold.late[n] == (before[0] >= kept[0])
         came = [c for c, days in spent.items() if origin <= min(days) < until]
         assert fold.newcomers == len(came)
-        assert fold.newcomer_value == pytest.approx(
-            float(sum(v for c in came for d, v in spent[c].items() if d < until))
-        )
+        assert fold.newcomer_value == pytest.approx(sum(money(c, dt.date.min, until) for c in came))
     timeline, last = found.timeline, found[-1]
     assert timeline is not None
     repeats_by_day: dict[int, int] = defaultdict(int)

@@ -153,6 +153,9 @@ class BacktestReport:
             says += f", {late:,} of them late (first order after {folds[0].origin}), reported apart"
         if last.newcomers:
             says += f"; {last.newcomers:,} more came within its window, whom nobody could forecast"
+            whole = last.newcomer_value + float(last.actual_value.sum())
+            if folds.sampled is None and last.newcomer_value > 0 and whole > 0:
+                says += f", with {last.newcomer_value / whole:.0%} of its money"
         return says
 
     def _sample(self) -> show.Sample:
@@ -249,7 +252,7 @@ def backtest(
     ... )
     >>> report = ev.backtest(orders, horizon="60d", origins=2, models="bg-nbd")
     >>> report.origins, report.best
-    ([datetime.date(2024, 7, 3), datetime.date(2024, 8, 28)], 'bg-nbd')
+    ([datetime.date(2024, 6, 26), datetime.date(2024, 8, 25)], 'bg-nbd')
     """
     days = origins if isinstance(origins, int) else [_day(o) for o in origins]
     asked: dict[str, Any] = {

@@ -33,17 +33,17 @@ class Fold:
     T: Array
     """Days from the first purchase to the day before the origin."""
     monetary_value: Array
-    """Mean money of a repeat purchase day; 0 without a repeat."""
+    """Mean money of a repeat purchase day, times the share that returns left; 0 without a repeat."""
     window_days: int
     """Length of the window before the origin that the past-spend rule looks at: the horizon, or all there is."""
     window_orders: Array
     """Purchase days in that window."""
     window_value: Array
-    """Money in that window."""
+    """Money in that window, less what was returned in it."""
     actual_orders: Array
     """Purchase days within the horizon."""
     actual_value: Array
-    """Money within the horizon."""
+    """Money within the horizon, less what was returned in it."""
     late: NDArray[np.bool_]
     """Whose first order is on or after the first origin of the backtest: unknown when that forecast was made."""
     extra: Mapping[str, Array] = field(default_factory=dict)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -43,6 +43,7 @@ ROWS = (
 class Tested:
     """A backtest and what it speaks for."""
 
+    __test__: ClassVar[bool] = False  # no test case, whatever it is called
     found: Backtest
     choice: Choice
 

@@ -221,9 +221,9 @@ def _fold(
     )
     rows = after_returns(found)
     newcomers, newcomer_value = con.execute(
-        f"select count(*), coalesce(sum(value), 0)::double from (select customer_id, min(order_date) as came, "
-        f"sum(monetary) as value from ({SALES}) where order_date < date '{end}' group by customer_id) "
-        f"where came >= date '{origin}'"
+        f"select count(*), coalesce(sum(value), 0)::double from (select customer_id, sum(monetary) as value, "
+        f"min(order_date) filter (where sale) as came from ({LINES}) where order_date < date '{end}' "
+        f"group by customer_id) where came >= date '{origin}'"
     ).fetchone() or (0, 0.0)
     return Fold(
         origin=origin,
