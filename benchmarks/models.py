@@ -25,8 +25,8 @@ of up to two years. Seconds are of the fit alone, from arrays in memory; log-lik
 function at each maximum, so that a higher one is a better fit. CPU seconds are those of all threads together."""
 
 POSTERIOR = """\
-Ours: 1,000 draws, fit included. pymc-marketing: NUTS, four chains of 1,000 draws after 1,000 of tuning, half-flat priors
-on all parameters. Seconds include compiling its model, as its user waits for that too."""
+Ours: 1,000 draws, fit included. pymc-marketing: NUTS, four chains of 1,000 draws after 1,000 of tuning, half-flat
+priors on all parameters. Seconds include compiling its model, as its user waits for that too."""
 
 
 def section(folder: Path, say: Callable[[str], None], *, quick: bool) -> str:
