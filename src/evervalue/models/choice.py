@@ -161,12 +161,18 @@ def _why(
     elif chosen == leader:
         why = f"{names[chosen]} has the lowest mean CRPS of {what} of {len(models)} models {tested}: {own}"
         lower = f"{listing(others)}; {naive}"
+    elif mean[chosen] - mean[leader] <= NO_DIFFERENCE * mean[leader]:
+        why = (
+            f"{names[chosen]} is the simplest of {len(models)} models and within a thousandth of the lowest mean CRPS "
+            f"of {what} {tested}: {own}"
+        )
+        lower = f"{listing(others)}; {naive}"
     else:
         gap = f"{mean[chosen] - mean[leader]:.2g}"
         why = (
             f"{names[chosen]} is the simplest of {len(models)} models whose mean CRPS of {what} {tested} lies within "
-            f"one standard error or a thousandth of the lowest: {own}, {gap} above {names[leader]}, with a standard "
-            f"error of {error[chosen]:.2g}"
+            f"one standard error of the lowest: {own}, {gap} above {names[leader]}, with a standard error of "
+            f"{error[chosen]:.2g}"
         )
         lower = naive
     if mean[rival] >= mean[chosen]:

@@ -37,7 +37,11 @@ def test_a_simpler_model_within_one_standard_error_is_preferred() -> None:
 
 
 def test_a_thousandth_is_no_difference() -> None:
-    assert choose(ONE, [Says("simple", 1.0, 0.30029), Says("complex", 1.0, 0.3)]).model == "simple"
+    found = choose(ONE, [Says("simple", 1.0, 0.30029), Says("complex", 1.0, 0.3)])
+    assert found.model == "simple"
+    assert found.says.startswith(
+        "SIMPLE is the simplest of 2 models and within a thousandth of the lowest mean CRPS"
+    )
     assert choose(ONE, [Says("simple", 1.0, 0.30031), Says("complex", 1.0, 0.3)]).model == "complex"
 
 
