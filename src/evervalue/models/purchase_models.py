@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import import_module
@@ -153,13 +152,15 @@ class RegularBetaGeo(PurchaseModel):
             return self
         if log_interval_sum is None:
             raise InputError(f"k='auto' needs {INTERVALS}: ev.purchase_history(..., columns='all') makes it.")
+        from evervalue.numerics.mbg_cnbd_k import interval_log_likelihood
+
         reached: list[float] = []
         for k in range(1, MOST_REGULAR + 1):
             self.k_ = k
             super().fit_distinct(data, unit=unit)
             repeats = float(data.x @ data.weight)
             # The part of the likelihood that hangs on k and the single intervals alone, equal for all parameters.
-            of_k = (k - 1) * log_interval_sum - repeats * math.lgamma(k)
+            of_k = float(interval_log_likelihood(repeats, log_interval_sum, k))
             if reached and self.log_likelihood_ + of_k <= reached[-1]:
                 self.k_ = k - 1
                 super().fit_distinct(data, unit=unit)
