@@ -72,7 +72,7 @@ def test_threads_change_no_bit(corrected: bool) -> None:
     corrections = None
     if corrected:
         u = np.linspace(0, 1, 2_000)
-        corrections = Corrections(learn(u**2, u**2, 1 + u), learn(u**0.5, u**0.5, 1 + u))
+        corrections = Corrections(1.25, learn(u**2, u**2, 1 + u), learn(u**0.5, u**0.5, 1 + u))
         assert not corrections.orders.identity
     one, four = (
         value_scores(value.purchase_, value.spend_, h, Asked(39.0), corrections, threads=threads)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -20,8 +20,18 @@ from evervalue.models.spend_model import SpendModel
 from evervalue.numerics.arrays import Array
 from evervalue.numerics.coverage import Coverage, coverage
 from evervalue.numerics.intervals import asked_mass
-from evervalue.numerics.predictive import Corrections, Customers, expectations, outcomes, score
-from evervalue.numerics.recalibration import CorrectionMap, learn, no_correction
+from evervalue.numerics.predictive import (
+    Corrections,
+    Customers,
+    Expectations,
+    expectations,
+    outcomes,
+    pace_of,
+    score,
+)
+from evervalue.numerics.predictive_orders import OrdersLaw
+from evervalue.numerics.predictive_value import SpendLaw
+from evervalue.numerics.recalibration import CorrectionMap, learn
 
 
 @dataclass(frozen=True)
@@ -53,6 +63,7 @@ class Recalibration:
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; the coverage tables are left to `summary`."""
         return {
+            "pace": self.corrections.pace,
             "orders": self.corrections.orders.to_dict(), "value": self.corrections.value.to_dict(),
             "horizon_days": self.horizon_days, "interval": self.interval, "customers": self.customers,
             "coverage": self.rows(),
@@ -69,7 +80,9 @@ class Recalibration:
         """
         try:
             maps = Corrections(
-                CorrectionMap.from_dict(told["orders"]), CorrectionMap.from_dict(told["value"])
+                float(told["pace"]),
+                CorrectionMap.from_dict(told["orders"]),
+                CorrectionMap.from_dict(told["value"]),
             )
             return cls(maps, float(told["horizon_days"]), float(told["interval"]), int(told["customers"]))
         except (KeyError, TypeError) as error:
@@ -91,6 +104,12 @@ class Recalibration:
     def says(self) -> list[str]:
         """What it found, in sentences."""
         told = []
+        if self.corrections.pace != 1:
+            told.append(
+                f"Customers ordered {abs(self.corrections.pace - 1) * 100:.0f} % "
+                f"{'faster' if self.corrections.pace > 1 else 'slower'} than the model holds of them; the correction "
+                "takes it that they go on like that."
+            )
         for each, found in zip(self.checked, (self.corrections.orders, self.corrections.value), strict=False):
             b, a = each.before, each.after
             verdict = (
@@ -164,43 +183,78 @@ def learnt(
     law = orders_law(purchase, horizon)
     found = expectations(law, customers.histories, 0.0)
     of_spend = None if money is None or spend is None else spend_law(spend)
-    raw = outcomes(law, customers, found, actual, money, spend=of_spend)
-    expected = found.orders[customers.place]
-    whole = [(expected, raw[0])]
-    if raw[1] is not None and spent is not None and spent.order_value is not None:
-        whole.append((expected * spent.order_value, raw[1]))
+    known = _Known(law, customers, found, of_spend, actual, money)
     half = _halves(h, ids)
-
-    def maps(rows: NDArray[np.bool_]) -> Corrections:
-        made = [learn(o.below[rows], o.upto[rows], e[rows]) for e, o in whole]
-        return Corrections(made[0], made[1] if len(made) > 1 else no_correction())
-
-    everyone = maps(np.ones(len(h), dtype=bool))
-    tables: dict[str, list[tuple[Array, ...]]] = {"before": [], "after": []}
+    everyone = np.ones(len(h), dtype=bool)
+    tables: dict[str, list[list[Array]]] = {"before": [], "after": []}
     for when, side, corrections in (
-        ("before", np.ones(len(h), dtype=bool), Corrections()),
-        ("after", half, maps(~half)),
-        ("after", ~half, maps(half)),
+        ("before", everyone, Corrections()),
+        ("after", half, known.corrections(~half)),
+        ("after", ~half, known.corrections(half)),
     ):
-        if not side.any():
-            continue
-        part = _part(customers, side)
-        of_orders, of_money = score(
-            law, part, found, mass, spend=of_spend, corrections=corrections, threads=None
-        )
-        place = part.place
-        own = of_orders.interval
-        table = [own.low[place], own.high[place], own.mass[place], actual[side], expected[side]]
-        if of_money is not None and money is not None:
-            other = of_money.interval
-            table += [other.low, other.high, other.mass, money[side], whole[1][0][side]]
-        tables[when].append(tuple(table))
+        if side.any():
+            tables[when].append(known.intervals(side, corrections, mass))
     joined = {when: [np.concatenate(c) for c in zip(*parts, strict=True)] for when, parts in tables.items()}
     checked = [
         Checked(name, _coverage(joined["before"][first:]), _coverage(joined["after"][first:]))
-        for name, first in (("orders", 0), ("value", 5))[: len(whole)]
+        for name, first in (("orders", 0), ("value", 5))[: 1 if money is None else 2]
     ]
-    return Recalibration(everyone, horizon_days, mass, len(h), checked)
+    return Recalibration(known.corrections(everyone), horizon_days, mass, len(h), checked)
+
+
+@dataclass(frozen=True)
+class _Known:
+    """Histories whose outcomes are known, and the laws that were told of them."""
+
+    law: OrdersLaw
+    customers: Customers
+    found: Expectations
+    spend: SpendLaw | None
+    orders: Array
+    money: Array | None
+
+    def corrections(self, side: NDArray[np.bool_]) -> Corrections:
+        """What the customers of one side teach."""
+        rows = np.flatnonzero(side)
+        if not rows.size:
+            return Corrections()
+        part = _part(self.customers, rows)
+        pace = pace_of(self.law, part, self.found, self.orders[rows])
+        law, found = self._at(pace)
+        money = None if self.money is None else self.money[rows]
+        of_orders, of_money = outcomes(law, part, found, self.orders[rows], money, spend=self.spend)
+        expected = found.orders[part.place]
+        orders = learn(of_orders.below, of_orders.upto, expected)
+        if of_money is None:
+            return Corrections(pace, orders)
+        return Corrections(pace, orders, learn(of_money.below, of_money.upto, expected * _each(part)))
+
+    def intervals(self, side: NDArray[np.bool_], corrections: Corrections, mass: float) -> list[Array]:
+        """Low, high, mass, outcome and expected, of orders and then of money, of the customers of one side."""
+        rows = np.flatnonzero(side)
+        part = _part(self.customers, rows)
+        law, found = self._at(corrections.pace)
+        of_orders, of_money = score(law, part, found, mass, spend=self.spend, corrections=corrections)
+        place, own = part.place, of_orders.interval
+        before = self.found.orders[place]
+        told = [own.low[place], own.high[place], own.mass[place], self.orders[rows], before]
+        if of_money is not None and self.money is not None:
+            other = of_money.interval
+            told += [other.low, other.high, other.mass, self.money[rows], before * _each(part)]
+        return told
+
+    def _at(self, pace: float) -> tuple[OrdersLaw, Expectations]:
+        if pace == 1:
+            return self.law, self.found
+        law = replace(self.law, horizon=self.law.horizon * pace)
+        return law, expectations(law, self.customers.histories, 0.0)
+
+
+def _each(part: Customers) -> Array:
+    """Expected money of a purchase."""
+    assert part.spent is not None
+    assert part.spent.order_value is not None
+    return part.spent.order_value
 
 
 def _coverage(columns: Sequence[Array]) -> Coverage:
@@ -236,7 +290,6 @@ def _halves(h: Histories, ids: Sequence[Any] | NDArray[Any] | None) -> NDArray[n
     return np.array([hashlib.sha256(str(key).encode()).digest()[0] & 1 for key in keys], dtype=bool)
 
 
-def _part(customers: Customers, side: NDArray[np.bool_]) -> Customers:
-    rows = np.flatnonzero(side)
+def _part(customers: Customers, rows: NDArray[np.intp]) -> Customers:
     spent = None if customers.spent is None else customers.spent.take(rows)
     return Customers(customers.histories, customers.place[rows], spent)

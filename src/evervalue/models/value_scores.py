@@ -87,8 +87,9 @@ def value_scores(
     if spend is not None and spent is None:
         spent = spent_by(spend, h)
     customers = customers_of(h, spent)
-    law = orders_law(purchase, asked.horizon)
-    found = expectations(law, customers.histories, asked.delta)
+    pace = 1.0 if corrections is None else corrections.pace
+    law = replace(orders_law(purchase, asked.horizon), horizon=asked.horizon * pace)
+    found = expectations(law, customers.histories, asked.delta / pace)
     each = np.full(len(h), np.nan) if spent is None or spent.order_value is None else spent.order_value
     none = _without_intervals(customers, found, each * asked.margin)
     if math.isinf(asked.horizon):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,9 @@ from evervalue.numerics.predictive_value import SpendLaw, Spent, ValueBlock
 from evervalue.numerics.recalibration import CorrectionMap, no_correction
 
 MOST_THREADS = 8
+PACES = (0.25, 4.0)
+"""Least and largest pace."""
+_HALVINGS = 14
 _LEAST = 1e-300
 
 
@@ -48,8 +51,10 @@ class Expectations:
 
 @dataclass(frozen=True)
 class Corrections:
-    """Maps that laws are passed through."""
+    """What laws are corrected by."""
 
+    pace: float = 1.0
+    """How much faster everybody turned out to order than a law says: it is asked for a horizon this much longer."""
     orders: CorrectionMap = field(default_factory=no_correction)
     value: CorrectionMap = field(default_factory=no_correction)
 
@@ -75,6 +80,28 @@ class Outcome:
     """P(Y <= y)."""
     crps: Array
     """Continuous ranked probability score, in the unit of y."""
+
+
+def pace_of(law: OrdersLaw, customers: Customers, found: Expectations, orders: Array) -> float:
+    """The pace at which the expected orders of all customers add up to those that came; 1 where luck explains them.
+
+    A season or a trend moves everyone's rate alike, so that a horizon t holds what the law says of pace times t. It is
+    taken for luck, and the pace for 1, where the total is within two standard deviations of the expected one.
+    """
+    histories, weight = customers.histories, np.bincount(customers.place, minlength=len(customers.histories))
+    came, told = float(orders.sum()), float(found.orders @ weight)
+    variance = second_moments(law, histories, found) - found.orders**2
+    if abs(came - told) <= 2 * np.sqrt(float(variance @ weight)) or told == 0:
+        return 1.0
+    low, high = PACES
+    for _ in range(_HALVINGS):
+        pace = float(np.sqrt(low * high))
+        faster = replace(law, horizon=law.horizon * pace)
+        if float(np.broadcast_to(faster.expected(histories), len(histories)) @ weight) < came:
+            low = pace
+        else:
+            high = pace
+    return float(np.sqrt(low * high))
 
 
 def expectations(law: OrdersLaw, histories: DistinctHistories, delta: float) -> Expectations:

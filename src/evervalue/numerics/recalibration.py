@@ -1,7 +1,7 @@
 """A correction of predictive laws learnt where the outcome is known: increasing maps of cumulative probabilities.
 
 If F is the law that a model gives to a customer, the corrected law is C(F(.)). C is an increasing map of [0, 1],
-piecewise linear between fixed knots, and glides with the expected outcome: each of up to five anchors, quantiles of
+piecewise linear between fixed knots, and glides with the expected outcome: each of up to seven anchors, quantiles of
 the expected outcome, has a map, and between anchors maps are blended linearly in its logarithm. A count, or a value
 with an atom at zero, tells only that its place under C lies between F(y-) and F(y), so the masses between knots are
 fitted by maximum likelihood for interval-censored data (Turnbull, 1976, "The empirical distribution function with
@@ -27,9 +27,15 @@ from evervalue.numerics.arrays import Array
 from evervalue.numerics.row_product import row_product
 
 KNOTS = np.array(
-    [0, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.975, 0.99, 0.995, 1]
-)
-ANCHORS = {300: (0.05, 0.5, 0.95), 800: (0.05, 0.25, 0.5, 0.75, 0.95)}
+    [0, 0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.975, 0.99, 0.995, 0.999,
+     0.9999, 0.99999, 1]
+)  # fmt: skip
+"""Dense at the upper end: where trade grows, outcomes lie far beyond what a law held possible."""
+ANCHORS = {
+    300: (0.05, 0.5, 0.95),
+    800: (0.05, 0.25, 0.5, 0.75, 0.95),
+    1_800: (0.05, 0.2, 0.4, 0.6, 0.8, 0.93, 0.985),
+}
 """Quantiles of the expected outcome that have a map of their own, from that many customers on; one map below."""
 PULL = 60.0
 """Pseudo-observations that hold a map to what it is pulled to."""
@@ -111,8 +117,8 @@ def no_correction() -> CorrectionMap:
 def learn(below: Array, upto: Array, expected: Array) -> CorrectionMap:
     """The maps under which the outcomes of these customers are likeliest; the identity where that gains nothing.
 
-    It gains where five-fold cross-validation says that the log score of customers who took no part rises by more than
-    one standard error.
+    Whether it gains is decided by five-fold cross-validation: where the log score of the customers who took no part
+    does not rise, nothing is corrected.
 
     Parameters
     ----------
@@ -139,19 +145,20 @@ def learn(below: Array, upto: Array, expected: Array) -> CorrectionMap:
         return no_correction()
     overlap = _overlap(below, upto)
     fold = np.arange(len(below)) % FOLDS
-    gain = np.empty(len(below))
+    plain = np.log(np.maximum(overlap @ _WIDTHS, _FLOOR))
+    score = np.empty(len(below))
     for held in range(FOLDS):
         kept = fold != held
         anchors, theta = _fit(overlap[kept], expected[kept])
         density = ((_blend(anchors, expected[~kept]) @ theta) * overlap[~kept]).sum(axis=1)
-        gain[~kept] = np.log(np.maximum(density, _FLOOR))
-    gain -= np.log(np.maximum(overlap @ _WIDTHS, _FLOOR))
-    if gain.mean() <= gain.std() / np.sqrt(len(gain)):
+        score[~kept] = np.log(np.maximum(density, _FLOOR))
+    gain = float((score - plain).mean())
+    if gain <= 0:
         return no_correction()
     anchors, theta = _fit(overlap, expected)
     levels = np.concatenate([np.zeros((len(theta), 1)), np.cumsum(theta, axis=1)], axis=1)
     levels[:, -1] = 1.0
-    return CorrectionMap(anchors, levels, len(below), float(gain.mean()))
+    return CorrectionMap(anchors, levels, len(below), gain)
 
 
 def _overlap(below: Array, upto: Array) -> Array:
