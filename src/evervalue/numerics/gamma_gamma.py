@@ -15,7 +15,7 @@ import numpy as np
 from scipy.special import betainc, betainccinv, betaincinv
 
 from evervalue.numerics.arrays import Array, Number, Params
-from evervalue.numerics.by_count import by_count
+from evervalue.numerics.counts import by_count
 from evervalue.numerics.log_gamma_draw import exp_within_floats, log_gamma_draw
 from evervalue.numerics.simulated_spend import SimulatedSpend
 from evervalue.numerics.stirling import digamma_rest, log_gamma_rest

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evervalue.numerics.arrays import Array, Number, Params
-from evervalue.numerics.by_count import by_count
+from evervalue.numerics.counts import by_count
 from evervalue.numerics.log_gamma_draw import log_gamma_draw
 from evervalue.numerics.rising import log_rising
 from evervalue.numerics.simulated_spend import SimulatedSpend

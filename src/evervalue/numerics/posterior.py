@@ -21,8 +21,9 @@ from evervalue.numerics.ridges import with_ridges
 from evervalue.numerics.sampler import sample
 
 SMALLEST_ESS = 100.0
-_PARTS = (1, 6)
+_PARTS = (1, 6, 10)
 _STANDS_STILL = 0.05
+_NEARLY_EVEN = 0.25
 
 
 @dataclass(frozen=True)
@@ -116,18 +117,21 @@ def posterior(
     n = proposals or max(1_000, draws)
     points = laws[0].draw(n, rng)
     values = density(points)
-    found = _Weighted.of(points, values, laws)
-    good = found.good
+    counts = [n]
+    found = _Weighted.of(points, values, laws, counts)
+    good = found.good and found.good_for_moments
     for parts in _PARTS:
         if good:
             break
         law = learnt_proposal(points, tempered(found.smoothed, 20.0 * points.shape[1]), parts, rng)
-        more = law.draw(n, rng)
+        # The better the proposal becomes, the more of its points are worth their price.
+        more = law.draw(2 * counts[-1], rng)
         laws.append(law)
+        counts.append(len(more))
         points, values = np.concatenate([points, more]), np.concatenate([values, density(more)])
-        before, found = found, _Weighted.of(points, values, laws)
+        before, found = found, _Weighted.of(points, values, laws, counts)
         # A proposal that grows into its target can pass while it has yet to reach the rest: it must stand still too.
-        good = found.good and found.like(before)
+        good = found.good and (found.good_for_moments or found.nearly_even) and found.like(before)
     if not good:
         return _walked(density, found, draws, rng, max_evaluations)
     learnt = f", learnt in {len(laws) - 1} rounds" if len(laws) > 1 else ""
@@ -156,9 +160,10 @@ class _Weighted:
     sd: Array
 
     @staticmethod
-    def of(points: Array, values: Array, laws: Sequence[Law]) -> _Weighted:
-        """All points against the even mixture of all laws, from each of which as many of them came."""
-        proposal = np.logaddexp.reduce([law.log_density(points) for law in laws], axis=0)
+    def of(points: Array, values: Array, laws: Sequence[Law], counts: Sequence[int]) -> _Weighted:
+        """All points against the mixture of all laws, each with the share of points that came from it."""
+        each = [law.log_density(points) + np.log(count) for law, count in zip(laws, counts, strict=True)]
+        proposal = np.logaddexp.reduce(each, axis=0)
         smoothed = pareto_smoothed(values - proposal)
         mean = smoothed.weights @ points
         sd = np.sqrt(smoothed.weights @ (points - mean) ** 2)
@@ -169,9 +174,18 @@ class _Weighted:
 
     @property
     def good(self) -> bool:
-        """Whether the weights can be trusted for masses, means and variances."""
-        worst = max(self.smoothed.k_hat, self.moments_k_hat)
-        return self.smoothed.ess >= SMALLEST_ESS and worst <= trusted_shape(len(self.points))
+        """Whether the weights can be trusted for masses."""
+        return self.smoothed.ess >= SMALLEST_ESS and self.smoothed.k_hat <= trusted_shape(len(self.points))
+
+    @property
+    def good_for_moments(self) -> bool:
+        """Whether they can be trusted for means and variances too."""
+        return self.moments_k_hat <= trusted_shape(len(self.points))
+
+    @property
+    def nearly_even(self) -> bool:
+        """Whether the points are close to draws of the target: what is heavy then is its own tail, not the weights'."""
+        return self.smoothed.ess >= _NEARLY_EVEN * len(self.points)
 
     def like(self, other: _Weighted) -> bool:
         """Whether means and standard deviations differ by less than a twentieth of a standard deviation."""

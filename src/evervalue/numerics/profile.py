@@ -20,7 +20,7 @@ WIDEST = float(np.log(1e5))
 _CLOSE = 1e-4
 """How close, in standard deviations, an end is found."""
 _SMALL_GAIN = 1e-6
-_AT_BOUND = 0.5
+_AT_BOUND, _STRAIN = 0.5, 0.02
 _MOST_STEPS = 60
 
 
@@ -162,14 +162,15 @@ class _Profile:
         if room <= 0:
             return side * np.inf
         inside, below, others = 0.0, -wanted, self.maximum[self.others]
-        outside, above = np.nan, np.nan
+        outside, above, last = np.nan, np.nan, 0
         step = min(wanted * self.sd, room)
         for _ in range(_MOST_STEPS):
             start = others + self.drift * side * (step - inside) if inside == 0 else others
-            loss, solved = self.loss(side * step, start)
+            loss, solved, pull = self.loss(side * step, start)
             miss = np.sqrt(2 * max(loss, 0.0)) - wanted
-            # Where another parameter reaches its bound, that holds this one back, and not the data.
-            held = np.any((solved <= self.floor + _AT_BOUND) | (solved >= self.ceiling - _AT_BOUND))
+            # Where another parameter strains against its bound, that holds this one back, and not the data.
+            low, high = solved <= self.floor + _AT_BOUND, solved >= self.ceiling - _AT_BOUND
+            held = np.any((low & (pull < -_STRAIN)) | (high & (pull > _STRAIN)))
             if miss < _CLOSE and (held or step >= room):
                 return side * np.inf
             if abs(miss) < _CLOSE:
@@ -182,17 +183,20 @@ class _Profile:
                 # Not there yet: as far on as the slope so far says, at most three times as far.
                 slope = (below + wanted) / inside
                 step = min(room, max(1.2 * inside, min(3 * inside, inside - below / max(slope, 1e-9) * 1.05)))
-            elif outside - inside < 1e-9:
+            elif outside - inside < 1e-7:
                 return float(self.maximum[self.index] + side * outside)
             else:
+                # Regula falsi, the Illinois way: an end that stays twice counts half, so that both ends close in.
+                if last == np.sign(miss):
+                    above, below = (above / 2, below) if miss < 0 else (above, below / 2)
+                last = int(np.sign(miss))
                 guess = inside - below * (outside - inside) / (above - below)
-                # A guess too close to the nearer end hardly shrinks the bracket.
                 margin = 0.02 * (outside - inside)
                 step = min(max(guess, inside + margin), outside - margin)
         raise ArithmeticError(f"no end of parameter {self.index} found within {_MOST_STEPS} steps")
 
-    def loss(self, away: float, start: Array) -> tuple[float, Array]:
-        """Log-likelihood lost with the parameter `away` from its estimate, and the others' values (k - 1,)."""
+    def loss(self, away: float, start: Array) -> tuple[float, Array, Array]:
+        """Log-likelihood lost with the parameter `away` from its estimate, the others' values, and their gradient."""
         at = self.maximum.copy()
         at[self.index] += away
         inverse = self.inverse
@@ -226,7 +230,7 @@ class _Profile:
         if loss < -1e-6 and (self.better is None or value > self._value(self.better)):
             self.better = at.copy()
             self.better[self.others] = others
-        return loss, others
+        return loss, others, gradient
 
     def _value(self, at: Array) -> float:
         self.evaluations += 1

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.special import gammaln, psi
 
 from evervalue.numerics.arrays import Array, Number
-from evervalue.numerics.by_count import by_count
+from evervalue.numerics.counts import by_count
 from evervalue.numerics.stirling import log_gamma_rest
 
 _LARGE = 10.0

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from evervalue.numerics import gamma_gamma, normal_spend
-from evervalue.numerics.by_count import by_count
+from evervalue.numerics.counts import by_count
 from evervalue.numerics.log_gamma_draw import exp_within_floats, log_gamma_draw
 from evervalue.numerics.spend_kernel import SpendKernel
 from evervalue.numerics.stirling import digamma_rest, log_gamma_rest
