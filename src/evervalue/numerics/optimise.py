@@ -25,6 +25,8 @@ WELL_TOLD = 1.0
 """Least curvature of a direction that the data tell well: its log parameter has a standard error of 1."""
 SMALLEST_GAIN = 1e-9
 """Stop where the next step is foreseen to gain less log-likelihood than this."""
+ROUGH_GAIN = 1e-3
+"""What all starts are followed to; the best goes on."""
 MOST_REFINED = 12
 FIRST_RADIUS, LARGEST_RADIUS, SMALLEST_RADIUS = 1.0, 4.0, 1e-10
 
@@ -62,7 +64,7 @@ def maximise(
     objective
         Value and gradient at log parameters.
     starts
-        Points (k,) to begin at; each is searched to its end.
+        Points (k,) to begin at; the best of where they lead is searched to its end.
     lower, upper
         The box, (k,) each, in logarithms.
     max_iter
@@ -73,8 +75,13 @@ def maximise(
     Maximum
         `converged` is false where no start came to rest.
     """
-    found = [_climb(objective, np.clip(start, lower, upper), lower, upper, max_iter) for start in starts]
+    found = [
+        _climb(objective, np.clip(start, lower, upper), lower, upper, max_iter, ROUGH_GAIN)
+        for start in starts
+    ]
     best = max(found, key=lambda m: (np.isfinite(m.value), m.converged, m.value))
+    if best.converged:
+        best = _climb(objective, best.log_params, lower, upper, max_iter, SMALLEST_GAIN)
     return replace(best, hessian=hessian(objective, best.log_params)) if np.isfinite(best.value) else best
 
 
@@ -137,7 +144,9 @@ def _rough_hessian(objective: Objective, at: Array, gradient: Array) -> Array:
     return (columns + columns.T) / 2
 
 
-def _climb(objective: Objective, start: Array, lower: Array, upper: Array, max_iter: int) -> Maximum:
+def _climb(
+    objective: Objective, start: Array, lower: Array, upper: Array, max_iter: int, enough: float
+) -> Maximum:
     at, radius = start, FIRST_RADIUS
     value, gradient = objective(at)
     curvature = _rough_hessian(objective, at, gradient)
@@ -145,7 +154,7 @@ def _climb(objective: Objective, start: Array, lower: Array, upper: Array, max_i
     while steps < max_iter and np.isfinite(value):
         step = _step_in_box(gradient, curvature, radius, lower - at, upper - at)
         foreseen = float(gradient @ step + step @ curvature @ step / 2)
-        if foreseen < SMALLEST_GAIN:
+        if foreseen < enough:
             converged = True
             break
         steps += 1
