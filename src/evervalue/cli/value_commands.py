@@ -31,7 +31,7 @@ VALUES = (
     "interval, horizon_days, discount_rate_annual, model, model_says, currency"
 )
 SHOWN = (
-    'customer, round(100 * p_alive, 1) as "alive %", round(expected_orders, 2) as orders, '
+    'customer, round(100 * p_alive)::integer as "alive %", expected_orders::decimal(18,2) as orders, '
     "orders_low::bigint || ' to ' || orders_high::bigint as \"orders between\", "
     'expected_order_value as "an order", expected_clv as value, clv_low as low, clv_high as high'
 )

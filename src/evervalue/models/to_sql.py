@@ -24,6 +24,10 @@ from evervalue.warehouse.dialects import check_dialect
 
 HISTORY = "customers.purchase_history"
 SCORES = "models.history_scores"
+NOTE = (
+    "-- Closed forms are at the maximum of the likelihood. models.clv averages over what the parameters may be, which\n"
+    "-- differs where customers are few."
+)
 
 
 def to_sql(*models: Estimator, dialect: str = "duckdb", history: str = HISTORY, scores: str = SCORES) -> str:
@@ -64,7 +68,7 @@ def to_sql(*models: Estimator, dialect: str = "duckdb", history: str = HISTORY, 
     )
     sql = f"select\n    {select}\nfrom {history} as h\n{join}order by h.customer_id"
     tree = sqlglot.parse_one(sql, read="duckdb")
-    return tree.sql(dialect, pretty=True)
+    return f"{NOTE}\n{tree.sql(dialect, pretty=True)}"
 
 
 def _columns(model: Any) -> tuple[list[str], bool]:
