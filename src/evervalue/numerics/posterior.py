@@ -22,6 +22,7 @@ from evervalue.numerics.sampler import sample
 
 SMALLEST_ESS = 100.0
 _PARTS = (1, 6, 10)
+_AT_ONCE = 0.5
 _STANDS_STILL = 0.05
 _NEARLY_EVEN = 0.25
 
@@ -68,12 +69,13 @@ def posterior(
     1. The mode is checked along the axes of its curvature, and sought again where it is none. A flat axis gets the
        scale `laplace.WIDEST`, a lopsided one a scale a side. Ridges that leave the mode get parts of their own
        (`ridges.with_ridges`).
-    2. `proposals` points of that t law or mixture of t laws are weighted and the weights
-       smoothed. They are good where k-hat is below 0.7 (below 1 - 1/log10(n) for few points), of the weights and of
-       the weights times the squared deviation of each parameter, and where they are worth 100 independent draws.
-    3. Else the proposal becomes a mixture fitted to the weighted points, twice, all points so far being weighted
-       against all proposals so far (Cornuet, Marin, Mira and Robert 2012, "Adaptive multiple importance sampling").
-       It must then also have left means and standard deviations where they were.
+    2. `proposals` points of that t law or mixture of t laws are weighted and the weights smoothed. They will do where
+       k-hat is at most 0.5, of the weights and of the weights times the squared deviation of each parameter, and where
+       they are worth 100 independent draws.
+    3. Else the proposal becomes a mixture fitted to the weighted points, up to three times, with twice the points each
+       time, all of which are weighted against all proposals so far (Cornuet, Marin, Mira and Robert 2012, "Adaptive
+       multiple importance sampling"). Now k-hat may be 0.7 (1 - 1/log10(n) for few points), of the moments too unless
+       the weights are nearly even, and means and standard deviations must have stayed where they were.
     4. Else `sampler.sample` runs, from where the weighted points lie.
 
     Systematic resampling makes equally weighted draws of the weighted points. A second mode that is far from the
@@ -119,7 +121,8 @@ def posterior(
     values = density(points)
     counts = [n]
     found = _Weighted.of(points, values, laws, counts)
-    good = found.good and found.good_for_moments
+    # The first points know only what the mode and its ridges show: they must be better than good enough.
+    good = found.good and max(found.smoothed.k_hat, found.moments_k_hat) <= _AT_ONCE
     for parts in _PARTS:
         if good:
             break
