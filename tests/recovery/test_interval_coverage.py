@@ -54,7 +54,9 @@ def covers(value: CLV, column: str, outcome: Array, expected: str) -> Coverage:
 
 
 @pytest.mark.parametrize(
-    ("purchase", "params", "spend", "money"), CASES, ids=lambda case: getattr(case, "key", "")
+    ("purchase", "params", "spend", "money"),
+    [*CASES[:2], *(pytest.param(*case, marks=pytest.mark.slow) for case in CASES[2:])],
+    ids=lambda case: getattr(case, "key", ""),
 )
 def test_intervals_hold_what_they_say_overall_and_in_every_tenth(
     purchase: PurchaseModel, params: tuple[float, ...], spend: SpendModel, money: tuple[float, ...]
