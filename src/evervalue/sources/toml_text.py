@@ -86,6 +86,10 @@ def render_toml(proposal: Proposal, name: str, *, source: str = "sales", path: s
         "[gems]",
         _said('rule = "m_score"', "Mid-Value customers with the highest monetary score; or top_n, top_share"),
         "",
+        "[value]",
+        _said('horizon = "365d"', "how far ahead value is predicted: days, weeks (52W) or years (2y)"),
+        _said('model = "auto"', 'a backtest on these data chooses; "none" leaves value out'),
+        "",
     ]
     return "\n".join(lines)
 
