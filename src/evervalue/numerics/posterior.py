@@ -137,7 +137,7 @@ def posterior(
         good = found.good and (found.good_for_moments or found.nearly_even) and found.like(before)
     if not good:
         return _walked(density, found, draws, rng, max_evaluations)
-    learnt = f", learnt in {len(laws) - 1} rounds" if len(laws) > 1 else ""
+    learnt = ("", ", learnt once", ", learnt twice", ", learnt three times")[len(laws) - 1]
     return Posterior(
         log_draws=rng.permutation(points[systematic(found.smoothed.weights, draws, rng)]),
         k_hat=found.smoothed.k_hat,
