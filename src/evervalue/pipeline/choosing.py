@@ -19,6 +19,8 @@ from evervalue.warehouse.duckdb import Connection
 SHORTEST = 28
 """Days of a window below which a backtest says nothing."""
 ORIGINS = 3
+SAMPLE = 10_000
+"""Most customers that a run tests on: a backtest of its own (`evervalue backtest`) takes more."""
 
 
 @dataclass
@@ -39,8 +41,8 @@ class Part:
 def test(con: Connection, settings: Settings) -> tuple[Tested | None, str]:
     """The backtest that a run can afford, and where there is none, why not.
 
-    The window is the horizon asked for, or half of what has been seen where that is shorter; three origins, at most
-    20,000 customers.
+    The window is the horizon asked for, or half of what has been seen where that is shorter; `ORIGINS` origins, at most
+    `SAMPLE` customers.
     """
     asked = settings.value
     seen, _ = con.execute(
@@ -59,6 +61,7 @@ def test(con: Connection, settings: Settings) -> tuple[Tested | None, str]:
             models=list(USUAL) if asked.model == "auto" else asked.model,
             spend=asked.spend,
             interval=asked.interval,
+            sample=SAMPLE,
             currency=settings.project.currency,
         ), ""
     except (InputError, FitFailed) as error:
