@@ -61,6 +61,9 @@ def clv(
     discount_rate: Annotated[
         float, typer.Option(help="Yearly rate at which money to come counts less.")
     ] = 0.1,
+    recalibrate: Annotated[
+        bool, typer.Option("--recalibrate", help="Correct by what came of predictions made one horizon ago.")
+    ] = False,
     date_format: DateFormat = None,
     decimal: Decimal_ = None,
     currency: Currency = None,
@@ -80,7 +83,7 @@ def clv(
         file, customer=customer, order=order, date=date, monetary=monetary,
         date_format=date_format, decimal=decimal, currency=currency,
         value={"horizon": horizon, "interval": interval, "discount_rate_annual": discount_rate,
-               "model": model, "spend": spend},
+               "model": model, "spend": spend, "recalibrate": recalibrate},
     )  # fmt: skip
     if guesses and not quiet:
         show.warn("guessed, as no option said otherwise: " + "; ".join(guesses) + ".")

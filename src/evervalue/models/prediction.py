@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from evervalue.models.histories import Distinct, Histories, distinct
 from evervalue.models.laws import orders_law, spent_by
 from evervalue.models.purchase import PurchaseModel
+from evervalue.models.recalibration import Recalibration
 from evervalue.models.spend_model import SpendModel
 from evervalue.models.stand_in import PooledRate
 from evervalue.models.value_scores import Asked, ValueScores, value_scores
 from evervalue.models.value_total import Total, value_total
 from evervalue.numerics.arrays import Array
-from evervalue.numerics.predictive import expectations
+from evervalue.numerics.predictive import Corrections, expectations
 from evervalue.numerics.predictive_orders import DistinctHistories
 
 
@@ -35,13 +36,15 @@ class Predictor:
     spend: SpendModel | None = None
     mean_spend: float = math.nan
     """Stands in where there is no spend model."""
+    recalibration: Recalibration | None = None
+    """Corrects fitted models."""
 
     def scores(self, h: Histories) -> ValueScores:
         """What is said of each customer; NaN where nothing can be said."""
         if self.purchase is not None and self.spend is not None:
-            return value_scores(self.purchase, self.spend, h, self.asked)
+            return value_scores(self.purchase, self.spend, h, self.asked, self._corrections)
         orders = (
-            value_scores(self.purchase, None, h, self.asked)
+            value_scores(self.purchase, None, h, self.asked, self._corrections)
             if self.purchase is not None
             else self._by_rule(len(h))
         )
@@ -62,15 +65,20 @@ class Predictor:
         )
 
     def discounted_orders(self, x: Array, t_x: Array, T: Array) -> Array:
-        """Expected orders within the horizon, each counted at its worth now."""
+        """Expected orders within the horizon, each counted at its worth now; of a correction its pace alone is in."""
         if self.purchase is not None:
             d = distinct(x, t_x, T)
-            law = orders_law(self.purchase, self.asked.horizon)
-            found = expectations(law, DistinctHistories(d.x, d.t_x, d.T), self.asked.delta)
+            pace = self._corrections.pace if self._corrections else 1.0
+            law = replace(orders_law(self.purchase, self.asked.horizon), horizon=self.asked.horizon * pace)
+            found = expectations(law, DistinctHistories(d.x, d.t_x, d.T), self.asked.delta / pace)
             return found.discounted_orders[d.inverse]
         if self.rule is None:
             return np.full(len(x), np.nan)
         return np.full(len(x), self.rule.discounted(self.asked.horizon, self.asked.delta))
+
+    @property
+    def _corrections(self) -> Corrections | None:
+        return self.recalibration.corrections if self.recalibration is not None else None
 
     def order_value(self, h: Histories) -> Array:
         """Expected money of a purchase day of each customer."""

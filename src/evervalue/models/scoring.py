@@ -201,7 +201,10 @@ def land_step_values(con: Connection, predictor: Predictor, h: Histories, scores
     after = predictor.discounted_orders(x + added, np.where(added > 0, T, t_x), T)
     each = scores.expected_order_value[rows]
     clv = scores.expected_clv[rows]
-    gain = (after - before) * each
+    # What a recalibration does to the customer's value it does to the gain too.
+    plain = before * each
+    lift = np.divide(clv, plain, out=np.ones(len(rows)), where=plain != 0)
+    gain = (after - before) * each * lift
     arrays: dict[str, Any] = {"place": rows + 1, "orders": found["orders_added"], "days": added}
     arrays |= {"clv": _within_money(clv), "after": _within_money(clv + gain)}
     land(

@@ -8,10 +8,12 @@ from typing import Any
 
 from evervalue.core.errors import FitFailed, InputError
 from evervalue.core.text import count
+from evervalue.models.candidate import ModelCandidate
 from evervalue.models.choice import Choice
 from evervalue.models.histories import Distinct, Histories
 from evervalue.models.purchase import PurchaseModel
 from evervalue.models.purchase_models import MODELS, RegularBetaGeo
+from evervalue.models.recalibration import Recalibration, learnt
 from evervalue.pipeline.backtest import FEW, SPENDS, USUAL, Tested, backtested
 from evervalue.pipeline.settings import Settings, ValueSettings
 from evervalue.warehouse.duckdb import Connection
@@ -66,6 +68,30 @@ def test(con: Connection, settings: Settings) -> tuple[Tested | None, str]:
         ), ""
     except (InputError, FitFailed) as error:
         return None, f"no backtest was possible ({error})".rstrip(".")
+
+
+def recalibration(tested: Tested, asked: ValueSettings) -> tuple[Recalibration | None, str]:
+    """What the last origin says of the chosen models' laws, and where it says nothing, why not."""
+    fold = tested.found.folds[-1]
+    if fold.horizon_days != asked.ahead.days:
+        return None, (
+            f"Not recalibrated: only {count(fold.horizon_days, 'day')} after an origin could be seen, and the horizon "
+            f"is {asked.ahead}."
+        )
+    (chosen,) = [c for c in tested.found.candidates if c.key == tested.choice.model]
+    if not isinstance(chosen, ModelCandidate) or chosen.spend is None:
+        return None, "Not recalibrated: there is no spend model to correct with."
+    return learnt(
+        chosen.fitted(fold),
+        chosen.spend.fitted(fold),
+        fold.history_with(*fold.extra),
+        float(fold.horizon_days),
+        fold.actual_orders,
+        fold.actual_value,
+        interval=asked.interval,
+        horizon_days=float(fold.horizon_days),
+        ids=fold.ids,
+    ), ""
 
 
 def purchase(

@@ -25,4 +25,5 @@ columns:
   value_discount_rate_annual: {type: double, check: ">= 0", says: "money a year from now counts as itself divided by 1 + this"}
   value_model: {type: text, says: "purchase model that was asked for; auto lets a backtest choose"}
   value_spend: {type: text, says: spend model that was asked for}
+  value_recalibrate: {type: boolean, says: whether predictions are corrected by what came of those made one horizon ago}
 --- */

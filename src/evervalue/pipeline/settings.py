@@ -120,6 +120,9 @@ class ValueSettings(_Settings):
     "pareto-nbd", "bg-nbd", "mbg-nbd" and "mbg-cnbd-k"."""
     spend: str = "auto"
     """What they spend a purchase day: "auto", "gamma-gamma" (amounts above zero) or "normal-spend" (any amount)."""
+    recalibrate: bool = False
+    """Whether predictions are corrected by what came of those made one horizon ago: their pace, and how often intervals
+    held. A trend is then taken to go on; so is a season that the horizon does not hold whole."""
 
     @field_validator("horizon")
     @classmethod

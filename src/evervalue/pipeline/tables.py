@@ -79,6 +79,7 @@ def fill_run_tables(con: Connection, settings: Settings, *, run_id: str, as_of: 
                 value.discount_rate_annual,
                 value.model,
                 value.spend,
+                value.recalibrate,
             ]
         ],
     )

@@ -17,6 +17,7 @@ from evervalue.core.progress import Progress
 from evervalue.core.text import count
 from evervalue.models.drift import drift
 from evervalue.models.prediction import Predictor, places
+from evervalue.models.recalibration import Recalibration
 from evervalue.models.registry import save
 from evervalue.models.scoring import (
     customer_histories,
@@ -71,6 +72,7 @@ class ValueStage:
         self.rule: PooledRate | None = None
         self.tested: Tested | None = None
         self.untested = ""
+        self.recalibration: Recalibration | None = None
         self.same = False
         self.key = ""
 
@@ -136,6 +138,7 @@ class ValueStage:
             )
         if self.spend.model is None:
             self.spend = choosing.spend(self.history, self.asked, choice)
+        self._recalibrate()
         self._stand_in()
         if self.orders.reused or self.spend.reused:
             self.progress.step("Models taken over", detail="same data, settings")
@@ -143,14 +146,27 @@ class ValueStage:
             if part.model is None:
                 self.progress.warn(part.says)
 
+    def _recalibrate(self) -> None:
+        """Learns from the last origin how predictions fared, where that is asked for."""
+        if not self.asked.recalibrate or self.orders.model is None or self.spend.model is None:
+            return
+        if self.recalibration is None and self.tested is not None:
+            self.recalibration, says = choosing.recalibration(self.tested, self.asked)
+            if says:
+                self.progress.warn(says)
+            if self.recalibration is not None:
+                self.orders.findings += self.recalibration.says()
+
     def _taken_over(self, role: str) -> Part:
         found = self.before.model(role) if self.same else None
         if found is None:
             return Part(role)
         model = found.model
+        if found.about.get("recalibration"):
+            self.recalibration = Recalibration.from_dict(found.about["recalibration"])
         return Part(
             role, model, model.name, model.key, str(found.about["model_says"]),
-            [f.says for f in model.findings_], reused=True,
+            list(found.about.get("findings", ())), reused=True,
         )  # fmt: skip
 
     def _stand_in(self) -> None:
@@ -228,7 +244,11 @@ class ValueStage:
             "as_of": as_of,
             "currency": self.settings.project.currency,
             "settings": self.asked.model_dump(mode="json"),
+            "findings": part.findings,
             "backtest": table if part.role == "orders" else {},
+            "recalibration": self.recalibration.to_dict()
+            if self.recalibration and part.role == "orders"
+            else None,
         }
 
     # Scoring
@@ -243,6 +263,7 @@ class ValueStage:
             purchase=self.orders.model,
             rule=self.rule,
             spend=self.spend.model,
+            recalibration=self.recalibration,
             mean_spend=float(h.extra["monetary"].sum() / days.sum()) if len(h) else math.nan,
         )
         self.scores = self.predictor.scores(h)

@@ -15,6 +15,8 @@ import evervalue as ev
 from evervalue.core.errors import SettingsError
 from evervalue.core.progress import Silent
 from evervalue.models.purchase_models import MODELS
+from evervalue.models.recalibration import Recalibration
+from evervalue.models.registry import read
 from evervalue.models.scoring import customer_histories
 from evervalue.pipeline.backtest import SPENDS
 from evervalue.pipeline.settings import (
@@ -229,6 +231,38 @@ def test_an_unlimited_horizon_has_value_but_no_intervals(tmp_path: Path) -> None
         "select count(*), count(expected_clv), count(expected_orders), count(clv_low), count(horizon_days) "
         "from models.clv",
     ) == [(60, 60, 0, 0, 0)]
+
+
+def test_a_recalibration_is_learnt_from_the_last_origin_told_and_taken_over(tmp_path: Path) -> None:
+    folder = shop(tmp_path, ONE + 'horizon = "120d"\nrecalibrate = true\n')
+    run_project(folder)
+    first = published(folder, "from models.clv order by all")
+    ((findings,),) = published(folder, "select findings from models.fits where role = 'orders'")
+    assert "Intervals of orders held" in findings
+    assert "Intervals of value held" in findings
+    snapshot = snapshot_of(folder)
+    about = read(snapshot.beside("models/orders.json")).about
+    told = Recalibration.from_dict(about["recalibration"])
+    con = snapshot.open()
+    history = customer_histories(con)
+    con.close()
+    orders, spend = (ev.load_model(snapshot.beside(f"models/{name}.json")) for name in ("orders", "spend"))
+    value = ev.CLV.of(orders, spend, told).predict(history, horizon="120d")
+    found = published(
+        folder, "select expected_clv::double, clv_high::double from models.clv order by customer_id"
+    )
+    assert np.abs(np.array(found)[:, 0] - value["expected_clv"]).max() < 1e-4
+    assert np.abs(np.array(found)[:, 1] - value["clv_high"]).max() < 1e-4
+    run_project(folder)
+    assert published(folder, "from models.clv order by all") == first
+    assert published(folder, "select findings from models.fits where role = 'orders'") == [(findings,)]
+
+
+def test_a_horizon_that_cannot_be_tested_is_not_recalibrated_and_the_run_says_so(tmp_path: Path) -> None:
+    folder = shop(tmp_path, ONE + 'horizon = "3y"\nrecalibrate = true\n', customers=60)
+    progress = Silent()
+    run_project(folder, progress=progress)
+    assert any("Not recalibrated: only" in says for says in progress.warnings)
 
 
 def test_returns_take_value_off(tmp_path: Path) -> None:
