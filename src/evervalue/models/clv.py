@@ -211,15 +211,27 @@ class CLV(Estimator):
         interval: float = 0.9,
         *,
         margin: float = 1.0,
+        shock: float | None = None,
     ) -> Total:
         """What all customers together are expected to order and to be worth, with intervals of the totals.
 
         Not sums of the customers' interval ends: luck evens out between customers, wrong parameters do not.
-        Arguments are those of `predict`.
+
+        Parameters
+        ----------
+        history, horizon, discount_rate_annual, interval, margin
+            As for `predict`.
+        shock
+            By how much a season or a trend may move all customers at once, as a standard deviation of the log of actual
+            over expected totals: a backtest tells it. By default the size of the pace that a recalibration found, and
+            0 without one, with which real totals leave their interval far more often than it says.
         """
         h = self._of(history)
         asked = self._asked(horizon, discount_rate_annual, interval, margin)
-        return value_total(self.purchase_, self.spend_, h, asked, self._scores(h, asked))
+        if shock is None:
+            shock = 0.0 if self.recalibration is None else abs(math.log(self.recalibration.corrections.pace))
+        scores = self._scores(h, asked, intervals=False)
+        return value_total(self.purchase_, self.spend_, h, asked, scores, shock=shock)
 
     def new_customer(
         self,
@@ -338,8 +350,8 @@ class CLV(Estimator):
     def _corrections(self) -> Corrections | None:
         return None if self.recalibration is None else self.recalibration.corrections
 
-    def _scores(self, h: Histories, asked: Asked) -> ValueScores:
-        return value_scores(self.purchase_, self.spend_, h, asked, self._corrections())
+    def _scores(self, h: Histories, asked: Asked, intervals: bool = True) -> ValueScores:
+        return value_scores(self.purchase_, self.spend_, h, asked, self._corrections(), intervals=intervals)
 
 
 def _copied(model: Any) -> Any:

@@ -59,6 +59,7 @@ def value_scores(
     corrections: Corrections | None = None,
     *,
     spent: Spent | None = None,
+    intervals: bool = True,
     threads: int | None = None,
 ) -> ValueScores:
     """Scores of each customer; without a spend model those of money are NaN.
@@ -92,7 +93,7 @@ def value_scores(
     found = expectations(law, customers.histories, asked.delta / pace)
     each = np.full(len(h), np.nan) if spent is None or spent.order_value is None else spent.order_value
     none = _without_intervals(customers, found, each * asked.margin)
-    if math.isinf(asked.horizon):
+    if math.isinf(asked.horizon) or (not intervals and corrections is None and asked.horizon > 0):
         return none
     if asked.horizon == 0:
         return _nothing(none)

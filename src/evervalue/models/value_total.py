@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from evervalue.core.errors import SettingsError
 from evervalue.models.histories import Histories
 from evervalue.models.laws import _logs, _posterior, customers_of, orders_law, spent_by
 from evervalue.models.purchase import PurchaseModel
@@ -22,6 +23,7 @@ from evervalue.numerics.predictive_total import TotalLaw, normal_means, of_draws
 FEW = 2_000
 """Customers up to which totals are simulated: their luck is not Normal yet."""
 SIMULATIONS = 2_000
+SHOCKS = 25
 DRAWS = 200
 """Draws under which totals are computed where a posterior is far from Normal; else their spread is enough."""
 
@@ -51,12 +53,24 @@ def value_total(
     h: Histories,
     asked: Asked,
     scores: ValueScores,
+    *,
+    shock: float = 0.0,
 ) -> Total:
     """Totals of the customers that `scores` are of; the means are the sums of theirs.
 
     Intervals hold what luck and the uncertainty of parameters may bring under the models. A change of trade that no
-    model knows of, such as a season, hits all customers at once and is not in them.
+    model knows of, such as a season, hits all customers at once: `shock` is by how much, as a standard deviation of the
+    log of actual over expected totals, and a backtest tells it. At 0 totals miss far more often than they say.
+
+    Raises
+    ------
+    SettingsError
+        The interval or the shock is not possible.
     """
+    if not 0 <= shock < 2:
+        raise SettingsError(
+            f"shock={shock!r} must be a standard deviation of logs from 0 to 2, such as 0.15."
+        )
     mass = asked_mass(asked.interval)
     sums = float(scores.expected_orders.sum()), float(scores.expected_clv.sum())
     nothing = TotalLaw(math.nan, math.nan, math.nan)
@@ -69,7 +83,7 @@ def value_total(
             else "An unlimited horizon has no interval."
         )
         return _told(len(h), sums, orders, money, says)
-    parts = _Parts(purchase, spend, h, asked)
+    parts = _Parts(purchase, spend, h, asked, shock)
     if len(h) <= FEW:
         orders, money = parts.simulated(mass)
         says = f"Intervals from {SIMULATIONS:,} simulations of all customers, parameters drawn anew in each."
@@ -78,6 +92,12 @@ def value_total(
         says = "Intervals of a Normal total under the parameters, mixed over their posterior."
         if spend is not None and not math.isfinite(money.low):
             says += " That of money is missing: under this spend model it has no variance, so few customers decide it."
+    says += (
+        f" All customers together may differ from what they are told to do by {100 * shock:.0f} % (one standard "
+        "deviation)."
+        if shock
+        else " A season or a trend that the models do not know is not in them."
+    )
     # A correction moves means; intervals move in proportion.
     return _told(len(h), sums, _moved(orders, sums[0]), _moved(money, sums[1]), says)
 
@@ -95,8 +115,10 @@ def _moved(law: TotalLaw, mean: float) -> TotalLaw:
 class _Parts:
     """What both ways need: draws, histories, what an order is worth after discount and margin."""
 
-    def __init__(self, purchase: PurchaseModel, spend: SpendModel | None, h: Histories, asked: Asked) -> None:
-        self.purchase, self.spend, self.asked = purchase, spend, asked
+    def __init__(
+        self, purchase: PurchaseModel, spend: SpendModel | None, h: Histories, asked: Asked, shock: float
+    ) -> None:
+        self.purchase, self.spend, self.asked, self.shock = purchase, spend, asked, shock
         self.spent = None if spend is None else spent_by(spend, h)
         self.customers: Customers = customers_of(h, self.spent)
         histories = self.customers.histories
@@ -124,7 +146,7 @@ class _Parts:
             return float(self._orders(theta) @ of)
 
         means = self._spread(lambda theta: ordered(theta, weight), self.thetas, few)
-        orders = of_normals(means, float(variance @ weight), mass)
+        orders = of_normals(self._shaken(means), float(variance @ weight), mass)
         if self.spend is None or self.spent is None or self.spent.order_value is None:
             return orders, TotalLaw(math.nan, math.nan, math.nan)
         each = self.spent.order_value * self.worth
@@ -141,7 +163,7 @@ class _Parts:
         spread = self._money_variance(second[place], expected, each)
         if not math.isfinite(spread):
             return orders, TotalLaw(float(means.mean()), math.nan, math.nan)
-        return orders, of_normals(means, spread, mass)
+        return orders, of_normals(self._shaken(means), spread, mass)
 
     def simulated(self, mass: float) -> tuple[TotalLaw, TotalLaw]:
         """Totals of few customers."""
@@ -156,19 +178,27 @@ class _Parts:
         for i in range(SIMULATIONS):
             params = self.purchase._params(own.extra, self.thetas[i % len(self.thetas)])
             n = self.purchase.kernel.sample_orders(params, own.x, own.t_x, own.T, self.asked.horizon, rng)
-            orders[i] = n.sum()
+            shaken = float(np.exp(self.shock * rng.standard_normal() - self.shock**2 / 2))
+            orders[i] = n.sum() * shaken
             if self.spend is not None and spent is not None:
                 known = () if spent.squares is None else (spent.squares,)
                 drawn = self.spend.kernel.sample_sum(
                     self._spend_params(self.logs[(7 * i + 3) % len(self.logs)]), n, spent.count, spent.mean,
                     rng, *known,
                 )  # fmt: skip
-                money[i] = float((drawn * worth).sum())
+                money[i] = float((drawn * worth).sum()) * shaken
         found = of_draws(orders, float(self.found.orders[place].sum()), mass)
         if self.spent is None or self.spent.order_value is None:
             return found, TotalLaw(math.nan, math.nan, math.nan)
         mean = float((self.found.orders[place] * self.spent.order_value * self.worth).sum())
         return found, of_draws(money, mean, mass)
+
+    def _shaken(self, means: Array) -> Array:
+        """The means under shocks to all customers alike, log-normal with a mean of 1."""
+        if self.shock == 0:
+            return means
+        shocks = np.exp(self.shock * normal_means(0.0, 1.0, SHOCKS))
+        return np.outer(means, shocks / shocks.mean()).reshape(-1)
 
     def _orders(self, theta: Array) -> Array:
         h = self.customers.histories

@@ -200,6 +200,22 @@ def test_simulated_and_normal_totals_agree(monkeypatch: pytest.MonkeyPatch, valu
     assert two.expected_clv == one.expected_clv
 
 
+def test_a_shock_to_all_customers_widens_totals_and_moves_no_mean(
+    monkeypatch: pytest.MonkeyPatch, value: CLV
+) -> None:
+    for few in (2_000, 0):
+        monkeypatch.setattr("evervalue.models.value_total.FEW", few)
+        calm, shaken = value.total(horizon="39W"), value.total(horizon="39W", shock=0.3)
+        assert shaken.expected_orders == calm.expected_orders
+        width, before = shaken.orders_high - shaken.orders_low, calm.orders_high - calm.orders_low
+        # Both spreads add up as squares; 1.645 standard deviations to each side hold nine of ten.
+        wanted = np.hypot(before, 2 * 1.645 * 0.3 * calm.expected_orders)
+        assert width == pytest.approx(wanted, rel=0.12)
+        assert "30 %" in shaken.says
+    with pytest.raises(SettingsError, match="shock"):
+        value.total(shock=-0.1)
+
+
 # Estimator habits
 
 
