@@ -28,13 +28,14 @@ import numpy as np
 from evervalue.core.errors import InputError, NotFitted, StorageError
 from evervalue.core.text import did_you_mean
 from evervalue.models.base import Estimator, Finding
+from evervalue.models.recalibration import Recalibration
 from evervalue.numerics.independence import Independence
 
 FORMAT = 1
 LARGEST = 100_000
 """Bytes that a file may have."""
 KIND = "evervalue fitted model"
-LEFT_OUT = frozenset({"_likelihood"})
+LEFT_OUT = frozenset({"_likelihood", "_history"})
 """Attributes that hold data; they stay behind."""
 
 
@@ -49,13 +50,14 @@ class Saved:
 
 def classes() -> dict[str, Callable[..., Any]]:
     """Estimators that a file may name."""
+    from evervalue.models.clv import CLV
     from evervalue.models.contract import BetaDiscreteWeibull, ShiftedBetaGeo
     from evervalue.models.discrete import BetaGeoBetaBinomial
     from evervalue.models.purchase_models import MODELS
     from evervalue.models.spend import GammaGamma, NormalSpend
 
     periods = (BetaGeoBetaBinomial, ShiftedBetaGeo, BetaDiscreteWeibull)
-    return {model.__name__: model for model in (*MODELS.values(), *periods, GammaGamma, NormalSpend)}
+    return {model.__name__: model for model in (*MODELS.values(), *periods, GammaGamma, NormalSpend, CLV)}
 
 
 def document(model: Estimator, about: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -146,10 +148,7 @@ def read(path: str | Path) -> Saved:
         )
     try:
         model = known[found["class"]](**_read(found["arguments"]))
-        vars(model).update(_read(found["state"]))
-        for name in LEFT_OUT:
-            vars(model).setdefault(name, None)
-        return Saved(model, _read(found["about"]))
+        return Saved(_filled(model, found["state"]), _read(found["about"]))
     except (KeyError, TypeError, ValueError) as error:
         raise StorageError(
             f"{file} is damaged: {error}. Fit again, or take the file of another run."
@@ -172,6 +171,13 @@ def load_model(path: str | Path) -> Any:
         The file is something else.
     """
     return read(path).model
+
+
+def _filled(model: Any, state: Any) -> Any:
+    """The estimator with its fitted attributes; what was left out is None."""
+    vars(model).update(dict.fromkeys(LEFT_OUT))
+    vars(model).update(_read(state))
+    return model
 
 
 def _parsed(file: Path) -> dict[str, Any]:
@@ -248,6 +254,8 @@ def _written(value: Any) -> Any:
             }
         case Finding():
             return {"$": "finding", "code": value.code, "says": value.says}
+        case Recalibration():
+            return {"$": "recalibration", "is": _written(value.to_dict())}
         case Independence():
             return {"$": "independence", "is": _written(asdict(value))}
         case tuple():
@@ -278,14 +286,14 @@ def _read(value: Any) -> Any:
             return raw.reshape(value["shape"]).astype(np.float64)
         case "finding":
             return Finding(value["code"], value["says"])
+        case "recalibration":
+            return Recalibration.from_dict(_read(value["is"]))
         case "independence":
             return Independence(**_read(value["is"]))
         case "tuple":
             return tuple(_read(v) for v in value["is"])
         case "estimator":
-            made = classes()[value["class"]]()
-            vars(made).update(_read(value["is"]))
-            return made
+            return _filled(classes()[value["class"]](), value["is"])
         case other:
             raise ValueError(f"'{other}' is not known here")
 

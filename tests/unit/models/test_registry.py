@@ -80,6 +80,21 @@ def test_a_loaded_spend_model_predicts_the_same_bits(model: Any, history: Any, t
     assert save(loaded, tmp_path / "again.json").read_bytes() == path.read_bytes()
 
 
+def test_lifetime_value_is_one_file(history: Any, tmp_path: Path) -> None:
+    value = ev.CLV(ev.BetaGeo(), ev.GammaGamma()).fit(history, unit="W")
+    told = value.recalibrate(history, history["holdout_orders"], history["holdout_value"], "39W")
+    corrected = ev.CLV(ev.BetaGeo(), ev.GammaGamma(), told).fit(history, unit="W")
+    for model in (value, corrected):
+        wanted = model.predict(horizon="39W", details=True)
+        path = model.save(tmp_path / "value.json")
+        assert path.stat().st_size < LARGEST
+        loaded = ev.load_model(path)
+        found = loaded.predict(history, horizon="39W", details=True)
+        assert all((found[name] == wanted[name]).all() for name in wanted)
+        with pytest.raises(NotFitted, match="without a history"):
+            loaded.predict()
+
+
 def test_a_file_is_small_readable_and_standard_json(fitted: PurchaseModel, tmp_path: Path) -> None:
     fitted.posterior(1_000)
     path = fitted.save(tmp_path / "model.json", {"as_of": "1997-10-01", "loss": float("inf"), "n": (1, 2)})
