@@ -21,6 +21,7 @@ import matplotlib.pyplot as plt  # noqa: E402
 import numpy as np  # noqa: E402
 from tools.estimation_plots import PLOTS as ESTIMATION_PLOTS  # noqa: E402
 from tools.geometric_plots import PLOTS as GEOMETRIC_PLOTS  # noqa: E402
+from tools.interval_plots import PLOTS as INTERVAL_PLOTS  # noqa: E402
 from tools.period_plots import PLOTS as PERIOD_PLOTS  # noqa: E402
 from tools.spend_plots import PLOTS as SPEND_PLOTS  # noqa: E402
 
@@ -66,6 +67,7 @@ PLOTS: dict[str, Draw] = {
     "pareto_nbd": pareto_nbd,
     **ESTIMATION_PLOTS,
     **GEOMETRIC_PLOTS,
+    **INTERVAL_PLOTS,
     **PERIOD_PLOTS,
     **SPEND_PLOTS,
 }
