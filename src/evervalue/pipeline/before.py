@@ -14,7 +14,7 @@ from evervalue.models.registry import Saved, read
 from evervalue.pipeline.settings import Settings
 from evervalue.warehouse import duckdb
 from evervalue.warehouse.duckdb import Connection, EngineError, literal
-from evervalue.warehouse.publish import Snapshot
+from evervalue.warehouse.publish import Publisher, Snapshot
 
 FILES = {"orders": "models/orders.json", "spend": "models/spend.json"}
 """Where the fitted models lie beside a snapshot."""
@@ -45,6 +45,14 @@ class Before:
 
     def __init__(self, snapshot: Snapshot | None) -> None:
         self.snapshot = snapshot
+
+    @classmethod
+    def of(cls, publisher: Publisher) -> Before:
+        """The run that is published now; none where there is none, or where it cannot be read any more."""
+        try:
+            return cls(publisher.current())
+        except EvervalueError:
+            return cls(None)
 
     def model(self, role: str) -> Saved | None:
         """Its fitted model of that role; None where there is none, or none that can be read."""

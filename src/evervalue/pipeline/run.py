@@ -117,7 +117,7 @@ def _build(
     )
     from evervalue.pipeline.value import ValueStage
 
-    before = Before(publisher.current() if publisher.current_id() else None)
+    before = Before.of(publisher)
     file = publisher.begin(run_id)
     con.execute(f"attach {literal(str(file))} as snapshot")
     con.execute("use snapshot")

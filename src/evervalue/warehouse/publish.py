@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -123,12 +124,13 @@ class Publisher:
         return snapshot
 
     def runs(self) -> list[Snapshot]:
-        """The kept runs, oldest first."""
-        return [
-            self.get(p.parent.name)
-            for p in sorted(self.runs_dir.glob("*/manifest.json"))
-            if p.parent.suffix == ""
-        ]
+        """The kept runs, oldest first; one whose manifest cannot be read is none."""
+        found = []
+        for manifest in sorted(self.runs_dir.glob("*/manifest.json")):
+            if manifest.parent.suffix == "":
+                with suppress(StorageError):
+                    found.append(self.get(manifest.parent.name))
+        return found
 
     def current_id(self) -> str | None:
         """The run that readers are pointed to; None before the first."""

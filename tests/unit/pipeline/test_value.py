@@ -204,6 +204,10 @@ def test_a_damaged_file_of_the_run_before_is_fitted_anew(tmp_path: Path) -> None
     assert published(folder, "select distinct is_reused from run.fits") == [(False,)]
     snapshot_of(folder).verify()
     assert list(snapshot_of(folder).manifest["files"]) == ["models/orders.json", "models/spend.json"]
+    # Nor does a published run that cannot be read at all stop the next one.
+    (snapshot_of(folder).path.parent / "manifest.json").write_text("{")
+    run_project(folder)
+    assert published(folder, "select distinct is_reused from run.fits") == [(False,)]
 
 
 def test_what_is_asked_for_is_what_is_fitted(tmp_path: Path) -> None:

@@ -124,6 +124,17 @@ def test_a_second_writer_is_told_to_wait(tmp_path: Path) -> None:
     assert issubclass(Busy, Exception)
 
 
+def test_a_run_whose_manifest_cannot_be_read_does_not_stop_the_next(publisher: Publisher) -> None:
+    publish(publisher, "1")
+    publish(publisher, "2")
+    (publisher.runs_dir / "2" / "manifest.json").write_text("{")
+    with pytest.raises(StorageError, match="Run again"):
+        publisher.current()
+    publish(publisher, "3")
+    assert answer(publisher) == "3"
+    assert [s.run_id for s in publisher.runs()] == ["1", "3"]
+
+
 def test_files_beside_the_snapshot_travel_with_it_and_are_checked(publisher: Publisher) -> None:
     file = publisher.begin("1")
     connect(file).close()
