@@ -81,7 +81,8 @@ def maximise(
     ]
     best = max(found, key=lambda m: (np.isfinite(m.value), m.converged, m.value))
     if best.converged:
-        best = _climb(objective, best.log_params, lower, upper, max_iter, SMALLEST_GAIN)
+        # One-sided differences carry noise of a few hundredths, which on a ridge leads nowhere for ever.
+        best = _climb(objective, best.log_params, lower, upper, max_iter, SMALLEST_GAIN, hessian)
     return replace(best, hessian=hessian(objective, best.log_params)) if np.isfinite(best.value) else best
 
 
@@ -145,11 +146,20 @@ def _rough_hessian(objective: Objective, at: Array, gradient: Array) -> Array:
 
 
 def _climb(
-    objective: Objective, start: Array, lower: Array, upper: Array, max_iter: int, enough: float
+    objective: Objective,
+    start: Array,
+    lower: Array,
+    upper: Array,
+    max_iter: int,
+    enough: float,
+    exact: Callable[[Objective, Array], Array] | None = None,
 ) -> Maximum:
+    def curved(at: Array, gradient: Array) -> Array:
+        return exact(objective, at) if exact else _rough_hessian(objective, at, gradient)
+
     at, radius = start, FIRST_RADIUS
     value, gradient = objective(at)
-    curvature = _rough_hessian(objective, at, gradient)
+    curvature = curved(at, gradient)
     converged, steps = False, 0
     while steps < max_iter and np.isfinite(value):
         step = _step_in_box(gradient, curvature, radius, lower - at, upper - at)
@@ -166,7 +176,7 @@ def _climb(
             radius = min(max(radius, 2 * float(np.linalg.norm(step))), LARGEST_RADIUS)
         if gained > 1e-4:
             at, value, gradient = at + step, new_value, new_gradient
-            curvature = _rough_hessian(objective, at, gradient)
+            curvature = curved(at, gradient)
         elif radius < SMALLEST_RADIUS or foreseen < 1e-12 * abs(value):
             # Rounding of the value itself hides any gain that is left.
             converged = foreseen < 1e-11 * abs(value) + 1e-6
