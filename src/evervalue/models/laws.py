@@ -28,8 +28,11 @@ PROBED = (0.0, 0.5, 1.0, 2.0, 4.0)
 """Repeat orders of the probes, in multiples of what the model expects of a new customer in the mean age."""
 SILENT = (0.6, 0.95)
 """When their last order was, as a share of that age."""
+LONG = 5.0
+"""With an unlimited horizon: how many mean ages ahead is looked too."""
 COUNTS = 48
 """Numbers of orders up to which probes look."""
+NOT_VARYING = ("constant_spend", "same_spend")
 LEVELS = np.linspace(0.02, 0.98, 13)
 """Cumulative probabilities at which a spend model is probed."""
 Made = TypeVar("Made")
@@ -51,7 +54,9 @@ def orders_law(model: PurchaseModel, horizon: float) -> OrdersLaw:
 
 def spend_law(model: SpendModel) -> SpendLaw:
     """The law of money, averaged over the model's posterior."""
-    found = _posterior(model)
+    # Where amounts do not vary, parameters are on the edge of what is searched and nothing hangs on where.
+    fixed = any(finding.code in NOT_VARYING for finding in model.findings_)
+    found = None if fixed else _posterior(model)
     if found is None:
         return _spend_law(model, one_point(_logs(model, np.array([model._params]))[0]))
     return _kept(
@@ -120,8 +125,15 @@ def _probe_orders(model: PurchaseModel, thetas: Array, horizon: float) -> Array:
     t_x = np.array([share * age if count else 0.0 for count, share in seen])
     # (P, 1) parameters against (histories,) data.
     params = [np.asarray(p)[..., :1] if np.ndim(p) else p for p in _column(model, thetas)]
-    pmf = model.kernel.conditional_pmf(params, x, t_x, np.full(len(x), age), t, COUNTS)
-    return np.cumsum(pmf, axis=-1).reshape(len(thetas), -1)
+    ages = np.full(len(x), age)
+    # Whether a customer is alive, and what comes within their age, are probed whatever the horizon: in a short one
+    # all laws look alike, and points that serve it would say otherwise of P(alive) than those of a long one.
+    found = [
+        np.cumsum(model.kernel.conditional_pmf(params, x, t_x, ages, ahead, COUNTS), axis=-1)
+        for ahead in sorted({t, age, LONG * age} if math.isinf(horizon) else {t, age})
+    ]
+    alive = np.asarray(model.kernel.p_alive(params, x, t_x, ages), dtype=np.float64)
+    return np.concatenate([part.reshape(len(thetas), -1) for part in (*found, alive)], axis=1)
 
 
 def _column(model: PurchaseModel, thetas: Array) -> list[Number]:
