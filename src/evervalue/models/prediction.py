@@ -85,10 +85,13 @@ class Predictor:
         found = spent_by(self.spend, h).order_value if self.spend is not None else None
         return np.full(len(h), self.mean_spend) if found is None else found
 
-    def total(self, h: Histories, scores: ValueScores) -> Total:
-        """What all customers together are expected to order and to be worth, with intervals of the totals."""
+    def total(self, h: Histories, scores: ValueScores, *, shock: float = 0.0) -> Total:
+        """What all customers together are expected to order and to be worth, with intervals of the totals.
+
+        `shock` is how far all of them together may do otherwise than told, a standard deviation of logs.
+        """
         if self.purchase is not None:
-            return value_total(self.purchase, self.spend, h, self.asked, scores)
+            return value_total(self.purchase, self.spend, h, self.asked, scores, shock=shock)
         low, high, says = math.nan, math.nan, "Nothing is predicted."
         if self.rule is not None and math.isfinite(self.asked.horizon):
             # All customers share one rate, so that n of them for h days are one of them for n h days.

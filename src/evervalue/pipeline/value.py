@@ -39,6 +39,10 @@ from evervalue.pipeline.tables import create_empty
 from evervalue.warehouse.duckdb import Connection, insert, value
 from evervalue.warehouse.runner import Filler
 
+FAR = 0.1
+"""Share by which totals of a backtest may miss without a word."""
+LARGEST_SHOCK = 1.5
+
 
 class ValueStage:
     """Fills the tables of the schema `models`, each when its turn in the run comes.
@@ -73,6 +77,7 @@ class ValueStage:
         self.tested: Tested | None = None
         self.untested = ""
         self.recalibration: Recalibration | None = None
+        self.shock = 0.0
         self.same = False
         self.key = ""
 
@@ -139,6 +144,8 @@ class ValueStage:
         if self.spend.model is None:
             self.spend = choosing.spend(self.history, self.asked, choice)
         self._recalibrate()
+        if not self.orders.reused:  # else its findings say so already
+            self._look_back(con)
         self._stand_in()
         if self.orders.reused or self.spend.reused:
             self.progress.step("Models taken over", detail="same data, settings")
@@ -157,11 +164,35 @@ class ValueStage:
             if self.recalibration is not None:
                 self.orders.findings += self.recalibration.says()
 
+    def _look_back(self, con: Connection) -> None:
+        """How far totals missed in the backtest: told where it is far, and part of what the total may be."""
+        rows = con.execute(
+            "select origin is null, target, value from models.backtest where measure = 'bias' "
+            f"and customers = 'known' and model = {value(self.orders.key)} and value > -1 order by origin, target"
+        ).fetchall()
+        target = "value" if any(row[1] == "value" for row in rows) else "orders"
+        pooled = next((v for whole, of, v in rows if whole and of == target), None)
+        logs = np.log1p([v for whole, of, v in rows if not whole and of == target])
+        if pooled is None or not logs.size:
+            return
+        # Corrected for the pace of the last origin, what is left is how far the origins lie apart.
+        about = float(logs.mean()) if self.recalibration is not None else 0.0
+        self.shock = float(min(np.sqrt(np.mean((logs - about) ** 2)), LARGEST_SHOCK))
+        if abs(pooled) > FAR and self.recalibration is None:
+            what = "money" if target == "value" else "orders"
+            self.orders.findings.append(
+                f"In the backtest the models told {abs(pooled):.0%} {'less' if pooled < 0 else 'more'} {what} than "
+                f"came over {count(logs.size, 'origin')}: customers did {'more' if pooled < 0 else 'less'} than their "
+                "past lets expect, and may do so again. [value] recalibrate = true takes the last origin's pace as "
+                "the one to come."
+            )
+
     def _taken_over(self, role: str) -> Part:
         found = self.before.model(role) if self.same else None
         if found is None:
             return Part(role)
         model = found.model
+        self.shock = float(found.about.get("shock", self.shock))
         if found.about.get("recalibration"):
             self.recalibration = Recalibration.from_dict(found.about["recalibration"])
         return Part(
@@ -246,6 +277,7 @@ class ValueStage:
             "settings": self.asked.model_dump(mode="json"),
             "findings": part.findings,
             "backtest": table if part.role == "orders" else {},
+            "shock": self.shock,
             "recalibration": self.recalibration.to_dict()
             if self.recalibration and part.role == "orders"
             else None,
@@ -289,7 +321,8 @@ class ValueStage:
 
     def _total(self, con: Connection) -> None:
         create_empty(con, "models.total")
-        land_total(con, self.predictor.total(self.history, self.scores), self.scores.p_alive)
+        total = self.predictor.total(self.history, self.scores, shock=self.shock)
+        land_total(con, total, self.scores.p_alive)
 
     def _step_values(self, con: Connection) -> None:
         create_empty(con, "models.step_values")

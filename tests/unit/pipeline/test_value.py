@@ -80,7 +80,9 @@ def test_every_customer_is_valued_as_ev_clv_values_them(sold: Path) -> None:
         assert np.abs(found[name] - told[name]).max() < 1e-12, name
     for name in ("expected_order_value", "expected_clv", "clv_low", "clv_high"):
         assert np.abs(found[name] - told[name]).max() <= 0.5001e-4 * np.maximum(1, 0), name
-    total = value.total(history, horizon="365d", discount_rate_annual=0.1, interval=0.9)
+    shock = read(snapshot.beside("models/orders.json")).about["shock"]
+    assert 0 < shock < 0.5
+    total = value.total(history, horizon="365d", discount_rate_annual=0.1, interval=0.9, shock=shock)
     ((customers, clv, low, high),) = published(
         sold, "select customers, expected_clv::double, clv_low::double, clv_high::double from models.total"
     )
@@ -356,6 +358,7 @@ def test_the_example_says_that_no_dropout_can_be_told(tmp_path: Path) -> None:
     run_project(folder)
     ((findings, spend),) = published(folder, "select findings, spend_model from insight.value_headline")
     assert "No dropout is identifiable in these data" in findings
+    assert "In the backtest the models told 24% less money than came over 3 origins" in findings
     assert spend == "Hierarchical normal spend"
     ((clv, low, high, last_year),) = published(
         folder,
