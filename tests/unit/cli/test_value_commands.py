@@ -78,6 +78,7 @@ def test_scripts_get_the_promised_columns(sales: Path, tmp_path: Path) -> None:
     assert types["p_alive"] == "DOUBLE"
 
 
+@pytest.mark.slow
 def test_a_shorter_horizon_at_a_higher_rate_is_worth_less(sales: Path, tmp_path: Path) -> None:
     def total(*options: str) -> Decimal:
         done = evervalue("clv", sales, "--format", "csv", *QUICK, *options, cwd=tmp_path)
@@ -115,6 +116,7 @@ def test_a_file_that_no_model_fits_gets_a_rule_and_a_word(tmp_path: Path) -> Non
     assert "Everyone is taken to buy at one rate" in " ".join(done.stdout.split())
 
 
+@pytest.mark.slow
 def test_models_are_listed_and_printed_as_sql(sales: Path, tmp_path: Path) -> None:
     toml = (
         '[sources.sales]\npath = "sales.csv"\n[sources.sales.columns]\nordered_at = "date"\ncustomer_id = "customer"\n'

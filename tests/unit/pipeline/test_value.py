@@ -197,6 +197,7 @@ def test_the_same_data_take_the_models_over_and_other_data_tell_the_drift(tmp_pa
         )
 
 
+@pytest.mark.slow
 def test_a_damaged_file_of_the_run_before_is_fitted_anew(tmp_path: Path) -> None:
     folder = shop(tmp_path, ONE, customers=60)
     run_project(folder)
@@ -212,6 +213,7 @@ def test_a_damaged_file_of_the_run_before_is_fitted_anew(tmp_path: Path) -> None
     assert published(folder, "select distinct is_reused from run.fits") == [(False,)]
 
 
+@pytest.mark.slow
 def test_what_is_asked_for_is_what_is_fitted(tmp_path: Path) -> None:
     toml = '\n[value]\nmodel = "pareto-nbd"\nspend = "normal-spend"\nhorizon = "12W"\ninterval = 0.5\n'
     folder = shop(tmp_path, toml + "discount_rate_annual = 0.0\n", customers=60)
@@ -239,6 +241,7 @@ def test_an_unlimited_horizon_has_value_but_no_intervals(tmp_path: Path) -> None
     ) == [(60, 60, 0, 0, 0)]
 
 
+@pytest.mark.slow
 def test_a_recalibration_is_learnt_from_the_last_origin_told_and_taken_over(tmp_path: Path) -> None:
     folder = shop(tmp_path, ONE + 'horizon = "120d"\nrecalibrate = true\n')
     run_project(folder)
@@ -353,6 +356,7 @@ def test_value_can_be_switched_off(tmp_path: Path) -> None:
     assert snapshot_of(folder).manifest["files"] == {}
 
 
+@pytest.mark.slow
 def test_the_example_says_that_no_dropout_can_be_told(tmp_path: Path) -> None:
     folder = saas_project(tmp_path)
     run_project(folder)
