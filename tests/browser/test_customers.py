@@ -26,7 +26,7 @@ def test_filters_and_order_hold_together(open_page: Open) -> None:
     page.get_by_role("combobox", name="Region").select_option("EMEA")
     expect(page.locator("#says")).to_contain_text("Mid-Value customers in EMEA")
     assert visit.path() == "/customers?tier=mid&region=EMEA&sort=-frequency"
-    counts = [int(text) for text in page.locator("tbody td:nth-child(10)").all_inner_texts()]
+    counts = [int(text) for text in page.locator("tbody td:nth-child(12)").all_inner_texts()]
     assert counts == sorted(counts, reverse=True)
     again = open_page(visit.path())
     assert again.page.locator("tbody").inner_text() == page.locator("tbody").inner_text()
