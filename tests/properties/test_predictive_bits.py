@@ -30,10 +30,10 @@ def rows_of(history: dict[str, Array], rows: NDArray[np.intp]) -> dict[str, Arra
     return {name: column[rows] for name, column in history.items()}
 
 
-PAIRS: list[tuple[PurchaseModel, SpendModel]] = [
+PAIRS = [
     (BetaGeo(), GammaGamma()),
-    (ParetoNBD(), GammaGamma()),
-    (RegularBetaGeo(k=2), NormalSpend()),
+    pytest.param(ParetoNBD(), GammaGamma(), marks=pytest.mark.slow),
+    pytest.param(RegularBetaGeo(k=2), NormalSpend(), marks=pytest.mark.slow),
 ]
 
 

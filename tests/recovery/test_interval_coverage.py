@@ -117,14 +117,15 @@ def test_a_total_falls_into_its_interval_as_often_as_it_says() -> None:
 
 def test_laws_that_are_right_are_left_alone_or_hardly_touched() -> None:
     purchase, params, spend, money = CASES[0]
-    history, orders, brought = simulated(purchase, params, spend, money, 4_000)
+    history, orders, brought = simulated(purchase, params, spend, money, 2_000)
     value = CLV(purchase, spend).fit(history, unit="W")
     found = value.recalibrate(history, orders, brought, horizon=HORIZON)
     levels = np.linspace(0.05, 0.95, 10)[None, :]
     for correction in (found.corrections.orders, found.corrections.value):
-        assert np.abs(correction.of(np.ones(1))(levels) - levels).max() < 0.03
+        assert np.abs(correction.of(np.ones(1))(levels) - levels).max() < 0.05
 
 
+@pytest.mark.slow
 def test_a_trade_that_doubles_is_missed_before_and_covered_after_the_correction() -> None:
     purchase, params, spend, money = CASES[1]
     history, orders, brought = simulated(purchase, params, spend, money, 4_000)

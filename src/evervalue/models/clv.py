@@ -80,12 +80,13 @@ class CLV(Estimator):
 
     Examples
     --------
+    >>> import evervalue as ev
     >>> rng = np.random.default_rng(1)
-    >>> seen = ParetoNBD().kernel.simulate((0.8, 30.0, 0.6, 60.0), rng.uniform(50, 365, 400), rng)
+    >>> seen = ev.BetaGeo().kernel.simulate((0.8, 30.0, 0.8, 2.5), rng.uniform(50, 365, 400), rng)
     >>> days = np.ceil(seen.t_x), np.ceil(seen.T)
     >>> history = {"frequency": np.minimum(seen.x, days[0]), "recency": days[0], "T": days[1]}
     >>> history["monetary_value"] = np.where(seen.x > 0, rng.gamma(4.0, 10.0, 400), 0.0)
-    >>> value = CLV().fit(history, unit="D").predict(horizon="180d", interval=0.8)
+    >>> value = ev.CLV(ev.BetaGeo()).fit(history, unit="D").predict(horizon="180d", interval=0.8)
     >>> bool(np.all(value["clv_low"] <= value["clv_high"]))
     True
     """

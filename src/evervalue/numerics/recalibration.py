@@ -46,7 +46,7 @@ MOST = 50_000
 FOLDS = 5
 _WIDTHS = np.diff(KNOTS)
 _ROUNDS = 300
-_STILL = 1e-7
+_STILL = 1e-6
 _FLOOR = 1e-12
 
 

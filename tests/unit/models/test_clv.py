@@ -205,6 +205,7 @@ def test_a_shock_to_all_customers_widens_totals_and_moves_no_mean(
 ) -> None:
     for few in (2_000, 0):
         monkeypatch.setattr("evervalue.models.value_total.FEW", few)
+        monkeypatch.setattr("evervalue.models.value_total.SIMULATIONS", 800)
         calm, shaken = value.total(horizon="39W"), value.total(horizon="39W", shock=0.3)
         assert shaken.expected_orders == calm.expected_orders
         width, before = shaken.orders_high - shaken.orders_low, calm.orders_high - calm.orders_low
