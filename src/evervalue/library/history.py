@@ -14,6 +14,7 @@ from evervalue.library.columns import INTEGERS, frame_columns, lines_view
 from evervalue.library.orders import Orders
 from evervalue.library.scores import key_type
 from evervalue.library.session import cutoff, engine, settings
+from evervalue.pipeline.cutoff import refuse_empty_past
 from evervalue.pipeline.from_orders import score_orders
 from evervalue.warehouse.duckdb import Connection
 from evervalue.warehouse.frames import Kind, give_out, kind_of
@@ -81,7 +82,7 @@ def purchase_history(
     MissingColumns, InputError
         As `ev.lrfm`.
     SettingsError
-        The unit or `columns` is not one of them, or `as_of` is not a date.
+        The unit or `columns` is not one of them, or `as_of` is not a date, or is not after the first sale.
 
     Examples
     --------
@@ -145,6 +146,7 @@ def kind_named(frame: str) -> Any:
 
 def _build(con: Connection, lines: str, day: dt.date | None) -> None:
     score_orders(con, lines, settings({}), "customers.purchase_history", progress=Silent(), as_of=day)
+    refuse_empty_past(con)
 
 
 def _said(frame: Any, kind: Kind, facts: dict[str, str]) -> Any:

@@ -17,6 +17,7 @@ from evervalue.core.text import count, listing
 from evervalue.models.fold import Fold, Folds, Timeline
 from evervalue.models.returns import after_returns
 from evervalue.numerics.arrays import Array
+from evervalue.pipeline.cutoff import refuse_empty_past
 from evervalue.pipeline.tables import all_models
 from evervalue.warehouse.arrays import columns
 from evervalue.warehouse.duckdb import Connection, literal
@@ -123,6 +124,7 @@ def _bounds(con: Connection, as_of: dt.date | None) -> tuple[dt.date, dt.date]:
             f"as_of={as_of} lies after the newest order ({newest}): the days between would count as days without "
             f"orders. Use {newest + dt.timedelta(days=1)} or an earlier day."
         )
+    refuse_empty_past(con, as_of)
     end = min(as_of or cutoff, newest + dt.timedelta(days=1))
     return end, first
 

@@ -34,6 +34,7 @@ from evervalue.pipeline import choosing
 from evervalue.pipeline.backtest import Tested, land_rows, told
 from evervalue.pipeline.before import FILES, Before, data_key
 from evervalue.pipeline.choosing import Part
+from evervalue.pipeline.cutoff import refuse_empty_past
 from evervalue.pipeline.settings import Settings
 from evervalue.pipeline.tables import create_empty
 from evervalue.warehouse.duckdb import Connection, insert, value
@@ -99,6 +100,7 @@ class ValueStage:
 
     def _backtest(self, con: Connection) -> None:
         create_empty(con, "models.backtest")
+        refuse_empty_past(con)
         self.key = data_key(con, self.settings)
         if self.asked.model == "none":
             return
