@@ -90,6 +90,9 @@ class Estimator:
                 f"This {type(self).__name__} is not fitted yet. Call fit(history) first, or load a fitted one."
             )
 
+    def _settle(self) -> None:
+        """Makes what predictions need and is made when they are first asked for; called before a file is written."""
+
     def _kept(self, draws: int) -> tuple[Array, float | None, str, str]:
         """The posterior draws that came with a file, which holds no data; any part of them is a fair sample too."""
         kept = 0 if self._drawn is None else len(self._drawn[2])

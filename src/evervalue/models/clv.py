@@ -336,6 +336,10 @@ class CLV(Estimator):
         extra = [*purchase._covariate_names(), *wanted]
         return histories(history, unit=unit, extra=extra)
 
+    def _settle(self) -> None:
+        self.purchase_._settle()
+        self.spend_._settle()
+
     def _of(self, history: Any) -> Histories:
         self._check_fitted()
         if history is None:

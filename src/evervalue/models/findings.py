@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from evervalue.core.errors import FitFailed
-from evervalue.core.text import count
+from evervalue.core.text import count, listing
 from evervalue.models.base import Finding
 from evervalue.models.histories import Distinct
 from evervalue.models.likelihood import Likelihood
@@ -54,13 +54,19 @@ def refuse_what_cannot_be_fitted(name: str, data: Distinct) -> None:
         )
 
 
-def covariance(hessian: Array) -> Array:
-    """Covariance of the log parameters from the curvature at the maximum; infinite variance along flat directions."""
+def covariance(hessian: Array, turn: Array | None = None) -> Array:
+    """Covariance of the log parameters from the curvature at the maximum; infinite variance along flat directions.
+
+    With `turn` (k, k) it is that of theta times it.
+    """
     values, vectors = np.linalg.eigh(-hessian)
     flat = values < FLAT
     inverse = np.where(flat, 0.0, 1.0 / np.where(flat, 1.0, values))
+    if turn is not None:
+        vectors = turn.T @ vectors
     found = (vectors * inverse) @ vectors.T
     if flat.any():
+        vectors = vectors / np.maximum(np.sqrt(np.sum(vectors**2, axis=1, keepdims=True)), 1e-300)
         touched = np.flatnonzero((np.abs(vectors[:, flat]) > 0.05).any(axis=1))
         found[touched, touched] = np.inf
     return np.asarray(found)
@@ -104,6 +110,7 @@ def of_purchase_fit(name: str, kernel: Kernel, likelihood: Likelihood, best: Max
                 "Customers hardly differ in how readily they leave: one dropout rate fits all.",
             )
         )
+    found += _of_covariates(likelihood, best)
     spread = np.sqrt(np.diag(covariance(best.hessian)))[: len(kernel.names)]
     wide = [n for n, s in zip(kernel.names, spread, strict=False) if s > WIDE]
     if wide and no_dropout is None:
@@ -119,6 +126,29 @@ def of_purchase_fit(name: str, kernel: Kernel, likelihood: Likelihood, best: Max
         found.append(
             Finding(
                 "at_bound", f"The search ended at the edge of what is tried for {' and '.join(at_bound)}."
+            )
+        )
+    return found
+
+
+def _of_covariates(likelihood: Likelihood, best: Maximum) -> list[Finding]:
+    """Covariates that say nothing, alone or beside the others."""
+    found = [
+        Finding(
+            "constant_covariate",
+            f"'{name}' is the same for every customer, so its effect cannot be told; it is left out.",
+        )
+        for name in likelihood.covariates.constant
+    ]
+    first = len(likelihood.kernel.names)
+    spread = np.sqrt(np.diag(covariance(best.hessian)))[first:]
+    wide = [label for label, s in zip(likelihood.covariates.labels(), spread, strict=True) if s > WIDE]
+    if wide:
+        found.append(
+            Finding(
+                "covariates_not_identified",
+                f"The data say little about the effect of {listing(wide)}: it is rare, or the others tell the same. "
+                "Read predictions, not these coefficients, or leave some out.",
             )
         )
     return found

@@ -32,7 +32,6 @@ LONG = 5.0
 """With an unlimited horizon: how many mean ages ahead is looked too."""
 COUNTS = 48
 """Numbers of orders up to which probes look."""
-NOT_VARYING = ("constant_spend", "same_spend")
 LEVELS = np.linspace(0.02, 0.98, 13)
 """Cumulative probabilities at which a spend model is probed."""
 Made = TypeVar("Made")
@@ -54,9 +53,7 @@ def orders_law(model: PurchaseModel, horizon: float) -> OrdersLaw:
 
 def spend_law(model: SpendModel) -> SpendLaw:
     """The law of money, averaged over the model's posterior."""
-    # Where amounts do not vary, parameters are on the edge of what is searched and nothing hangs on where.
-    fixed = any(finding.code in NOT_VARYING for finding in model.findings_)
-    found = None if fixed else _posterior(model)
+    found = _posterior(model) if model._varies else None
     if found is None:
         return _spend_law(model, one_point(_logs(model, np.array([model._params]))[0]))
     return _kept(
@@ -118,7 +115,7 @@ def _probe_orders(model: PurchaseModel, thetas: Array, horizon: float) -> Array:
     """Cumulative probabilities of orders of a few histories that are usual under the model, (P, m)."""
     age = model._scale
     t = age if math.isinf(horizon) else horizon
-    own: list[Number] = model._params(_zeros(model), model._theta)
+    own: list[Number] = model._params(_average(model), model._theta)
     usual = max(1.0, float(np.asarray(model.kernel.expected_orders(own, age)).reshape(-1)[0]))
     seen = sorted({(round(times * usual), share if times else 0.0) for times in PROBED for share in SILENT})
     x = np.array([count for count, _ in seen], dtype=float)
@@ -137,12 +134,12 @@ def _probe_orders(model: PurchaseModel, thetas: Array, horizon: float) -> Array:
 
 
 def _column(model: PurchaseModel, thetas: Array) -> list[Number]:
-    """Parameters of many points, (P, 1) each, of a customer whose covariates are zero."""
-    return model._params(_zeros(model), thetas[:, None, :])
+    """Parameters of many points, (P, 1) each, of a customer with average covariates."""
+    return model._params(_average(model), thetas[:, None, :])
 
 
-def _zeros(model: PurchaseModel) -> Mapping[str, Array]:
-    return {name: np.zeros(1) for name in model._covariate_names()}
+def _average(model: PurchaseModel) -> Mapping[str, Array]:
+    return {name: np.full(1, mean) for name, mean in model._seen.mean.items()}
 
 
 def _spend_points(model: SpendModel, draws: Array) -> Points:

@@ -7,34 +7,39 @@ covariates, then those of the dropout covariates.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
+from evervalue.models.covariates import PROCESSES, Covariates, shifted
 from evervalue.models.histories import Distinct
 from evervalue.numerics.arrays import Array, Number
 from evervalue.numerics.kernel import Kernel
 
-PROCESSES = ("transaction", "dropout")
 CELLS = 32_768
 """Histories times points at a time: what a likelihood keeps of them then fits the processor's cache."""
 
 
 @dataclass(frozen=True)
 class Prior:
-    """A Normal prior on log parameters in scaled time; it doubles as a penalty. Infinite sd: none."""
+    """A Normal prior on linear functions of theta, such as its entries; it doubles as a penalty. Infinite sd: none."""
 
     mean: Array
     sd: Array
+    of: Array | None = None
+    """(k, j): theta times it is what the prior is on. None: theta itself."""
 
     def value(self, theta: Array) -> Array:
         """Log density up to a constant at (..., k)."""
-        return np.asarray(-0.5 * np.sum(((theta - self.mean) / self.sd) ** 2, axis=-1))
+        return np.asarray(-0.5 * np.sum(((self._judged(theta) - self.mean) / self.sd) ** 2, axis=-1))
 
     def gradient(self, theta: Array) -> Array:
         """Its gradient."""
-        return np.asarray(-(theta - self.mean) / self.sd**2)
+        slope = -(self._judged(theta) - self.mean) / self.sd**2
+        return np.asarray(slope if self.of is None else self.of @ slope)
+
+    def _judged(self, theta: Array) -> Array:
+        return np.asarray(theta if self.of is None else theta @ self.of)
 
 
 @dataclass(frozen=True)
@@ -43,32 +48,21 @@ class Likelihood:
 
     kernel: Kernel
     data: Distinct
-    """In the unit in which the history came."""
+    """Times in the unit in which the history came; covariates centred and scaled."""
     time_scale: float
     """What its times are divided by."""
-    covariates: Mapping[str, tuple[str, ...]]
-    """Process to the names of its covariates, columns of `data.extra`."""
+    covariates: Covariates
+    """Those in `data.extra`."""
     prior: Prior | None = None
 
     @property
     def size(self) -> int:
         """Length of theta."""
-        return len(self.kernel.names) + sum(len(self.covariates.get(p, ())) for p in PROCESSES)
-
-    @property
-    def spread(self) -> Array:
-        """What a step of 1 in each entry of theta moves parameters by, on the log scale: 1, or a covariate's sd."""
-        d = self.data
-        found = [1.0] * len(self.kernel.names)
-        for process in PROCESSES:
-            for name in self.covariates.get(process, ()):
-                mean = np.average(d.extra[name], weights=d.weight)
-                found.append(float(np.sqrt(np.average((d.extra[name] - mean) ** 2, weights=d.weight))))
-        return np.array(found)
+        return len(self.kernel.names) + len(self.covariates.labels())
 
     def params(self, theta: Array) -> list[Number]:
         """Parameters in scaled time; arrays (n,) where covariates shift them. `theta` is (k,) or (D, k)."""
-        return shifted(self.kernel, np.asarray(theta), self.covariates, self.data.extra)
+        return shifted(self.kernel, np.asarray(theta), self.covariates.names, self.data.extra)
 
     def objective(self, theta: Array) -> tuple[float, Array]:
         """Weighted log-likelihood plus log prior, and its gradient."""
@@ -84,7 +78,7 @@ class Likelihood:
                 (sign * by_log[self.kernel.names.index(name)] for name, sign in signs.items()),
                 start=np.zeros(len(d.x)),
             )
-            for name in self.covariates.get(process, ()):
+            for name in self.covariates.names.get(process, ()):
                 gradient[place] = float((slope * d.extra[name]) @ d.weight)
                 place += 1
         value = float(ll @ d.weight)
@@ -119,28 +113,6 @@ class Likelihood:
             {name: column[rows] for name, column in d.extra.items()},
         )  # fmt: skip
         return Likelihood(self.kernel, data, self.time_scale, self.covariates, self.prior)
-
-
-def shifted(
-    kernel: Kernel, theta: Array, covariates: Mapping[str, tuple[str, ...]], columns: Mapping[str, Array]
-) -> list[Number]:
-    """Parameters from theta (k,) or (D, 1, k), with the covariates of each customer applied on the log scale.
-
-    Proportional effects on both processes, as in Bachmann, Meierer and Näf (2021) with constant covariates.
-    """
-    logs: dict[str, Number] = {name: theta[..., i] for i, name in enumerate(kernel.names)}
-    place = len(kernel.names)
-    for process in PROCESSES:
-        names = covariates.get(process, ())
-        if not names:
-            continue
-        effect = sum(
-            (theta[..., place + i] * columns[name] for i, name in enumerate(names)), start=np.float64(0)
-        )
-        place += len(names)
-        for name, sign in kernel.covariates.get(process, {}).items():
-            logs[name] = logs[name] + sign * effect
-    return [np.exp(logs[name]) for name in kernel.names]
 
 
 def starts(kernel: Kernel, data: Distinct, time_scale: float, size: int) -> list[Array]:

@@ -13,11 +13,12 @@ from scipy.special import expit, log_expit
 from evervalue.core.errors import FitFailed, NotFitted, SettingsError
 from evervalue.core.text import count
 from evervalue.models.base import Estimator, Finding, Summary
+from evervalue.models.covariates import NONE
 from evervalue.models.findings import NO_DROPOUT_GAIN, WIDE, covariance
 from evervalue.models.histories import Distinct, distinct
 from evervalue.models.likelihood import Likelihood, Prior
 from evervalue.models.period_rows import Rows
-from evervalue.models.posterior import BUDGET, ModelPosterior, natural, of_likelihood
+from evervalue.models.posterior import BUDGET, ModelPosterior, natural, of_likelihood, storable
 from evervalue.models.purchase import NORMAL_95
 from evervalue.numerics.arrays import Array
 from evervalue.numerics.intervals import asked_mass, shortest_counts
@@ -104,7 +105,7 @@ class PeriodModel(Estimator):
             module.NAMES, (), {},
             log_likelihood=module.log_likelihood, log_likelihood_gradient=module.log_likelihood_gradient,
         )  # fmt: skip
-        likelihood = Likelihood(kernel, data, 1.0, {}, self._prior())
+        likelihood = Likelihood(kernel, data, 1.0, NONE, self._prior())
         ones = np.ones(len(module.NAMES))
         lower, upper = math.log(SMALLEST) * ones, math.log(LARGEST) * ones
         best = maximise(likelihood.objective, self._starts(data), lower=lower, upper=upper)
@@ -180,7 +181,7 @@ class PeriodModel(Estimator):
         The pair becomes 1e18 times that probability and its complement; the other parameters are fitted anew.
         """
         assert self._likelihood is not None
-        likelihood = Likelihood(self._likelihood.kernel, self._likelihood.data, 1.0, {}, None)
+        likelihood = Likelihood(self._likelihood.kernel, self._likelihood.data, 1.0, NONE, None)
         pair, others = [first, first + 1], [i for i in range(len(self._theta)) if i not in (first, first + 1)]
 
         def objective(theta: Array) -> tuple[float, Array]:
@@ -246,13 +247,18 @@ class PeriodModel(Estimator):
                     f"This model came out of a file that keeps {count(kept, 'draw')}; fit it again."
                 )
         elif self._drawn is None or self._drawn[:2] != (draws, seed):
-            self._drawn = (draws, seed, *self._draw(self._likelihood, draws, seed))
+            drawn, k_hat, method, says = self._draw(self._likelihood, draws, seed)
+            self._drawn = (draws, seed, storable(drawn), k_hat, method, says)
         thetas, k_hat, method, says = self._drawn[2:]
         names = self.numerics.NAMES
         thetas = thetas[:draws]
         return ModelPosterior(names, natural(names, (), 1.0, thetas), thetas, k_hat, method, says)
 
     # Inside
+
+    def _settle(self) -> None:
+        if self._likelihood is not None:
+            self.posterior(DRAWS)
 
     def _draw(self, likelihood: Likelihood, draws: int, seed: int) -> tuple[Array, float | None, str, str]:
         """Draws (D, k) of the log parameters, with k-hat, method and words."""

@@ -33,7 +33,7 @@ class ModelPosterior:
     draws: Array
     """(D, k): parameters in the unit of the history, coefficients as they are."""
     thetas: Array
-    """(D, k): the same as the search saw them, logs of parameters in scaled time."""
+    """(D, k): the same as the search saw them, logs of parameters in scaled time and of average covariates."""
     k_hat: float | None
     """Pareto k of the importance weights; below 0.7 they can be trusted. None where no weights were needed."""
     method: str
@@ -83,15 +83,11 @@ def of_likelihood(
 ) -> tuple[Array, float | None, str, str]:
     """Draws (D, k) of theta with k-hat, method and words.
 
-    The prior is that of the fit, and `weak_prior.log_weak_prior`, which is flat wherever data speak: on the logs of
-    parameters, and on coefficients times the spread of their covariates, so that it knows no unit of these either.
+    The prior is that of the fit, and `weak_prior.log_weak_prior`, which is flat wherever data speak: on theta:
+    the logs of parameters and coefficients a standard deviation, so that it knows no unit of these either.
     """
     rng = np.random.default_rng(seed)
-    spread = np.ones(len(mode))
-    if isinstance(likelihood, Likelihood):
-        spread = likelihood.spread
-    log_density = with_weak_prior(likelihood.log_density, lambda thetas: thetas * spread)
-
+    log_density = with_weak_prior(likelihood.log_density)
     if len(likelihood.data.x) * max(1_000, 2 * draws) > BUDGET:
         normal = _normal(likelihood, log_density, mode, hessian, draws, rng)
         if normal is not None:
@@ -101,11 +97,16 @@ def of_likelihood(
 
 
 def natural(likelihood_names: Sequence[str], time_names: Sequence[str], scale: float, thetas: Array) -> Array:
-    """Thetas (D, k) with the parameters in the unit of the history; coefficients stay as they are."""
+    """Logs (D, k) of parameters, then coefficients, with the parameters in the unit of the history."""
     draws = thetas.copy()
     for i, name in enumerate(likelihood_names):
         draws[:, i] = np.exp(thetas[:, i]) * (scale if name in time_names else 1.0)
     return draws
+
+
+def storable(thetas: Array) -> Array:
+    """Draws rounded to single precision, a ten-millionth of what they differ by: files hold them in half the room."""
+    return np.asarray(thetas, dtype=np.float32).astype(np.float64)
 
 
 def _normal(

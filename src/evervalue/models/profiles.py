@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,7 +53,6 @@ def profiles(
     theta: Array,
     hessian: Array,
     *,
-    coefficients: Sequence[str] = (),
     level: float = 0.95,
     box: Array,
 ) -> Profiles:
@@ -65,11 +63,9 @@ def profiles(
     likelihood
         What was maximised.
     theta
-        Where it is highest, (k,).
+        Where it is highest, (k,), in the coordinates of the search.
     hessian
         Its second derivatives there.
-    coefficients
-        Names of the entries of theta after the parameters.
     level
         Of confidence.
     box
@@ -83,8 +79,17 @@ def profiles(
     if not 0 < level < 1:
         raise SettingsError(f"level={level!r} must be between 0 and 1, such as 0.95.")
     names, found = likelihood.kernel.names, []
-    for i, name in enumerate((*names, *coefficients)):
-        one = profile_interval(likelihood.objective, theta, hessian, i, level=level, lower=-box, upper=box)
+    # Intervals are of parameters where covariates are 0, as they are reported, not of the average customer's.
+    turn = likelihood.covariates.natural(likelihood.kernel)
+    back = np.linalg.inv(turn)
+
+    def objective(logs: Array) -> tuple[float, Array]:
+        value, gradient = likelihood.objective(logs @ back)
+        return value, back @ gradient
+
+    at, curved, box = theta @ turn, back @ hessian @ back.T, box @ np.abs(turn)
+    for i, name in enumerate((*names, *likelihood.covariates.labels())):
+        one = profile_interval(objective, at, curved, i, level=level, lower=-box, upper=box)
         if i >= len(names):
             ends = f"between {one.low:.4g} and {one.high:.4g} ({100 * level:g} %)."
             found.append(ParameterInterval(name, one.estimate, one.low, one.high, f"{name} is {ends}"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar, Self
 
@@ -14,9 +15,10 @@ from evervalue.core.errors import FitFailed, InputError, NotFitted, SettingsErro
 from evervalue.core.text import count
 from evervalue.models import findings
 from evervalue.models.base import Summary
+from evervalue.models.covariates import PROCESSES, Covariates, seen_in
 from evervalue.models.histories import Distinct, distinct, histories
-from evervalue.models.likelihood import PROCESSES, Likelihood, Prior, starts
-from evervalue.models.posterior import ModelPosterior, natural, of_likelihood
+from evervalue.models.likelihood import Likelihood, Prior, starts
+from evervalue.models.posterior import ModelPosterior, natural, of_likelihood, storable
 from evervalue.models.profiles import Profiles, profiles
 from evervalue.models.purchase_predictions import PurchasePredictions
 from evervalue.numerics.arrays import Array
@@ -39,7 +41,9 @@ class PurchaseModel(PurchasePredictions):
     Parameters
     ----------
     transaction_covariates, dropout_covariates
-        Columns of the history that shift the two processes, proportionally and constant in time.
+        Columns of the history that shift the two processes, proportionally and constant in time. Their unit and origin
+        change nothing but the coefficients and the parameters reported, which are those of a customer whose covariates
+        are all 0.
     prior
         Parameter to (median, sd of the logarithm): a log-normal prior, the median in the unit of the history. It pulls
         the estimate as a penalty on the log scale does; without it the fit is maximum likelihood.
@@ -135,16 +139,16 @@ class PurchaseModel(PurchasePredictions):
         )  # fmt: skip
         findings.refuse_what_cannot_be_fitted(self.name, data)
         scale = float(data.T @ data.weight / data.weight.sum())
-        covariates = self._covariates()
-        likelihood = Likelihood(self.kernel, data, scale, covariates, self._prior(scale))
+        seen = seen_in(data, self._covariates())
+        data = replace(data, extra=seen.scaled(data.extra))
+        likelihood = Likelihood(self.kernel, data, scale, seen, self._prior(scale, seen))
         best = self._maximum(likelihood)
         self._keep(likelihood, best, unit)
         return self
 
     def _maximum(self, likelihood: Likelihood) -> Maximum:
         k, names = likelihood.size, self.kernel.names
-        upper = np.full(k, COEFFICIENT_BOX)
-        upper[: len(names)] = LOG_BOX
+        upper = _box(names, k)
         points = starts(self.kernel, likelihood.data, likelihood.time_scale, k)
         best: Maximum | None = None
         search = partial(maximise, lower=-upper, upper=upper)
@@ -168,25 +172,27 @@ class PurchaseModel(PurchasePredictions):
         names, data, scale = self.kernel.names, likelihood.data, likelihood.time_scale
         self._theta = best.log_params
         self._scale = scale
+        self._seen = likelihood.covariates
         self._likelihood = likelihood
         self._hessian = best.hessian
         self._drawn = None
-        values = [np.exp(v) for v in best.log_params[: len(names)]]
-        self.params_ = {
-            name: float(v * scale if name in self.kernel.time_names else v)
-            for name, v in zip(names, values, strict=True)
-        }
-        coefficients = iter(best.log_params[len(names) :])
+        turn = self._seen.natural(self.kernel)
+        values = self._natural(best.log_params[None, :])[0].tolist()
+        self.params_ = dict(zip(names, values, strict=False))
+        coefficients = iter(values[len(names) :])
         self.coefficients_ = {
-            p: {name: float(next(coefficients)) for name in likelihood.covariates.get(p, ())}
-            for p in PROCESSES
+            p: {name: next(coefficients) for name in self._seen.names.get(p, ())} for p in PROCESSES
         }
-        self.covariance_ = findings.covariance(best.hessian)
+        self.covariance_ = findings.covariance(best.hessian, turn)
         self.standard_errors_ = {
             name: float(self.params_[name] * math.sqrt(self.covariance_[i, i]))
             for i, name in enumerate(names)
         }
-        ll = self.kernel.log_likelihood(self._params(data.extra), data.x, data.t_x, data.T)
+        params = [
+            value * scale if name in self.kernel.time_names else value
+            for name, value in zip(names, likelihood.params(best.log_params), strict=True)
+        ]
+        ll = self.kernel.log_likelihood(params, data.x, data.t_x, data.T)
         self.log_likelihood_ = float(np.asarray(ll) @ data.weight)
         self.converged_ = best.converged
         self.n_iter_ = best.n_iter
@@ -244,13 +250,8 @@ class PurchaseModel(PurchasePredictions):
         self._check_fitted()
         if self._likelihood is None:
             raise NotFitted("This model came out of a file, which holds no histories; fit it again.")
-        names = self._posterior_names()
-        box = np.full(len(names), COEFFICIENT_BOX)
-        box[: len(self.kernel.names)] = LOG_BOX
-        coefficients = names[len(self.kernel.names) :]
-        return profiles(
-            self._likelihood, self._theta, self._hessian, coefficients=coefficients, level=level, box=box
-        )
+        box = _box(self.kernel.names, len(self._theta))
+        return profiles(self._likelihood, self._theta, self._hessian, level=level, box=box)
 
     def posterior(self, draws: int = 1_000, *, random_state: int | None = None) -> ModelPosterior:
         """Draws of the parameters given the data: Laplace corrected by importance sampling, a sampler where that fails.
@@ -269,28 +270,33 @@ class PurchaseModel(PurchasePredictions):
             return self._posterior_of(*self._kept(draws))
         if self._drawn is None or self._drawn[:2] != (draws, seed):
             found = of_likelihood(self._likelihood, self._theta, self._hessian, draws=draws, seed=seed)
-            self._drawn = (draws, seed, *found)
+            self._drawn = (draws, seed, storable(found[0]), *found[1:])
         return self._posterior_of(*self._drawn[2:])
+
+    def _settle(self) -> None:
+        if self._likelihood is not None:
+            self.posterior()
 
     def _posterior_of(self, thetas: Array, k_hat: float | None, method: str, says: str) -> ModelPosterior:
         return ModelPosterior(
-            self._posterior_names(),
-            natural(self.kernel.names, self.kernel.time_names, self._scale, thetas),
-            thetas, k_hat, method, says,
-        )  # fmt: skip
+            (*self.kernel.names, *self._seen.labels()), self._natural(thetas), thetas, k_hat, method, says
+        )
 
-    def _posterior_names(self) -> tuple[str, ...]:
-        return (*self.kernel.names, *(f"{p}: {c}" for p in PROCESSES for c in self._covariates()[p]))
+    def _natural(self, thetas: Array) -> Array:
+        """Parameters in the unit of the history where covariates are 0, then coefficients, of thetas (D, k)."""
+        logs = thetas @ self._seen.natural(self.kernel) if self._seen.mean else thetas
+        return natural(self.kernel.names, self.kernel.time_names, self._scale, logs)
 
     # Inside
 
-    def _prior(self, scale: float) -> Prior | None:
+    def _prior(self, scale: float, seen: Covariates) -> Prior | None:
         names = self.kernel.names
         if self.penalty < 0:
             raise SettingsError(f"penalty={self.penalty!r} must not be negative.")
         if not self.prior and not self.penalty:
             return None
-        size = len(names) + sum(map(len, self._covariates().values()))
+        of, turn = np.eye(len(names) + len(seen.labels())), seen.natural(self.kernel)
+        size = len(of)
         mean = np.zeros(size)
         sd = np.full(size, math.sqrt(0.5 / self.penalty) if self.penalty else math.inf)
         for name, (median, spread) in (self.prior or {}).items():
@@ -301,7 +307,15 @@ class PurchaseModel(PurchasePredictions):
             i = names.index(name)
             mean[i] = math.log(median / scale if name in self.kernel.time_names else median)
             sd[i] = spread
-        return Prior(mean, sd)
+            of[:, i] = turn[:, i]
+        return Prior(mean, sd, of)
+
+
+def _box(names: Sequence[str], size: int) -> Array:
+    """How far theta is searched either way, (size,)."""
+    found = np.full(size, COEFFICIENT_BOX)
+    found[: len(names)] = LOG_BOX
+    return found
 
 
 def weights(sample_weight: Any, n: int) -> Array:

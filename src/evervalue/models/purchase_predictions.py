@@ -15,8 +15,8 @@ import numpy as np
 from evervalue.core.duration import UNIT_NAMES, duration
 from evervalue.core.errors import InputError, SettingsError
 from evervalue.models.base import Estimator
+from evervalue.models.covariates import Covariates, shifted
 from evervalue.models.histories import Histories, distinct, histories
-from evervalue.models.likelihood import shifted
 from evervalue.numerics.arrays import Array, Number
 from evervalue.numerics.kernel import Kernel
 from evervalue.numerics.simulated import Simulated
@@ -34,6 +34,7 @@ class PurchasePredictions(Estimator):
     unit_: str | None
     _theta: Array
     _scale: float
+    _seen: Covariates
 
     @property
     def kernel(self) -> Kernel:
@@ -173,6 +174,7 @@ class PurchasePredictions(Estimator):
         return tuple(dict.fromkeys((*self.transaction_covariates, *self.dropout_covariates)))
 
     def _covariates(self) -> dict[str, tuple[str, ...]]:
+        """Those asked for, by process."""
         return {"transaction": tuple(self.transaction_covariates), "dropout": tuple(self.dropout_covariates)}
 
     def _no_covariates(self, what: str) -> None:
@@ -184,11 +186,10 @@ class PurchasePredictions(Estimator):
     def _params(self, extra: Mapping[str, Array], theta: Array | None = None) -> list[Number]:
         """Parameters in the unit of the history; arrays where covariates shift them."""
         at = self._theta if theta is None else theta
+        found = shifted(self.kernel, at, self._seen.names, self._seen.scaled(extra))
         return [
             value * self._scale if name in self.kernel.time_names else value
-            for name, value in zip(
-                self.kernel.names, shifted(self.kernel, at, self._covariates(), extra), strict=True
-            )
+            for name, value in zip(self.kernel.names, found, strict=True)
         ]
 
     def _histories(self, history: Any) -> Histories:

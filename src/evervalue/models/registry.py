@@ -3,8 +3,8 @@
 The document has two halves. What people read: class, parameters with standard errors, the covariance of their
 logarithms, unit, number of customers, log-likelihood, findings, and whatever the writer has to say besides (the data's
 checksum, the backtest, versions, the cutoff). And `state`, the attributes that the object predicts from, exact to the
-bit: arrays are base64 of little-endian doubles. Histories are not in it, so a loaded model cannot be refitted
-from its file, and its posterior is the draws that were made before it was saved.
+bit: arrays are base64 of little-endian doubles, or of singles where these are as exact. Histories are not in it, so a
+loaded model cannot be refitted from its file, and its posterior is the draws that predictions are averaged over.
 
 Nothing in a file is run: the class is looked up among those of this package, and a checksum over the whole document
 is held against it.
@@ -28,6 +28,7 @@ import numpy as np
 from evervalue.core.errors import InputError, NotFitted, StorageError
 from evervalue.core.text import did_you_mean
 from evervalue.models.base import Estimator, Finding
+from evervalue.models.covariates import Covariates
 from evervalue.models.recalibration import Recalibration
 from evervalue.numerics.independence import Independence
 
@@ -70,6 +71,7 @@ def document(model: Estimator, about: Mapping[str, Any] | None = None) -> dict[s
     """
     if not model.__sklearn_is_fitted__():
         raise NotFitted(f"This {type(model).__name__} is not fitted yet, so there is nothing to save.")
+    model._settle()
     arguments = model.get_params(deep=False)
     state = {k: v for k, v in vars(model).items() if k not in arguments and k not in LEFT_OUT}
     found: dict[str, Any] = {
@@ -247,15 +249,20 @@ def _written(value: Any) -> Any:
             return int(value)
         case np.ndarray():
             array = np.ascontiguousarray(value, dtype="<f8")
+            short = array.astype("<f4")
+            kind = "<f4" if array.size and np.array_equal(short.astype("<f8"), array) else "<f8"
             return {
                 "$": "array",
                 "shape": list(value.shape),
-                "is": base64.b64encode(array.tobytes()).decode(),
+                "of": kind,
+                "is": base64.b64encode(array.astype(kind).tobytes()).decode(),
             }
         case Finding():
             return {"$": "finding", "code": value.code, "says": value.says}
         case Recalibration():
             return {"$": "recalibration", "is": _written(value.to_dict())}
+        case Covariates():
+            return {"$": "covariates", "is": _written(asdict(value))}
         case Independence():
             return {"$": "independence", "is": _written(asdict(value))}
         case tuple():
@@ -282,12 +289,16 @@ def _read(value: Any) -> Any:
         case "float":
             return float(value["is"])
         case "array":
-            raw = np.frombuffer(base64.b64decode(value["is"], validate=True), dtype="<f8")
+            raw = np.frombuffer(
+                base64.b64decode(value["is"], validate=True), dtype={"<f4": "<f4", "<f8": "<f8"}[value["of"]]
+            )
             return raw.reshape(value["shape"]).astype(np.float64)
         case "finding":
             return Finding(value["code"], value["says"])
         case "recalibration":
             return Recalibration.from_dict(_read(value["is"]))
+        case "covariates":
+            return Covariates(**_read(value["is"]))
         case "independence":
             return Independence(**_read(value["is"]))
         case "tuple":

@@ -15,7 +15,7 @@ from evervalue.models.amounts import REPEAT, Amounts, amounts, ids_of
 from evervalue.models.base import Estimator, Finding, Summary
 from evervalue.models.findings import covariance
 from evervalue.models.likelihood import Prior
-from evervalue.models.posterior import ModelPosterior, of_likelihood
+from evervalue.models.posterior import ModelPosterior, of_likelihood, storable
 from evervalue.models.purchase import NORMAL_95, weights
 from evervalue.models.spend_likelihood import SpendLikelihood
 from evervalue.models.spend_search import Search, best_fit
@@ -23,6 +23,9 @@ from evervalue.numerics.arrays import Array, Number
 from evervalue.numerics.independence import Independence, independence
 from evervalue.numerics.optimise import Maximum
 from evervalue.numerics.spend_kernel import SpendKernel
+
+NOT_VARYING = ("constant_spend", "same_spend")
+"""Findings that say so."""
 
 
 class SpendModel(Estimator):
@@ -223,9 +226,18 @@ class SpendModel(Estimator):
                 noise = np.random.default_rng([seed, 1]).standard_normal((draws, first))
                 moved = noise * self._fixed_spread
                 thetas = np.hstack([self._theta[:first] + moved, thetas + moved @ self._follows.T])
-            self._drawn = (draws, seed, thetas, k_hat, method, says)
+            self._drawn = (draws, seed, storable(thetas), k_hat, method, says)
         _, _, thetas, k_hat, method, says = self._drawn
         return ModelPosterior(self.kernel.names, self._natural(thetas), thetas, k_hat, method, says)
+
+    def _settle(self) -> None:
+        if self._likelihood is not None and self._varies:
+            self.posterior()
+
+    @property
+    def _varies(self) -> bool:
+        """Whether amounts do; where not, parameters are on the edge of what is searched, and nothing hangs on where."""
+        return all(finding.code not in NOT_VARYING for finding in self.findings_)
 
     def score(self, history: Any, y: object = None, sample_weight: Any = None) -> float:
         """Mean log-likelihood a customer with a purchase that counts: the higher, the better these amounts are told."""

@@ -28,7 +28,6 @@ def history() -> Mapping[str, Any]:
 @pytest.fixture(scope="module", params=MODELS, ids=lambda m: m.key)
 def fitted(request: pytest.FixtureRequest, history: Mapping[str, Any]) -> PurchaseModel:
     model: PurchaseModel = request.param.fit(history, unit="W")
-    model.posterior(500)
     return model
 
 
@@ -50,8 +49,10 @@ def test_a_loaded_model_predicts_the_same_bits(fitted: PurchaseModel, history: A
     for horizon in ("1W", "39W"):
         ahead = loaded.conditional_expected_orders(history, horizon)
         assert (ahead == fitted.conditional_expected_orders(history, horizon)).all()
-    assert (loaded.posterior(500).draws == fitted.posterior(500).draws).all()
-    assert (loaded.posterior(100).draws == fitted.posterior(500).draws[:100]).all()
+    assert (loaded.posterior().draws == fitted.posterior().draws).all()
+    assert (loaded.posterior(100).draws == fitted.posterior().draws[:100]).all()
+    for name, column in fitted.predict(history, "39W").items():
+        assert (loaded.predict(history, "39W")[name] == column).all()
     assert loaded.score(history) == fitted.score(history)
 
 
@@ -68,7 +69,6 @@ def test_a_loaded_spend_model_predicts_the_same_bits(model: Any, history: Any, t
     amounts["monetary_squared_sum"] += 100
     amounts["repeat_monetary"] = history["frequency"] * history["monetary_value"]
     fitted = model.fit(amounts)
-    fitted.posterior(1_000)
     path = save(fitted, tmp_path / "spend.json")
     loaded = ev.load_model(path)
     assert path.stat().st_size < LARGEST
@@ -96,7 +96,6 @@ def test_lifetime_value_is_one_file(history: Any, tmp_path: Path) -> None:
 
 
 def test_a_file_is_small_readable_and_standard_json(fitted: PurchaseModel, tmp_path: Path) -> None:
-    fitted.posterior(1_000)
     path = fitted.save(tmp_path / "model.json", {"as_of": "1997-10-01", "loss": float("inf"), "n": (1, 2)})
     assert path.stat().st_size < LARGEST
     found = json.loads(path.read_text(), parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
@@ -107,7 +106,6 @@ def test_a_file_is_small_readable_and_standard_json(fitted: PurchaseModel, tmp_p
     assert np.shape(found["log_covariance"]) == (4, 4)
     assert found["versions"]["numpy"] == np.__version__
     assert read(path).about == {"as_of": "1997-10-01", "loss": float("inf"), "n": (1, 2)}
-    fitted.posterior(500)
 
 
 def test_saving_twice_writes_the_same_bytes(fitted: PurchaseModel, tmp_path: Path) -> None:
@@ -118,14 +116,27 @@ def test_saving_twice_writes_the_same_bytes(fitted: PurchaseModel, tmp_path: Pat
 
 def test_more_draws_than_a_file_keeps_need_a_new_fit(fitted: PurchaseModel, tmp_path: Path) -> None:
     loaded = ev.load_model(save(fitted, tmp_path / "model.json"))
-    with pytest.raises(NotFitted, match="keeps 500 draws; 501 need a new fit"):
-        loaded.posterior(501)
+    with pytest.raises(NotFitted, match="keeps 1,000 draws; 1,001 need a new fit"):
+        loaded.posterior(1_001)
 
 
-def test_a_model_that_was_never_asked_for_draws_keeps_none(history: Any, tmp_path: Path) -> None:
+def test_a_model_that_was_saved_before_any_prediction_predicts_the_same(history: Any, tmp_path: Path) -> None:
     model = ev.BetaGeo().fit(history, unit="W")
-    with pytest.raises(NotFitted, match="keeps 0 draws"):
-        ev.load_model(save(model, tmp_path / "model.json")).posterior()
+    loaded = ev.load_model(save(model, tmp_path / "model.json"))
+    wanted = ev.BetaGeo().fit(history, unit="W").predict(history, "39W")
+    assert all((column == wanted[name]).all() for name, column in loaded.predict(history, "39W").items())
+
+
+def test_many_parameters_fit_into_a_file(history: Any, tmp_path: Path) -> None:
+    rng = np.random.default_rng(5)
+    names = ["a", "b", "c", "d"]
+    rows = {**history, **{name: rng.normal(size=len(history["T"])) for name in names}}
+    purchase = ev.BetaGeo(transaction_covariates=names, dropout_covariates=names[:2])
+    path = save(ev.CLV(purchase, ev.GammaGamma()).fit(rows, unit="W"), tmp_path / "clv.json")
+    assert path.stat().st_size < LARGEST
+    wanted = ev.CLV(purchase, ev.GammaGamma()).fit(rows, unit="W").predict(rows, "39W")
+    found = ev.load_model(path).predict(rows, "39W")
+    assert all((found[name] == wanted[name]).all() for name in wanted)
 
 
 def test_infinite_uncertainty_survives(tmp_path: Path) -> None:

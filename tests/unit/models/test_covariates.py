@@ -1,0 +1,106 @@
+"""A fit does not hang on the unit or the origin of its covariates, and says which of them tell nothing."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+
+import evervalue as ev
+from evervalue.models.purchase import PurchaseModel
+from evervalue.models.registry import load_model, save
+from tests.support import cdnow
+
+KINDS = (ev.BetaGeo, ev.ParetoNBD)
+Rows = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def rows(cdnow_sample: Any) -> Rows:
+    """CDNOW with a covariate that has nothing to do with it."""
+    found: Rows = {name: column[:600] for name, column in cdnow.calibration().items()}
+    found["z"] = np.random.default_rng(3).integers(1940, 2005, 600).astype(float)
+    return found
+
+
+def fitted(kind: type[PurchaseModel], rows: Rows, covariate: Any) -> PurchaseModel:
+    model = kind(transaction_covariates=["z"], dropout_covariates=["z"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        return model.fit({**rows, "z": covariate}, unit="W")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("shift", "scale"), [(0.0, 1.0), (-1970.0, 0.05), (0.0, 3e5), (0.0, 1e-6)])
+def test_unit_and_origin_change_nothing(
+    kind: type[PurchaseModel], rows: Rows, shift: float, scale: float
+) -> None:
+    centred = fitted(kind, rows, (rows["z"] - 1972.0) / 19.0)
+    z = (rows["z"] + shift) * scale
+    other = fitted(kind, rows, z)
+    assert other.log_likelihood_ == pytest.approx(centred.log_likelihood_, abs=1e-6)
+    for process in ("transaction", "dropout"):
+        one, same = centred.coefficients_[process]["z"] / 19, other.coefficients_[process]["z"] * scale
+        assert same == pytest.approx(one, abs=1e-5)
+    told = ({**rows, "z": (rows["z"] - 1972.0) / 19.0}, {**rows, "z": z})
+    for a, b in zip(
+        *(m.predict(h, horizon="39W").values() for m, h in zip((centred, other), told, strict=True)),
+        strict=True,
+    ):
+        np.testing.assert_allclose(b, a, rtol=1e-4, atol=1e-6)
+
+
+def test_parameters_are_those_of_a_customer_whose_covariates_are_zero(rows: Rows) -> None:
+    """Written out again by hand: the reported numbers give the reported likelihood."""
+    model = fitted(ev.ParetoNBD, rows, rows["z"] - 1960)
+    z, p = rows["z"] - 1960, model.params_
+    effect = {process: model.coefficients_[process]["z"] * z for process in ("transaction", "dropout")}
+    params = (
+        p["r"],
+        p["alpha"] * np.exp(-effect["transaction"]),
+        p["s"],
+        p["beta"] * np.exp(-effect["dropout"]),
+    )
+    ll = model.kernel.log_likelihood(params, rows["frequency"], rows["recency"], rows["T"])
+    assert float(np.sum(ll)) == pytest.approx(model.log_likelihood_, abs=1e-6)
+    drawn = model.posterior().median
+    assert drawn["alpha"] == pytest.approx(p["alpha"], rel=0.3)
+    ends = model.profile()["alpha"]
+    assert ends.low < p["alpha"] < ends.high
+    assert model.standard_errors_["alpha"] == pytest.approx((ends.high - ends.low) / 3.92, rel=0.4)
+
+
+def test_a_prior_is_on_what_is_reported(rows: Rows) -> None:
+    """A tight prior on alpha of a customer whose covariate is 0 holds that alpha, wherever the others are."""
+    model = ev.BetaGeo(transaction_covariates=["z"], prior={"alpha": (5.0, 0.001)})
+    model.fit({**rows, "z": rows["z"] - 1950}, unit="W")
+    assert model.params_["alpha"] == pytest.approx(5.0, rel=0.01)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_constant_covariate_is_named_and_left_out(kind: type[PurchaseModel], rows: Rows) -> None:
+    plain, model = kind().fit(rows, unit="W"), fitted(kind, rows, np.full(600, 7.5))
+    assert model.params_ == pytest.approx(plain.params_)
+    told = {finding.code: finding.says for finding in model.findings_}
+    assert "'z' is the same for every customer" in told["constant_covariate"]
+    asked = {**rows, "z": np.full(600, 7.5)}
+    for name, column in plain.predict(rows, horizon="39W").items():
+        np.testing.assert_allclose(model.predict(asked, horizon="39W")[name], column)
+
+
+def test_covariates_that_tell_the_same_are_named(rows: Rows) -> None:
+    model = ev.BetaGeo(transaction_covariates=["z", "twice"])
+    model.fit({**rows, "twice": 2 * rows["z"]}, unit="W")
+    told = {finding.code: finding.says for finding in model.findings_}
+    assert "transaction: z, transaction: twice" in told["covariates_not_identified"]
+    alone = ev.BetaGeo(transaction_covariates=["z"]).fit(rows, unit="W")
+    assert model.log_likelihood_ == pytest.approx(alone.log_likelihood_, abs=1e-6)
+
+
+def test_a_file_keeps_what_covariates_were_measured_by(rows: Rows, tmp_path: Any) -> None:
+    model = fitted(ev.BetaGeo, rows, rows["z"])
+    again = load_model(save(model, tmp_path / "model.json"))
+    for name, column in model.predict(rows, horizon="39W").items():
+        np.testing.assert_array_equal(again.predict(rows, horizon="39W")[name], column)
