@@ -17,7 +17,8 @@ from evervalue.library.session import cutoff, engine, settings
 from evervalue.pipeline.cutoff import refuse_empty_past
 from evervalue.pipeline.from_orders import score_orders
 from evervalue.warehouse.duckdb import Connection
-from evervalue.warehouse.frames import Kind, give_out, kind_of
+from evervalue.warehouse.frame_facts import with_facts
+from evervalue.warehouse.frames import give_out, kind_of
 
 Frame = TypeVar("Frame")
 DAYS = {"D": 1, "W": 7}
@@ -54,9 +55,12 @@ def purchase_history(
     Columns: `customer` (and `customer_id` where it differs), `frequency` (purchase days after the first),
     `recency` (from the first to the last), `T` (from the first to the last day inside the window, `as_of` - 1
     day) and `monetary_value` (mean money of a repeat purchase day, DECIMAL(18,4); 0 without a repeat). Orders
-    of one day are one purchase; returns are left out. Times are exact days, only rescaled. The frame carries its
-    unit, and the currency where it is known, so that models need not be told: as `attrs` in pandas, as metadata of
-    the schema in Arrow; Polars and DuckDB have no place for it.
+    of one day are one purchase; returns are left out. Times are exact days, only rescaled.
+
+    The frame carries its unit, and the currency where it is known, so that models need not be told: as `attrs` in
+    pandas, as metadata of the schema in Arrow. Polars frames and DuckDB relations have no place for it; it is
+    remembered of the very object that is returned, and what is made of that (filtered, joined, collected) says no unit
+    any more: then `fit(history, unit="W")`.
 
     Parameters
     ----------
@@ -111,7 +115,7 @@ def purchase_history(
             _build(con, orders.lines_view(con), day)
             kind = kind_named(frame)
             found = give_out(con, _query(con, "VARCHAR", unit, columns), kind)
-            return _said(found, kind, {"unit": unit, "currency": orders.currency})
+            return with_facts(found, kind, {"unit": unit, "currency": orders.currency})
     kind = kind_of(orders)
     named = frame_columns(
         orders,
@@ -126,9 +130,8 @@ def purchase_history(
         lines = lines_view(con, orders, kind, named)
         _build(con, lines, day)
         query = _query(con, key_type(con, lines), unit, columns)
-        return _said(
-            give_out(con, query, kind, like=orders if kind == "duckdb" else None), kind, {"unit": unit}
-        )
+        found = give_out(con, query, kind, like=orders if kind == "duckdb" else None)
+        return with_facts(found, kind, {"unit": unit})
 
 
 def kind_named(frame: str) -> Any:
@@ -147,15 +150,6 @@ def kind_named(frame: str) -> Any:
 def _build(con: Connection, lines: str, day: dt.date | None) -> None:
     score_orders(con, lines, settings({}), "customers.purchase_history", progress=Silent(), as_of=day)
     refuse_empty_past(con)
-
-
-def _said(frame: Any, kind: Kind, facts: dict[str, str]) -> Any:
-    """The frame with the facts on it, where its kind has a place for them."""
-    if kind == "pandas":
-        frame.attrs |= facts
-    elif kind == "arrow":
-        frame = frame.replace_schema_metadata(facts)
-    return frame
 
 
 def _query(con: Connection, type: str, unit: str, columns: str) -> str:

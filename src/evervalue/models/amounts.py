@@ -93,10 +93,11 @@ def ids_of(history: Any) -> Histories:
     """Ids, source and currency of a history, to hand results back with; its times are not looked at."""
     if isinstance(history, Histories):
         return history
-    from evervalue.models.frames import columns_of, said_in
+    from evervalue.models.frames import columns_of
+    from evervalue.warehouse.frame_facts import facts_of
 
     names, get = columns_of(history)
-    said = said_in(history)
+    said = facts_of(history)
     x = _numbers(get, "frequency")
     return Histories(
         frequency=x,

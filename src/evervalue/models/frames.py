@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +9,8 @@ import numpy as np
 
 from evervalue.core.errors import InputError
 from evervalue.numerics.arrays import Array
-from evervalue.warehouse.frames import kind_of, needed, pyarrow
+from evervalue.warehouse.frame_facts import with_facts
+from evervalue.warehouse.frames import Kind, kind_of, needed, pyarrow, to_pandas
 
 if TYPE_CHECKING:
     from evervalue.models.histories import Histories
@@ -50,20 +50,6 @@ def columns_of(frame: Any) -> tuple[list[str], Callable[[str], Any]]:
             return list(table.column_names), lambda name: _arrow_numbers(pa, table.column(name))
 
 
-def said_in(frame: Any) -> dict[str, str]:
-    """Unit and currency, where the frame carries them (pandas `attrs`, Arrow metadata)."""
-    pandas = sys.modules.get("pandas")
-    if pandas is not None and isinstance(frame, pandas.DataFrame):
-        return {k: frame.attrs[k] for k in ("unit", "currency") if k in frame.attrs}
-    if not hasattr(frame, "column_names"):  # only Arrow tables carry it
-        return {}
-    metadata = getattr(frame.schema, "metadata", None)
-    if isinstance(metadata, dict):
-        found = {k: metadata.get(k.encode()) for k in ("unit", "currency")}
-        return {k: v.decode() for k, v in found.items() if isinstance(v, bytes)}
-    return {}
-
-
 def as_frame(h: Histories, columns: Mapping[str, Any], money: Sequence[str]) -> Any:
     """Ids and columns as the kind of frame that `h` came in; a mapping where it came as arrays."""
     source = h.source
@@ -74,15 +60,14 @@ def as_frame(h: Histories, columns: Mapping[str, Any], money: Sequence[str]) -> 
     pa = pyarrow()
     arrays = {name: _to_arrow(pa, v, name in money) for name, v in whole.items()}
     metadata = {k: v for k, v in (("unit", h.unit), ("currency", h.currency)) if v}
-    table = pa.table(arrays)
-    if metadata:
-        table = table.replace_schema_metadata(metadata)
-    if kind == "pandas":
-        from evervalue.warehouse.frames import to_pandas
+    return with_facts(_of_kind(pa.table(arrays), kind, source), kind, metadata)
 
+
+def _of_kind(table: Any, kind: Kind, source: Any) -> Any:
+    """An Arrow table as a frame like `source`."""
+    if kind == "pandas":
         frame = to_pandas(table)
         frame.index = source.index
-        frame.attrs |= metadata
         return frame
     if kind in ("polars", "polars-lazy"):
         polars = needed("polars", "frames")

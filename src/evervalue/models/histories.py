@@ -88,7 +88,7 @@ def histories(
     frame
         Columns frequency, recency, T; monetary_value where `spend`; ids are kept where there are any.
     unit
-        "D" or "W"; by default what the frame itself says (`ev.purchase_history` writes it on pandas and Arrow).
+        "D" or "W"; by default what the frame itself says, as those of `ev.purchase_history` do.
     spend
         Whether monetary_value is needed.
     extra
@@ -106,7 +106,8 @@ def histories(
         if spend and frame.monetary_value is None:
             raise MissingColumns(f"The history has no column {SPEND}.")
         return frame
-    from evervalue.models.frames import columns_of, said_in
+    from evervalue.models.frames import columns_of
+    from evervalue.warehouse.frame_facts import facts_of
 
     names, get = columns_of(frame)
     wanted = [*COLUMNS, *([SPEND] if spend else []), *extra]
@@ -116,7 +117,7 @@ def histories(
         raise MissingColumns(
             f"The history lacks{hints}; it has {listing(names, 12)}. ev.purchase_history(orders) makes these columns."
         )
-    said = said_in(frame)
+    said = facts_of(frame)
     unit = _unit(unit, said.get("unit"))
     x, t_x, T = (_numbers(get(name), name) for name in COLUMNS)
     money = _numbers(get(SPEND), SPEND) if SPEND in names else None

@@ -222,6 +222,7 @@ class PurchasePredictions(Estimator):
         if self.unit_ is None:
             raise SettingsError(
                 "The unit of the history is not known, so days and weeks cannot be told apart. Fit with unit='D' or "
-                "unit='W', or give the horizon as a number in the history's own unit."
+                "unit='W', or give the horizon as a number in the history's own unit. (A Polars or DuckDB history says "
+                "its unit only as ev.purchase_history returned it: filtered, joined or collected it says none.)"
             )
         return self.unit_

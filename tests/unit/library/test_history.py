@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import datetime as dt
+import gc
 import math
 import random
 from collections import defaultdict
+from collections.abc import Callable
 from decimal import ROUND_HALF_UP, Decimal
 from itertools import pairwise
 from typing import Any
 
+import duckdb
 import polars as pl
 import pyarrow as pa
 import pytest
 
 import evervalue as ev
 from evervalue.core.errors import SettingsError
+from evervalue.warehouse import frame_facts
+from evervalue.warehouse.frame_facts import facts_of
 
 CENT = Decimal("0.0001")
 USUAL = ["customer", "frequency", "recency", "T", "monetary_value"]
@@ -103,6 +108,46 @@ def test_frames_that_can_carry_the_unit_do() -> None:
     assert ev.purchase_history(orders.to_pandas(), unit="W").attrs == {"unit": "W"}
     assert ev.purchase_history(orders.to_arrow(), unit="D").schema.metadata == {b"unit": b"D"}
     assert isinstance(ev.purchase_history(orders.to_arrow()), pa.Table)
+
+
+KINDS: dict[str, Callable[[Any], Any]] = {
+    "pandas": lambda orders: orders.to_pandas(),
+    "polars": lambda orders: orders,
+    "polars-lazy": lambda orders: orders.lazy(),
+    "arrow": lambda orders: orders.to_arrow(),
+    "duckdb": lambda orders: duckdb.connect().from_arrow(orders.to_arrow()),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_model_knows_the_unit_of_every_kind_of_history(kind: str) -> None:
+    history = ev.purchase_history(KINDS[kind](frame(random_orders(9))), unit="W")
+    model = ev.ModifiedBetaGeo(penalty=0.1).fit(history)
+    assert model.unit_ == "W"
+    predicted = model.predict(history, horizon="39W")
+    assert type(predicted) is type(history)
+    assert facts_of(predicted) == {"unit": "W"}
+
+
+def test_what_is_made_of_a_polars_history_says_no_unit() -> None:
+    history = ev.purchase_history(frame(random_orders(9)), unit="W")
+    assert facts_of(history) == {"unit": "W"}
+    for other in (history.filter(pl.col("T") > 2), history.clone(), history.with_columns(pl.col("T") * 7)):
+        assert facts_of(other) == {}
+    with pytest.raises(SettingsError, match="Fit with unit='D' or unit='W'"):
+        ev.ModifiedBetaGeo(penalty=0.1).fit(history.clone()).predict(history, horizon="39W")
+    told = ev.ModifiedBetaGeo(penalty=0.1).fit(history.clone(), unit="W")
+    assert told.predict(history.clone(), horizon="39W").equals(told.predict(history, horizon="39W"))
+
+
+def test_nothing_is_remembered_of_a_frame_that_is_gone() -> None:
+    gc.collect()
+    before = len(frame_facts._NOTED)
+    kept = [ev.purchase_history(frame(random_orders(seed)), unit="W") for seed in range(3)]
+    assert len(frame_facts._NOTED) == before + 3
+    del kept
+    gc.collect()
+    assert len(frame_facts._NOTED) == before
 
 
 def test_a_file_gives_its_currency_too(tmp_path: Any) -> None:
