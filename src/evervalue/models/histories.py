@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,10 @@ COLUMNS = ("frequency", "recency", "T")
 SPEND = "monetary_value"
 IDS = ("customer_id", "customer")
 YEARS_SUSPECTED = 20
+MANY = 10
+"""Customers whose ages tell a unit that nobody said."""
+SEVENFOLD = (4.0, 12.0)
+"""Between which a ratio of ages is taken for that of days to weeks, for time passes between a fit and a prediction."""
 
 
 class UnitSuspected(UserWarning):
@@ -174,6 +178,37 @@ def distinct(
     )
 
 
+def suspect_other_unit(h: Histories, unit: str, mean_age: float) -> None:
+    """Warns where histories that say no unit look as if theirs were not the model's.
+
+    Weeks taken for days are sevenths of whole numbers, and days taken for weeks reach back decades. Else ages may give
+    it away: those of `MANY` customers or more are on average about seven times, or a seventh of, what they were in the
+    fit, which few days between a fit and a prediction bring about.
+
+    Parameters
+    ----------
+    h
+        Without a unit.
+    unit
+        Of the model.
+    mean_age
+        Mean T of the fit, in that unit.
+    """
+    looks = _looks(replace(h, unit=unit))
+    ratio = float(h.T.mean()) / mean_age
+    sevenfold = ratio if unit == "W" else 1 / max(ratio, 1e-9)
+    if not looks and len(h) >= MANY and SEVENFOLD[0] <= sevenfold <= SEVENFOLD[1]:
+        looks = f"its customers are on average {ratio:.2g} times as old as those of the fit"
+    if looks:
+        other = UNIT_NAMES["W" if unit == "D" else "D"]
+        warnings.warn(
+            f"This history says no unit, and the model was fitted in {UNIT_NAMES[unit]}s, yet {looks}. "
+            f"Are they {other}s? Then make it with ev.purchase_history(..., unit='{unit}').",
+            UnitSuspected,
+            stacklevel=4,
+        )
+
+
 def _one_number(columns: Sequence[Array]) -> NDArray[np.int64] | None:
     """Columns of whole numbers from 0 up as one column, which sorts much faster; None where they are not."""
     packed, room = np.zeros(len(columns[0]), dtype=np.int64), 1
@@ -249,21 +284,25 @@ def _who(h: Histories, row: int) -> str:
 
 
 def _suspect(h: Histories) -> None:
+    looks = _looks(h)
+    if looks:
+        other = "W" if h.unit == "D" else "D"
+        warnings.warn(
+            f"Times are said to be {UNIT_NAMES[h.unit or 'D']}s, yet {looks}. "
+            f"Are they {UNIT_NAMES[other]}s? Then say unit='{other}'.",
+            UnitSuspected,
+            stacklevel=4,
+        )
+
+
+def _looks(h: Histories) -> str:
+    """What makes times look as if they were in another unit than that of `h`; nothing where they do not."""
     longest = float(h.T.max())
     whole = bool(np.allclose(h.T, np.round(h.T), atol=1e-6))
     if h.unit == "W" and (longest * 7 > YEARS_SUSPECTED * 365 or (whole and longest > 260)):
-        warnings.warn(
-            f"Times are said to be weeks, yet T reaches {longest:,.0f} weeks, {longest * 7 / 365:.0f} years"
-            + (", and all are whole numbers" if whole else "")
-            + ". Are they days? Then say unit='D'.",
-            UnitSuspected,
-            stacklevel=4,
-        )
+        also = ", and all are whole numbers" if whole else ""
+        return f"T reaches {longest:,.0f} weeks, {longest * 7 / 365:.0f} years{also}"
     sevenths = h.T * 7
     if h.unit == "D" and not whole and np.allclose(sevenths, np.round(sevenths), atol=1e-6):
-        warnings.warn(
-            "Times are said to be days, yet they are sevenths of whole numbers, as weeks are. "
-            "Are they weeks? Then say unit='W'.",
-            UnitSuspected,
-            stacklevel=4,
-        )
+        return "they are sevenths of whole numbers, as weeks are"
+    return ""

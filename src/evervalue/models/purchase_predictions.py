@@ -16,7 +16,7 @@ from evervalue.core.duration import UNIT_NAMES, duration
 from evervalue.core.errors import InputError, SettingsError
 from evervalue.models.base import Estimator
 from evervalue.models.covariates import Covariates, shifted
-from evervalue.models.histories import Histories, distinct, histories
+from evervalue.models.histories import Histories, distinct, histories, suspect_other_unit
 from evervalue.numerics.arrays import Array, Number
 from evervalue.numerics.kernel import Kernel
 from evervalue.numerics.simulated import Simulated
@@ -200,6 +200,8 @@ class PurchasePredictions(Estimator):
                 f"This history is in {UNIT_NAMES[h.unit]}s, and the model was fitted in {UNIT_NAMES[self.unit_]}s. "
                 f"Make it with ev.purchase_history(..., unit='{self.unit_}')."
             )
+        if self.unit_ and not h.unit:
+            suspect_other_unit(h, self.unit_, self._scale)
         return h
 
     def _each(self, h: Histories, value: Any, covered: bool = False) -> Array:

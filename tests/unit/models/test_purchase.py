@@ -10,6 +10,7 @@ import pytest
 
 import evervalue as ev
 from evervalue.core.errors import FitFailed, InputError, NotFitted, SettingsError
+from evervalue.models.histories import UnitSuspected
 from evervalue.models.purchase import PurchaseModel
 from evervalue.numerics.optimise import maximise
 from tests.support import cdnow
@@ -238,6 +239,30 @@ def test_units_must_agree(weeks: Rows) -> None:
     in_days.attrs["unit"] = "D"
     with pytest.raises(InputError, match="fitted in weeks"), pytest.warns(match="sevenths"):
         ev.BetaGeo().fit(weeks, unit="W").p_alive(in_days)
+
+
+def test_a_history_that_says_no_unit_is_held_against_the_ages_of_the_fit(weeks: Rows, days: Rows) -> None:
+    in_weeks, in_days = ev.BetaGeo().fit(weeks, unit="W"), ev.BetaGeo().fit(days, unit="D")
+    with pytest.warns(UnitSuspected, match="fitted in weeks, yet T reaches 272 weeks.*unit='W'"):
+        in_weeks.predict(days, "39W")
+    with pytest.warns(UnitSuspected, match="fitted in weeks.*7 times as old.*Are they days.*unit='W'"):
+        in_weeks.p_alive({**days, "T": days["T"] + 0.5})
+    with pytest.warns(UnitSuspected, match="fitted in days.*sevenths"):
+        in_days.p_alive(weeks)
+    with pytest.warns(UnitSuspected, match="fitted in days.*0.14 times as old.*Are they weeks.*unit='D'"):
+        in_days.p_alive({**weeks, "T": np.ceil(weeks["T"])})
+    both = ev.CLV.of(in_weeks, ev.GammaGamma().fit(cdnow.calibration()))
+    with pytest.warns(UnitSuspected, match="fitted in weeks"):
+        both.predict({**days, "monetary_value": cdnow.calibration()["monetary_value"]})
+
+
+def test_a_history_that_is_only_older_or_younger_is_not_suspected(weeks: Rows, days: Rows) -> None:
+    in_weeks, in_days = ev.BetaGeo().fit(weeks, unit="W"), ev.BetaGeo().fit(days, unit="D")
+    in_weeks.p_alive(weeks)
+    in_weeks.p_alive({**weeks, "T": weeks["T"] + 78})
+    in_days.p_alive({**days, "T": days["T"] + 365})
+    in_days.p_alive({"frequency": [0, 1], "recency": [0, 20], "T": [30, 35]})
+    in_weeks.p_alive({"frequency": [1], "recency": [20.0], "T": [230.0]})
 
 
 @pytest.mark.parametrize("horizon", ["3 months", -1, float("nan"), "soon"])
