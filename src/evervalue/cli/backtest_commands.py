@@ -48,7 +48,7 @@ def backtest(
     date: Date = None,
     monetary: Monetary = None,
     horizon: Annotated[str, typer.Option(help="How far ahead: 39W, 365d, 1y.")] = "39W",
-    origins: Annotated[int, typer.Option(help="How many days in the past to forecast from.")] = 3,
+    origins: Annotated[int, typer.Option(min=1, help="How many days in the past to forecast from.")] = 3,
     step: Annotated[
         str | None, typer.Option(help="Time between origins. [default: spread evenly over the history]")
     ] = None,
@@ -67,9 +67,9 @@ def backtest(
         ),
     ] = None,
     sample: Annotated[
-        int, typer.Option(help="At most so many customers, drawn by key; 0 takes all.")
+        int, typer.Option(min=0, help="At most so many customers, drawn by key; 0 takes all.")
     ] = 20_000,
-    seed: Annotated[int, typer.Option(help="Seed of the sample and of the bootstrap.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the sample and of the bootstrap.")] = 0,
     date_format: DateFormat = None,
     decimal: Decimal_ = None,
     currency: Currency = None,

@@ -51,7 +51,7 @@ Bins = Annotated[int, typer.Option(help="Scores run from 1 to this.")]
 Ties = Annotated[str, typer.Option(help="first: equal values are parted by name; share: they share a score.")]
 Format = Annotated[str | None, typer.Option("--format", help="table, csv, json or parquet.")]
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="File to write.")]
-Limit = Annotated[int, typer.Option(help="Rows shown in a table; 0 shows all.")]
+Limit = Annotated[int, typer.Option(min=0, help="Rows shown in a table; 0 shows all.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
 
 
@@ -165,7 +165,7 @@ def _scored(
     from evervalue.pipeline.from_file import scored_files, settings_for_file
     from evervalue.pipeline.story import headline
 
-    settings, guesses = settings_for_file(file, **columns, **doubts, lrfm=lrfm, gems=gems, value=None)
+    settings, guesses = settings_for_file(file, lrfm=lrfm, gems=gems, **columns, **doubts)  # type: ignore[arg-type]
     steps = show.Steps(quiet=True)
     if guesses and not quiet:
         show.warn("guessed, as no option said otherwise: " + "; ".join(guesses) + ".")

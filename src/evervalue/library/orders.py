@@ -194,6 +194,7 @@ def read_orders(
         date_format=date_format,
         decimal=decimal,
         currency=currency,
+        options={f"sources.file.{name}": name for name in ("date_format", "decimal", "currency")},
     )
     progress = Silent()
     with ExitStack() as stack:

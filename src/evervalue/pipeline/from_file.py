@@ -22,6 +22,13 @@ from evervalue.warehouse import duckdb
 from evervalue.warehouse.duckdb import Connection
 from evervalue.warehouse.runner import build
 
+OPTIONS = {
+    "sources.file.date_format": "--date-format", "sources.file.decimal": "--decimal",
+    "sources.file.currency": "--currency", "lrfm.bins": "--bins", "lrfm.ties": "--ties", "gems.top_n": "--top",
+    "value.horizon": "--horizon", "value.interval": "--interval", "value.discount_rate_annual": "--discount-rate",
+    "value.model": "--model", "value.spend": "--spend", "value": "--horizon and --discount-rate",
+}  # fmt: skip
+"""What the command line calls settings."""
 GIVEN = ("raw.files", "raw.quarantine")
 
 
@@ -38,6 +45,7 @@ def settings_for_file(
     lrfm: Mapping[str, Any] | None = None,
     gems: Mapping[str, Any] | None = None,
     value: Mapping[str, Any] | None = None,
+    options: Mapping[str, str] = OPTIONS,
 ) -> tuple[Settings, list[str]]:
     """Settings that score one file, and in sentences which of its columns were guessed.
 
@@ -49,6 +57,8 @@ def settings_for_file(
         Decide what the file leaves open.
     lrfm, gems, value
         Settings of those sections, as in `evervalue.toml`.
+    options
+        What the caller calls each setting, for errors.
 
     Raises
     ------
@@ -79,6 +89,7 @@ def settings_for_file(
             date_format=date_format,
             decimal=decimal,
             currency=currency,
+            options=options,
         )
     settings = settings_from(
         {
@@ -87,7 +98,8 @@ def settings_for_file(
             "lrfm": {"monetary": made.monetary, **(lrfm or {})},
             "gems": dict(gems or {}),
             "value": dict(value or {}),
-        }
+        },
+        options,
     )
     return settings, made.says
 

@@ -8,6 +8,7 @@ import json
 import math
 import tomllib
 import zoneinfo
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -148,7 +149,7 @@ class ValueSettings(_Settings):
     @model_validator(mode="after")
     def _worth_something(self) -> ValueSettings:
         if self.ahead.days == math.inf and self.discount_rate_annual == 0:
-            raise ValueError("an unlimited horizon has a value only with a discount_rate_annual above 0")
+            raise ValueError("an unlimited horizon has a value only with a yearly discount rate above 0")
         return self
 
     @property
@@ -310,8 +311,15 @@ def read_project(folder: Path) -> Project:
     return Project(folder, settings_from(values))
 
 
-def settings_from(values: dict[str, Any]) -> Settings:
+def settings_from(values: dict[str, Any], options: Mapping[str, str] | None = None) -> Settings:
     """The settings in a parsed `evervalue.toml`.
+
+    Parameters
+    ----------
+    values
+        Its tables.
+    options
+        Where they come from options instead: what each setting is known as there ("value.horizon": "--horizon").
 
     Raises
     ------
@@ -328,7 +336,7 @@ def settings_from(values: dict[str, Any]) -> Settings:
         try:
             parts[name] = model.model_validate(values.get(name, {}))
         except ValidationError as error:
-            faults.append(told(error, name, model))
+            faults.append(told(error, name, model, options))
     sources: dict[str, FilesSource] = {}
     tables = values.get("sources", {})
     if not isinstance(tables, dict) or not tables:
@@ -338,7 +346,7 @@ def settings_from(values: dict[str, Any]) -> Settings:
         try:
             if not isinstance(table, dict):
                 raise SettingsError(f"sources.{name} must be a table: write [sources.{name}].")
-            sources[name] = files_source(name, table)
+            sources[name] = files_source(name, table, options)
         except SettingsError as error:
             faults.append(str(error))
     if not faults and (parts["gems"].min_m_score or 1) > parts["lrfm"].bins:

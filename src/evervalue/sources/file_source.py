@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,6 +41,7 @@ def source_for_file(
     date_format: str | None = None,
     decimal: str | None = None,
     currency: str | None = None,
+    options: Mapping[str, str] | None = None,
     **reader: str | None,
 ) -> FileSource:
     """The source that the file at `path` means.
@@ -54,6 +55,8 @@ def source_for_file(
         Opens a connection that may be written to, for the file is looked at there.
     path
         File, folder or glob, relative to `base`.
+    options
+        What settings are known as to the caller, by their keys, for errors.
     reader
         `encoding`, `delimiter`, `quote`, `sheet`, `time_zone`, as in the settings of a source.
 
@@ -97,7 +100,7 @@ def source_for_file(
         for g in proposal.guesses.values()
         if columns.get(g.field) == g.column and g.column not in chosen.values()
     ]
-    source = files_source("file", {k: v for k, v in values.items() if v})
+    source = files_source("file", {k: v for k, v in values.items() if v}, options)
     return FileSource(source, basis, says, currency or proposal.currency)
 
 

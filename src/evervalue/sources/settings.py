@@ -223,8 +223,10 @@ class FilesSource(BaseModel):
         return self
 
 
-def files_source(name: str, values: Mapping[str, Any]) -> FilesSource:
-    """The settings of one source, from the table `[sources.NAME]`.
+def files_source(
+    name: str, values: Mapping[str, Any], options: Mapping[str, str] | None = None
+) -> FilesSource:
+    """The settings of one source, from the table `[sources.NAME]`, or from options (see `told`).
 
     Raises
     ------
@@ -239,15 +241,21 @@ def files_source(name: str, values: Mapping[str, Any]) -> FilesSource:
     try:
         return FilesSource.model_validate(dict(values))
     except ValidationError as error:
-        raise SettingsError(told(error, f"sources.{name}", FilesSource)) from None
+        raise SettingsError(told(error, f"sources.{name}", FilesSource, options)) from None
 
 
-def told(error: ValidationError, where: str, model: type[BaseModel]) -> str:
-    """Every fault of a settings table as one paragraph; `where` is the table's key."""
+def told(
+    error: ValidationError, where: str, model: type[BaseModel], options: Mapping[str, str] | None = None
+) -> str:
+    """Every fault of a settings table as one paragraph; `where` is the table's key.
+
+    `options` holds, by key, what the caller knows a setting as where no file was read: "value.horizon" is "--horizon".
+    """
     faults = []
     for fault in error.errors():
         loc = [str(part) for part in fault["loc"]]
         key = ".".join([where, *loc])
+        key = (options or {}).get(key, key)
         if fault["type"] == "extra_forbidden":
             names = KindRule.model_fields if len(loc) > 1 and loc[0] == "kinds" else model.model_fields
             near = did_you_mean(loc[-1], names)
@@ -258,4 +266,4 @@ def told(error: ValidationError, where: str, model: type[BaseModel]) -> str:
             faults.append(f"{key}: {str(fault['msg']).removeprefix('Value error, ')}")
         else:
             faults.append(f"{key}: {fault['msg'][0].lower()}{fault['msg'][1:]} (found {fault['input']!r})")
-    return "; ".join(faults) + ". Mend it in evervalue.toml."
+    return "; ".join(faults) + (". Mend it in evervalue.toml." if options is None else ".")

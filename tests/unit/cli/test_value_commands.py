@@ -11,7 +11,10 @@ from pathlib import Path
 
 import pytest
 import sqlglot
+from typer import BadParameter
 
+from evervalue.cli import app, backtest_commands, value_commands  # noqa: F401 - they register
+from evervalue.core.errors import EvervalueError
 from evervalue.warehouse.duckdb import connect
 from tests.support.projects import SAAS, evervalue, project, published, run_project
 
@@ -90,19 +93,43 @@ def test_a_shorter_horizon_at_a_higher_rate_is_worth_less(sales: Path, tmp_path:
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (("--model", "bgnbd"), "did you mean 'bg-nbd'"),
-        (("--spend", "gamma"), "value.spend"),
-        (("--horizon", "6m"), "months"),
-        (("--interval", "90"), "value.interval"),
-        (("--discount-rate", "-1"), "value.discount_rate_annual"),
+        (("--model", "bgnbd"), "--model: 'bgnbd' is not known (did you mean 'bg-nbd'?)"),
+        (("--spend", "gamma"), "--spend: 'gamma' is not known (did you mean 'gamma-gamma'?)"),
+        (("--horizon", "6m"), "--horizon: '6m' counts months"),
+        (("--horizon", "inf", "--discount-rate", "0"), "--horizon and --discount-rate: an unlimited horizon"),
+        (("--interval", "90"), "--interval: "),
+        (("--discount-rate", "-1"), "--discount-rate: "),
+        (("--currency", "euro"), "--currency: 'euro' is not a three-letter currency code"),
+        (("--decimal", "x"), "--decimal: "),
+        (("--date-format", "zz"), "--date-format: 'zz' has no % parts"),
     ],
 )
-def test_impossible_options_are_told_in_one_paragraph(
-    sales: Path, tmp_path: Path, options: tuple[str, str], says: str
+def test_impossible_options_are_told_by_their_name(
+    sales: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], says: str
 ) -> None:
-    done = evervalue("clv", sales, *options, cwd=tmp_path)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(EvervalueError) as error:
+        app(["clv", str(sales), *options], standalone_mode=False)
+    assert says in str(error.value)
+    assert "evervalue.toml" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [("clv", "--limit"), ("backtest", "--seed"), ("backtest", "--origins"), ("backtest", "--sample")],
+)
+def test_numbers_below_zero_are_told_by_the_option(sales: Path, options: tuple[str, str]) -> None:
+    command, name = options
+    with pytest.raises(BadParameter, match="greater than or equal") as error:
+        app([command, str(sales), name, "-3"], standalone_mode=False)
+    assert error.value.param is not None
+    assert name in error.value.param.opts
+
+
+def test_an_impossible_option_is_told_in_one_paragraph(sales: Path, tmp_path: Path) -> None:
+    done = evervalue("clv", sales, "--interval", "90", cwd=tmp_path)
     assert done.returncode == 1
-    assert says in " ".join(done.stderr.split())
+    assert "Error: --interval" in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
 
