@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +14,27 @@ import sqlglot
 import evervalue as ev
 from evervalue.core.errors import NotFitted, SettingsError
 from evervalue.core.progress import Silent
-from evervalue.models.histories import distinct
-from evervalue.models.scoring import customer_histories
+from evervalue.models.clv import COLUMNS as CLV_COLUMNS
+from evervalue.models.prediction import Predictor, places
+from evervalue.models.recalibration import Recalibration
+from evervalue.models.scoring import (
+    customer_histories,
+    distinct_histories,
+    land_clv,
+    land_history_scores,
+)
 from evervalue.models.to_sql import to_sql
+from evervalue.models.value_scores import Asked, ValueScores
+from evervalue.numerics.predictive import Corrections
+from evervalue.numerics.recalibration import no_correction
 from evervalue.pipeline.from_file import scored_files, settings_for_file
 from evervalue.pipeline.tables import create_empty
-from evervalue.warehouse.arrays import columns, land
+from evervalue.warehouse.arrays import columns
 from evervalue.warehouse.dialects import DIALECTS
 from evervalue.warehouse.duckdb import Connection
+
+COLUMNS = CLV_COLUMNS[:6]
+"""All but the interval of money, which has no closed form."""
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +45,11 @@ def con(cdnow_sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
     file.write_text("customer,date,amount\n" + rows)
     settings, _ = settings_for_file(file, customer="customer", date="date", monetary="amount", currency="USD")
     with scored_files(
-        settings, "customers.purchase_history", base=tmp_path_factory.getbasetemp(), progress=Silent()
+        settings,
+        "customers.purchase_history",
+        "customers.history",
+        base=tmp_path_factory.getbasetemp(),
+        progress=Silent(),
     ) as s:
         create_empty(s.con, "models.history_scores")
         yield s.con
@@ -40,38 +59,90 @@ def scored(con: Connection, sql: str) -> dict[str, Any]:
     return columns(con, sql)
 
 
-@pytest.mark.parametrize("model", [ev.BetaGeo(), ev.ModifiedBetaGeo()], ids=lambda m: m.key)
-@pytest.mark.parametrize("unit", ["D", "W"])
-def test_p_alive_in_closed_form(con: Connection, model: Any, unit: str) -> None:
+def off(found: Any, wanted: Any) -> float:
+    """Largest difference, as a share where numbers are above one."""
+    return float(np.abs((found - wanted) / np.maximum(np.abs(wanted), 1.0)).max())
+
+
+CLOSED = [ev.BetaGeo(), ev.ModifiedBetaGeo(), ev.RegularBetaGeo(2), ev.RegularBetaGeo(4)]
+PURCHASE = [*CLOSED, ev.ParetoNBD()]
+SPEND = [ev.GammaGamma(spend="all", not_positive="leave_out"), ev.NormalSpend(spend="all")]
+
+
+@pytest.mark.parametrize("model", CLOSED, ids=lambda m: f"{m.key}-{getattr(m, 'k', 1)}")
+@pytest.mark.parametrize(("unit", "horizon"), [("D", "365d"), ("W", "26W")])
+def test_p_alive_in_closed_form_is_that_of_predict(
+    con: Connection, model: Any, unit: str, horizon: str
+) -> None:
     h = customer_histories(con)
     per = {"D": 1, "W": 7}[unit]
     history = {"frequency": h.frequency, "recency": h.recency / per, "T": h.T / per}
     model.fit(history, unit=unit)
-    found = scored(con, model.to_sql())["p_alive"]
-    wanted = model.p_alive(history)
+    found = scored(con, model.to_sql(horizon=horizon))["p_alive"]
+    wanted = model.predict(history, horizon)["p_alive"]
     assert len(found) == 2357
     assert np.abs(found - wanted).max() < 1e-12
     assert np.abs(found / wanted - 1).max() < 1e-9
+    assert np.abs(found - model.p_alive(history)).max() > 1e-5  # which is at the estimate, and is not this
 
 
-@pytest.mark.parametrize("model", [ev.ParetoNBD(), ev.RegularBetaGeo(2)], ids=lambda m: m.key)
-def test_what_has_no_closed_form_is_joined_from_the_scored_histories(con: Connection, model: Any) -> None:
-    h = customer_histories(con)
-    model.fit(h)
-    d = distinct(h.frequency, h.recency, h.T)
-    once = {"frequency": d.x, "recency": d.t_x, "T": d.T}
+def landed(con: Connection, purchase: Any, spend: Any) -> ValueScores:
+    """What a run says of every customer with these models, in its tables too."""
+    h, d = customer_histories(con), distinct_histories(con)
+    predictor = Predictor(Asked(365.0, math.log1p(0.1) / 365, 0.9), purchase=purchase, spend=spend)
+    scores = predictor.scores(h)
+    _, first = np.unique(places(d, h), return_index=True)
     create_empty(con, "models.history_scores")
-    rows = {
-        "x": d.x, "t_x": d.t_x, "T": d.T, "n": d.weight, "alive": model.p_alive(once),
-        "orders": model.conditional_expected_orders(once, "365d"),
-    }  # fmt: skip
-    land(
-        con, "models.history_scores", rows,
-        "select x, t_x, T + 1, n, alive, orders, null, null, null, null, null from {rows}",
-    )  # fmt: skip
-    found = scored(con, model.to_sql())
-    assert np.abs(found["p_alive"] / model.p_alive(h) - 1).max() < 1e-9
-    assert np.abs(found["expected_orders"] / model.conditional_expected_orders(h, "365d") - 1).max() < 1e-9
+    land_history_scores(con, d, scores, first, predictor.discounted_orders(d.x, d.t_x, d.T))
+    create_empty(con, "models.clv")
+    said = ("interval", "horizon_days", "discount_rate_annual", "model", "model_says", "currency")
+    land_clv(con, scores, dict(zip(said, ("0.9", "365", "0.1", "'m'", "'why'", "'USD'"), strict=True)))
+    return scores
+
+
+@pytest.mark.parametrize("spend", SPEND, ids=lambda m: m.key)
+@pytest.mark.parametrize("purchase", PURCHASE, ids=lambda m: f"{m.key}-{getattr(m, 'k', 1)}")
+def test_the_select_equals_what_a_run_says_of_each_customer(
+    con: Connection, purchase: Any, spend: Any
+) -> None:
+    h = customer_histories(con)
+    wanted = landed(con, purchase.fit(h), spend.fit(h))
+    found = scored(con, to_sql(purchase, spend, horizon="365d"))
+    assert list(found) == ["customer_id", *COLUMNS]
+    for name in COLUMNS:
+        assert off(found[name], getattr(wanted, name)) < 1e-9, name
+    table = scored(con, "select * from models.clv order by customer_id")
+    assert (found["customer_id"] == table["customer_id"]).all()
+    for name in COLUMNS[:4]:
+        assert off(found[name], table[name]) < 1e-9, name
+    for name in COLUMNS[4:]:  # landed as money of four places
+        assert np.abs(found[name] - table[name].astype(float)).max() < 0.5001e-4, name
+
+
+def test_a_history_that_no_run_has_scored_has_what_closed_forms_say(con: Connection) -> None:
+    h = customer_histories(con)
+    purchase, spend = ev.ModifiedBetaGeo().fit(h), ev.NormalSpend(spend="all").fit(h)
+    wanted = landed(con, purchase, spend)
+    con.execute("delete from models.history_scores where repeat_orders = 3")
+    found = scored(con, to_sql(purchase, spend))
+    gone = h.frequency == 3
+    assert off(found["p_alive"], wanted.p_alive) < 1e-9
+    assert off(found["expected_order_value"], wanted.expected_order_value) < 1e-9
+    assert np.isnan(found["expected_clv"][gone]).all()
+    assert off(found["expected_clv"][~gone], wanted.expected_clv[~gone]) < 1e-9
+
+
+def test_customers_whose_sales_lost_money_on_the_whole(con: Connection) -> None:
+    con.execute("begin")
+    try:
+        con.execute("update customers.purchase_history set monetary = -40 where repeat_orders = 8")
+        h = customer_histories(con)
+        assert (h.extra["monetary"] < 0).sum() > 5
+        for model in SPEND:
+            found = scored(con, model.fit(h).to_sql())["expected_order_value"]
+            assert off(found, model.conditional_expected_order_value(h)) < 1e-9
+    finally:
+        con.execute("rollback")
 
 
 @pytest.mark.parametrize("spend", ["repeat", "all"])
@@ -91,7 +162,8 @@ def test_expected_money_of_a_purchase_day(con: Connection, kind: Any, spend: str
 def test_extreme_parameters_overflow_nowhere(con: Connection) -> None:
     h = customer_histories(con)
     model = ev.BetaGeo().fit(h)
-    model.params_ = {"r": 5_000.0, "alpha": 1e-4, "a": 1e5, "b": 1e-4}
+    model._theta = np.log([5_000.0, 1e-4 / model._scale, 1e5, 1e-4])
+    model._likelihood = model._drawn = None
     found = scored(con, model.to_sql())["p_alive"]
     assert np.isfinite(found).all()
     assert ((found >= 0) & (found <= 1)).all()
@@ -110,12 +182,20 @@ def test_both_models_in_one_select(con: Connection) -> None:
     h = customer_histories(con)
     sql = to_sql(ev.BetaGeo().fit(h), ev.NormalSpend().fit(h), dialect="spark")
     selects = sqlglot.parse_one(sql, read="spark").selects  # type: ignore[attr-defined]
-    assert [c.alias_or_name for c in selects] == [
-        "customer_id",
-        "p_alive",
-        "expected_orders",
-        "expected_order_value",
-    ]
+    assert [c.alias_or_name for c in selects] == ["customer_id", *COLUMNS]
+
+
+def test_a_correction_of_money_leaves_expected_value_to_the_table(con: Connection) -> None:
+    h = customer_histories(con)
+    models = ev.BetaGeo().fit(h), ev.NormalSpend().fit(h)
+    flat = replace(no_correction(), customers=50)
+    of_money = Recalibration(Corrections(1.1, no_correction(), flat), 365.0, 0.9, 100)
+    sql = to_sql(*models, recalibration=of_money)
+    assert "expected_clv" not in {c.alias_or_name for c in sqlglot.parse_one(sql).selects}  # type: ignore[attr-defined]
+    assert "expected_clv is not here" in sql
+    of_pace = Recalibration(Corrections(1.1), 365.0, 0.9, 100)
+    assert "as expected_clv" in to_sql(*models, recalibration=of_pace).lower()
+    assert "expected_clv is not here" not in to_sql(*models, recalibration=of_pace)
 
 
 def test_refusals(con: Connection) -> None:
@@ -127,3 +207,6 @@ def test_refusals(con: Connection) -> None:
     bare = {"frequency": h.frequency, "recency": h.recency, "T": h.T}
     with pytest.raises(SettingsError, match="does not know its unit"):
         ev.BetaGeo().fit(bare).to_sql()
+    told = {**bare, "north": np.arange(len(h)) % 2}
+    with pytest.raises(SettingsError, match="hangs on north"):
+        ev.BetaGeo(transaction_covariates=["north"]).fit(told, unit="D").to_sql()

@@ -140,14 +140,22 @@ def models_sql(
 ) -> None:
     """The models of the published run as one SELECT that scores every customer in your own warehouse."""
     from evervalue.core.errors import NothingPublished
-    from evervalue.models.registry import load_model
+    from evervalue.models.recalibration import Recalibration
+    from evervalue.models.registry import read
     from evervalue.models.to_sql import to_sql
 
     snapshot = _published(project)
     files = [name for name in snapshot.manifest.get("files", {}) if name.startswith("models/")]
     if not files:
         raise NothingPublished("The published run has no fitted model; 'evervalue models list' says why.")
-    typer.echo(to_sql(*(load_model(snapshot.beside(name)) for name in sorted(files)), dialect=dialect))
+    saved = [read(snapshot.beside(name)) for name in sorted(files)]
+    learnt = next((one.about["recalibration"] for one in saved if one.about.get("recalibration")), None)
+    typer.echo(
+        to_sql(
+            *(one.model for one in saved), dialect=dialect, horizon=saved[0].about["settings"]["horizon"],
+            recalibration=Recalibration.from_dict(learnt) if learnt else None,
+        )
+    )  # fmt: skip
 
 
 def _published(folder: Path) -> Any:

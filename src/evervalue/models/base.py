@@ -123,25 +123,27 @@ class Estimator:
 
         return save(self, path, about)
 
-    def to_sql(self, dialect: str = "duckdb") -> str:
+    def to_sql(self, dialect: str = "duckdb", *, horizon: Any = "365d") -> str:
         """One SELECT over `customers.purchase_history` that scores every customer inside the engine that holds them.
 
-        Closed forms where there are some, the others joined from the distinct histories that a run has scored;
-        `evervalue.models.to_sql` says which.
+        Its numbers are those of `predict`: closed forms where there are some, the others joined from the distinct
+        histories that a run has scored; `evervalue.models.to_sql` says which.
 
         Parameters
         ----------
         dialect
             duckdb, spark, redshift, snowflake or bigquery.
+        horizon
+            That `predict` is asked for.
 
         Raises
         ------
         SettingsError
-            There is no such dialect, or the model does not know its unit of time.
+            There is no such dialect, or the model does not know its unit of time, or depends on covariates.
         """
         from evervalue.models.to_sql import to_sql
 
-        return to_sql(self, dialect=dialect)
+        return to_sql(self, dialect=dialect, horizon=horizon)
 
     def __repr__(self) -> str:
         defaults = inspect.signature(type(self).__init__).parameters

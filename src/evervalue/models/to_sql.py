@@ -1,9 +1,10 @@
-"""Fitted models as SQL: scores inside the engine that holds the customers, without Python.
+"""Fitted models as SQL: the scores of `predict` and of `models.clv` inside the engine that holds the customers.
 
-Closed forms where there are some: P(alive) under BG/NBD and MBG/NBD, and the expected money of a purchase day. The
-others (Pareto/NBD, MBG/CNBD-k, expected orders of all models) have integrals in them that SQL has no function for;
-they are joined from `models.history_scores`, which a run fills with each distinct history once, so that a table of a
-few thousand rows scores any number of customers.
+Closed forms where there are some: P(alive) under BG/NBD, MBG/NBD and MBG/CNBD-k, averaged over the points that stand
+for the posterior as `predict` averages it, and the expected money of a purchase day. The others (P(alive) under
+Pareto/NBD, orders of all models) have integrals in them that SQL has no function for; they are joined from
+`models.history_scores`, which a run fills with each distinct history once, so that a table of a few thousand rows
+scores any number of customers. The interval of money is each customer's own, and stays in `models.clv`.
 
 The SQL is written in the house dialect and translated; constants are written with an exponent, which makes them
 doubles in every dialect.
@@ -12,26 +13,55 @@ doubles in every dialect.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import sqlglot
 
 from evervalue.core.duration import DAYS_IN
 from evervalue.core.errors import SettingsError
+from evervalue.core.text import listing
 from evervalue.models.base import Estimator
+from evervalue.models.laws import orders_law
+from evervalue.models.recalibration import Recalibration
 from evervalue.models.spend_model import SpendModel
 from evervalue.warehouse.dialects import check_dialect
 
 HISTORY = "customers.purchase_history"
 SCORES = "models.history_scores"
-NOTE = (
-    "-- Closed forms are at the maximum of the likelihood. models.clv averages over what the parameters may be, which\n"
-    "-- differs where customers are few."
+SAME = "{0}.repeat_orders = h.repeat_orders and {0}.length_days = h.length_days and {0}.age_days = h.age_days"
+JOINED = ("expected_orders", "orders_low", "orders_high")
+OF_TABLE = (
+    "{columns} come of {scores}, hence of the horizon, interval and discount rate of its run; a history that it does "
+    "not hold has none."
 )
+NO_CLV = "expected_clv is not here: the correction of money that this run learnt has no closed form. Take it from models.clv."
 
 
-def to_sql(*models: Estimator, dialect: str = "duckdb", history: str = HISTORY, scores: str = SCORES) -> str:
+@dataclass(frozen=True)
+class _Said:
+    """What a model adds to the SELECT."""
+
+    columns: dict[str, str]
+    """Name to expression, over the history `h`, its scores `s` and `alive`."""
+    ctes: dict[str, str]
+    """Name to SELECT."""
+    notes: tuple[str, ...] = ()
+
+
+def to_sql(
+    *models: Estimator,
+    dialect: str = "duckdb",
+    horizon: Any = "365d",
+    recalibration: Recalibration | None = None,
+    history: str = HISTORY,
+    scores: str = SCORES,
+) -> str:
     """One SELECT that gives `customer_id` and what the fitted models say, formatted, in a dialect.
+
+    A purchase model gives `p_alive`, `expected_orders`, `orders_low` and `orders_high`, a spend model
+    `expected_order_value`, and both together `expected_clv`: each to 1e-9 what `predict` says and, before it is rounded
+    to four places, what a run writes to `models.clv`.
 
     Parameters
     ----------
@@ -39,6 +69,11 @@ def to_sql(*models: Estimator, dialect: str = "duckdb", history: str = HISTORY, 
         A fitted purchase model, a fitted spend model, or both.
     dialect
         duckdb, spark, redshift, snowflake or bigquery.
+    horizon
+        That `predict` is asked for: the points that stand for the posterior are chosen for it. What is joined is of the
+        horizon of the run.
+    recalibration
+        Of the run, if any.
     history
         The table of purchase histories, with the columns of `customers.purchase_history`.
     scores
@@ -47,56 +82,95 @@ def to_sql(*models: Estimator, dialect: str = "duckdb", history: str = HISTORY, 
     Raises
     ------
     SettingsError
-        The dialect is not one of them, or a model knows no unit of time.
+        The dialect is not one of them, a model knows no unit of time, or it depends on covariates.
     NotFitted
         A model is not fitted.
     """
     check_dialect(dialect)
-    said: list[str] = []
-    joined = False
+    told: list[_Said] = []
     for model in models:
         model._check_fitted()
-        columns, joins = _columns(model)
-        said += columns
-        joined = joined or joins
-    select = ",\n    ".join(["h.customer_id", *said])
-    join = (
-        f"left join {scores} as s on s.repeat_orders = h.repeat_orders\n"
-        "    and s.length_days = h.length_days and s.age_days = h.age_days\n"
-        if joined
-        else ""
-    )
-    sql = f"select\n    {select}\nfrom {history} as h\n{join}order by h.customer_id"
+        told.append(
+            _of_spend(model) if isinstance(model, SpendModel) else _of_orders(model, horizon, history)
+        )
+    columns = {name: sql for said in told for name, sql in said.columns.items()}
+    ctes = {name: sql for said in told for name, sql in said.ctes.items()}
+    notes = [note for said in told for note in said.notes]
+    if {"expected_orders", "expected_order_value"} <= set(columns):
+        if recalibration is None or recalibration.corrections.value.identity:
+            columns["expected_clv"] = f"s.discounted_orders * ({columns['expected_order_value']})"
+        else:
+            notes.append(NO_CLV)
+    if "expected_orders" in columns:
+        joined = [name for name, sql in columns.items() if sql.startswith("s.")]
+        notes.append(OF_TABLE.format(columns=listing(joined), scores=scores))
+    select = ",\n    ".join(["h.customer_id", *(f"{sql} as {name}" for name, sql in columns.items())])
+    joins = f"left join alive as a on {SAME.format('a')}\n" if "alive" in ctes else ""
+    joins += f"left join {scores} as s on {SAME.format('s')}\n" if "expected_orders" in columns else ""
+    beginning = "with " + ",\n".join(f"{name} as ({sql})" for name, sql in ctes.items()) if ctes else ""
+    sql = f"{beginning}\nselect\n    {select}\nfrom {history} as h\n{joins}order by h.customer_id"
     tree = sqlglot.parse_one(sql, read="duckdb")
-    return f"{NOTE}\n{tree.sql(dialect, pretty=True)}"
+    return "".join(f"-- {note}\n" for note in notes) + tree.sql(dialect, pretty=True)
 
 
-def _columns(model: Any) -> tuple[list[str], bool]:
-    """Expressions over the history `h`, and whether some are taken from the scores `s`."""
-    if isinstance(model, SpendModel):
-        return [f"{_order_value(model)} as expected_order_value"], False
+def _of_orders(model: Any, horizon: Any, history: str) -> _Said:
+    if model._covariate_names():
+        raise SettingsError(
+            f"This {model.name} hangs on {listing(model._covariate_names())}, which {history} does not hold: "
+            "it has no SQL. Use predict."
+        )
+    joined = {name: f"s.{name}" for name in JOINED}
     closed = P_ALIVE.get(model.key)
-    alive = closed(model) if closed is not None else "s.p_alive"
-    return [f"{alive} as p_alive", "s.expected_orders as expected_orders"], True
+    if closed is None:
+        return _Said({"p_alive": "s.p_alive", **joined}, {})
+    times = _times(model)
+    points = orders_law(model, model._time(horizon)).points
+    names = ("weight", *model.kernel.names)
+    rows = [
+        ", ".join(
+            f"{_number(v)} as {n}" for n, v in zip(names, (weight, *model._params({}, theta)), strict=True)
+        )
+        for weight, theta in zip(points.weights, points.values, strict=True)
+    ]
+    distinct = f"select distinct repeat_orders, length_days, age_days from {history}"
+    key = "h.repeat_orders, h.length_days, h.age_days"
+    alive = (
+        f"select {key}, sum(p.weight * ({closed(model, *times)})) as p_alive "
+        f"from ({distinct}) as h cross join points as p group by {key}"
+    )
+    ctes = {"points": " union all ".join(f"select {row}" for row in rows), "alive": alive}
+    how = "Points stand for what the parameters may be: p_alive is averaged over them, as predict and models.clv are."
+    return _Said({"p_alive": "a.p_alive", **joined}, ctes, (how,))
 
 
-def _bg_nbd(model: Any) -> str:
+def _of_spend(model: Any) -> _Said:
+    return _Said({"expected_order_value": _order_value(model)}, {})
+
+
+def _bg_nbd(model: Any, x: str, t_x: str, T: str) -> str:
     """P(alive) of BG/NBD: Fader, Hardie and Lee (2008), research note 021; as the logistic of a log-ratio."""
-    r, alpha, a, b = (_number(model.params_[name]) for name in ("r", "alpha", "a", "b"))
-    x, t_x, T = _times(model)
-    odds = f"ln({a}) - ln({b} + {x} - 1) + ({r} + {x}) * (ln({alpha} + {T}) - ln({alpha} + {t_x}))"
+    del model
+    odds = f"ln(p.a) - ln(p.b + {x} - 1) + (p.r + {x}) * (ln(p.alpha + {T}) - ln(p.alpha + {t_x}))"
     return f"case when {x} = 0 then {_number(1.0)} else {_logistic(odds)} end"
 
 
-def _mbg_nbd(model: Any) -> str:
-    """P(alive) of MBG/NBD: Batislam, Denizel and Filiztekin (2007), equation 15; as the logistic of a log-ratio."""
-    r, alpha, a, b = (_number(model.params_[name]) for name in ("r", "alpha", "a", "b"))
-    x, t_x, T = _times(model)
-    odds = f"ln({a}) - ln({b} + {x}) + ({r} + {x}) * (ln({alpha} + {T}) - ln({alpha} + {t_x}))"
-    return _logistic(odds)
+def _mbg_cnbd_k(model: Any, x: str, t_x: str, T: str) -> str:
+    """P(alive) of MBG/CNBD-k and, with k = 1, of MBG/NBD; as the logistic of a log-ratio.
+
+    Source: Batislam, Denizel and Filiztekin (2007), equation 15 (k = 1); Reutterer, Platzer and Schroeder (2021).
+    """
+    k = getattr(model, "k_", 1)
+    R = f"(p.r + {x})" if k == 1 else f"(p.r + {k} * {x})"
+    odds = f"ln(p.a) - ln(p.b + {x}) + {R} * (ln(p.alpha + {T}) - ln(p.alpha + {t_x}))"
+    silence = _number(1.0)
+    for j in reversed(range(1, k)):  # 1 + R u (1 + (R + 1) u / 2 (1 + (R + 2) u / 3 (...)))
+        silence = f"({_number(1.0)} + ({R} + {j - 1}) * ({T} - {t_x}) / ({j} * (p.alpha + {T})) * {silence})"
+    return _logistic(odds if k == 1 else f"{odds} - ln({silence})")
 
 
-P_ALIVE: dict[str, Callable[[Any], str]] = {"bg-nbd": _bg_nbd, "mbg-nbd": _mbg_nbd}
+P_ALIVE: dict[str, Callable[[Any, str, str, str], str]] = {
+    "bg-nbd": _bg_nbd, "mbg-nbd": _mbg_cnbd_k, "mbg-cnbd-k": _mbg_cnbd_k,
+}  # fmt: skip
 
 
 def _order_value(model: Any) -> str:
@@ -110,6 +184,8 @@ def _order_value(model: Any) -> str:
     else:
         x = "cast(h.repeat_orders as double)"
         total = f"cast(coalesce(h.mean_repeat_monetary, 0) as double) * h.kept_share * {x}"
+    if getattr(model, "not_positive", "refuse") == "leave_out":
+        total = f"greatest({total}, {_number(0.0)})"
     if model.key == "normal-spend":
         m0, kappa = _number(model.params_["m0"]), _number(model.params_["kappa"])
         return f"({kappa} * {m0} + {total}) / ({kappa} + {x})"

@@ -147,7 +147,7 @@ def test_a_file_that_no_model_fits_gets_a_rule_and_a_word(tmp_path: Path) -> Non
 def test_models_are_listed_and_printed_as_sql(sales: Path, tmp_path: Path) -> None:
     toml = (
         '[sources.sales]\npath = "sales.csv"\n[sources.sales.columns]\nordered_at = "date"\ncustomer_id = "customer"\n'
-        'amount = "amount"\n[value]\nmodel = "bg-nbd"\nspend = "gamma-gamma"\n'
+        'amount = "amount"\n[value]\nmodel = "bg-nbd"\nspend = "gamma-gamma"\nhorizon = "90d"\n'
     )
     folder = project(tmp_path / "shop", {"sales.csv": sales.read_text()}, toml)
     run_project(folder)
@@ -158,16 +158,18 @@ def test_models_are_listed_and_printed_as_sql(sales: Path, tmp_path: Path) -> No
     sql = evervalue("models", "sql", folder, cwd=tmp_path).stdout
     scores = published(folder, sql)
     table = published(
-        folder, "select customer_id, p_alive, expected_order_value::double from models.clv order by 1"
+        folder,
+        "select customer_id, p_alive, expected_orders, orders_low, orders_high, expected_order_value::double, "
+        "expected_clv::double from models.clv order by 1",
     )
-    assert [row[0] for row in scores] == [row[0] for row in table]
-    # The SQL is at the maximum of the likelihood, the table averages over what the parameters may be.
-    for (_, alive, _, each), (_, told, value) in zip(scores, table, strict=True):
-        assert alive == pytest.approx(told, abs=0.2)
-        assert each == pytest.approx(value, abs=0.01)
+    assert len(table) == 40
+    for found, wanted in zip(scores, table, strict=True):
+        assert found[0] == wanted[0]
+        assert found[1:5] == pytest.approx(wanted[1:5], rel=1e-9)
+        assert found[5:] == pytest.approx(wanted[5:], abs=0.5001e-4)
     spark = evervalue("models", "sql", folder, "--dialect", "spark", cwd=tmp_path).stdout
     assert isinstance(sqlglot.parse_one(spark, read="spark"), sqlglot.exp.Select)
-    assert "models.clv averages over" in spark
+    assert "as predict and models.clv are" in spark
     assert (
         "did you mean 'spark'"
         in evervalue("models", "sql", folder, "--dialect", "sparc", cwd=tmp_path).stderr
