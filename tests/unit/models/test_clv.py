@@ -17,7 +17,7 @@ from sklearn.base import clone
 import evervalue as ev
 from evervalue.core.errors import InputError, MissingColumns, NotFitted, SettingsError
 from evervalue.models.clv import CLV, COLUMNS
-from evervalue.models.purchase_models import BetaGeo, ParetoNBD
+from evervalue.models.purchase_models import BetaGeo, ModifiedBetaGeo, ParetoNBD
 from evervalue.models.recalibration import Recalibration
 from evervalue.models.spend import GammaGamma, NormalSpend
 from evervalue.numerics.arrays import Array
@@ -317,3 +317,12 @@ def test_outcomes_that_cannot_be_are_refused(value: CLV) -> None:
 
 def test_pareto_nbd_is_the_default_model() -> None:
     assert isinstance(CLV().fit(frame(), unit="W").purchase_, ParetoNBD)
+
+
+def test_a_hundred_years_are_as_good_as_for_ever_for_few_customers() -> None:
+    """Discounted at 10 % nothing is left after a century; the points that stand for a wide posterior must agree."""
+    rows = {name: column[:60] for name, column in cdnow.calibration().items()}
+    for purchase in (BetaGeo(), ModifiedBetaGeo()):
+        fitted = CLV(purchase, GammaGamma()).fit(rows, unit="W")
+        century, ever = (fitted.predict(rows, horizon=h)["expected_clv"].sum() for h in ("100y", "inf"))
+        assert ever == pytest.approx(century, rel=0.02)
