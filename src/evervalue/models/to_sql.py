@@ -35,7 +35,7 @@ OF_TABLE = (
     "{columns} come of {scores}, hence of the horizon, interval and discount rate of its run; a history that it does "
     "not hold has none."
 )
-NO_CLV = "expected_clv is not here: the correction of money that this run learnt has no closed form. Take it from models.clv."
+NO_CLV = "expected_clv is not here: the run's correction of money has no closed form. It is in models.clv."
 
 
 @dataclass(frozen=True)
