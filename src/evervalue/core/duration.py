@@ -36,13 +36,15 @@ class Duration:
         return f"{self.days:g} {'day' if self.days == 1 else 'days'}"
 
 
-def duration(value: object) -> Duration:
+def duration(value: object, name: str = "") -> Duration:
     """The duration that a text or a timedelta stands for.
 
     Parameters
     ----------
     value
         '39W', '365d', '1y' (365 days), 'inf', a `datetime.timedelta` or a `Duration`.
+    name
+        The argument that it was given as, for errors.
 
     Raises
     ------
@@ -54,6 +56,7 @@ def duration(value: object) -> Duration:
     >>> duration("39W").days, duration("1y").in_unit("W") == 365 / 7
     (273.0, True)
     """
+    shown = f"{name}={value!r}" if name else f"{value!r}"
     if isinstance(value, Duration):
         return value
     if isinstance(value, dt.timedelta):
@@ -68,8 +71,8 @@ def duration(value: object) -> Duration:
             return Duration(float(found[1]) * WORDS[found[2].lower()])
         if found and found[2].lower() in MONTHS:
             raise SettingsError(
-                f"'{value}' counts months, which have no fixed length. Write days or weeks: '30d', '365d', '52W'."
+                f"{shown} counts months, which have no fixed length. Write days or weeks: '30d', '365d', '52W'."
             )
     raise SettingsError(
-        f"{value!r} is not a duration. Write a number with its unit, such as '39W', '365d' or '1y', or 'inf'."
+        f"{shown} is not a duration. Write a number with its unit, such as '39W', '365d' or '1y', or 'inf'."
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from evervalue.core import show
@@ -254,6 +254,10 @@ def backtest(
     >>> report.origins, report.best
     ([datetime.date(2024, 6, 26), datetime.date(2024, 8, 25)], 'bg-nbd')
     """
+    if isinstance(origins, str) or not isinstance(origins, int | Iterable):
+        raise SettingsError(
+            f"origins={origins!r} is impossible: give how many, or a list of the days, such as ['2024-01-31']."
+        )
     days = origins if isinstance(origins, int) else [_day(o) for o in origins]
     asked: dict[str, Any] = {
         "horizon": horizon, "origins": days, "models": models, "spend": spend, "interval": interval, "step": step,
@@ -289,7 +293,10 @@ def _tested(con: Connection, lines: str, asked: dict[str, Any]) -> Tested:
 
 
 def _day(origin: Any) -> dt.date:
-    day = cutoff(origin)
+    try:
+        day = cutoff(origin)
+    except SettingsError:
+        day = None
     if day is None:
-        raise SettingsError("An origin is missing; write each as '2024-01-31'.")
+        raise SettingsError(f"The origin {origin!r} is not a date; write each as '2024-01-31'.")
     return day

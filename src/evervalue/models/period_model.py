@@ -10,7 +10,8 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from scipy.special import expit, log_expit
 
-from evervalue.core.errors import FitFailed, NotFitted, SettingsError
+from evervalue.core.arguments import seed_of, whole
+from evervalue.core.errors import FitFailed, NotFitted
 from evervalue.core.text import count
 from evervalue.models.base import Estimator, Finding, Summary
 from evervalue.models.covariates import NONE
@@ -19,6 +20,7 @@ from evervalue.models.histories import Distinct, distinct
 from evervalue.models.likelihood import Likelihood, Prior
 from evervalue.models.period_rows import Rows
 from evervalue.models.posterior import BUDGET, ModelPosterior, natural, of_likelihood, storable
+from evervalue.models.priors import penalty_of, priors_of
 from evervalue.models.purchase import NORMAL_95
 from evervalue.numerics.arrays import Array
 from evervalue.numerics.intervals import asked_mass, shortest_counts
@@ -151,17 +153,13 @@ class PeriodModel(Estimator):
 
     def _prior(self) -> Prior | None:
         names = self.numerics.NAMES
-        if self.penalty < 0:
-            raise SettingsError(f"penalty={self.penalty!r} must not be negative.")
-        if not self.prior and not self.penalty:
+        penalty = penalty_of(self.penalty)
+        given = priors_of(self.prior, names, names)
+        if not given and not penalty:
             return None
         mean = np.zeros(len(names))
-        sd = np.full(len(names), math.sqrt(0.5 / self.penalty) if self.penalty else math.inf)
-        for name, (median, spread) in (self.prior or {}).items():
-            if name not in names:
-                raise SettingsError(f"prior names '{name}', which is not one of {', '.join(names)}.")
-            if not (median > 0 and spread > 0):
-                raise SettingsError(f"prior of '{name}' must be (median, sd of the logarithm), both above 0.")
+        sd = np.full(len(names), math.sqrt(0.5 / penalty) if penalty else math.inf)
+        for name, (median, spread) in given.items():
             mean[names.index(name)], sd[names.index(name)] = math.log(median), spread
         return Prior(mean, sd)
 
@@ -239,7 +237,8 @@ class PeriodModel(Estimator):
             There is nothing to draw from.
         """
         self._check_fitted()
-        seed = self.random_state if random_state is None else random_state
+        draws = whole(draws, "draws", "must be a whole number from 1 up, such as 1000.", least=1)
+        seed = seed_of(self.random_state if random_state is None else random_state)
         if self._likelihood is None:
             kept = 0 if self._drawn is None else len(self._drawn[2])
             if self._drawn is None or draws > kept:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from evervalue.core import show
+from evervalue.core.arguments import number
 from evervalue.models.likelihood import Likelihood
 from evervalue.numerics.arrays import Array
 from evervalue.numerics.posterior import posterior
@@ -58,6 +59,7 @@ class ModelPosterior:
 
     def interval(self, mass: float = 0.95) -> dict[str, tuple[float, float]]:
         """Equal-tailed intervals of the parameters."""
+        number(mass, "mass", "must be between 0 and 1, such as 0.95.", lambda share: 0 < share < 1)
         ends = np.quantile(self.draws, [(1 - mass) / 2, (1 + mass) / 2], axis=0)
         return {name: (float(ends[0, i]), float(ends[1, i])) for i, name in enumerate(self.names)}
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from evervalue.core import show
-from evervalue.core.errors import SettingsError
+from evervalue.core.arguments import number
 from evervalue.models.likelihood import Likelihood
 from evervalue.numerics.arrays import Array
 from evervalue.numerics.profile import profile_interval
@@ -76,8 +76,7 @@ def profiles(
     SettingsError
         The level is not between 0 and 1.
     """
-    if not 0 < level < 1:
-        raise SettingsError(f"level={level!r} must be between 0 and 1, such as 0.95.")
+    level = number(level, "level", "must be between 0 and 1, such as 0.95.", lambda share: 0 < share < 1)
     names, found = likelihood.kernel.names, []
     # Intervals are of parameters where covariates are 0, as they are reported, not of the average customer's.
     turn = likelihood.covariates.natural(likelihood.kernel)

@@ -10,8 +10,9 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from evervalue.core.arguments import seed_of, whole
 from evervalue.core.duration import UNIT_NAMES
-from evervalue.core.errors import FitFailed, InputError, NotFitted, SettingsError
+from evervalue.core.errors import FitFailed, InputError, NotFitted
 from evervalue.core.text import count
 from evervalue.models import findings
 from evervalue.models.base import Summary
@@ -19,6 +20,7 @@ from evervalue.models.covariates import PROCESSES, Covariates, seen_in
 from evervalue.models.histories import Distinct, distinct, histories
 from evervalue.models.likelihood import Likelihood, Prior, starts
 from evervalue.models.posterior import ModelPosterior, natural, of_likelihood, storable
+from evervalue.models.priors import penalty_of, priors_of
 from evervalue.models.profiles import Profiles, profiles
 from evervalue.models.purchase_predictions import PurchasePredictions
 from evervalue.numerics.arrays import Array
@@ -265,7 +267,8 @@ class PurchaseModel(PurchasePredictions):
             There is nothing to draw from.
         """
         self._check_fitted()
-        seed = self.random_state if random_state is None else random_state
+        draws = whole(draws, "draws", "must be a whole number from 1 up, such as 1000.", least=1)
+        seed = seed_of(self.random_state if random_state is None else random_state)
         if self._likelihood is None:  # out of a file, which holds draws and no data
             return self._posterior_of(*self._kept(draws))
         if self._drawn is None or self._drawn[:2] != (draws, seed):
@@ -291,19 +294,15 @@ class PurchaseModel(PurchasePredictions):
 
     def _prior(self, scale: float, seen: Covariates) -> Prior | None:
         names = self.kernel.names
-        if self.penalty < 0:
-            raise SettingsError(f"penalty={self.penalty!r} must not be negative.")
-        if not self.prior and not self.penalty:
+        penalty = penalty_of(self.penalty)
+        given = priors_of(self.prior, names, names)
+        if not given and not penalty:
             return None
         of, turn = np.eye(len(names) + len(seen.labels())), seen.natural(self.kernel)
         size = len(of)
         mean = np.zeros(size)
-        sd = np.full(size, math.sqrt(0.5 / self.penalty) if self.penalty else math.inf)
-        for name, (median, spread) in (self.prior or {}).items():
-            if name not in names:
-                raise SettingsError(f"prior names '{name}', which is not one of {', '.join(names)}.")
-            if not (median > 0 and spread > 0):
-                raise SettingsError(f"prior of '{name}' must be (median, sd of the logarithm), both above 0.")
+        sd = np.full(size, math.sqrt(0.5 / penalty) if penalty else math.inf)
+        for name, (median, spread) in given.items():
             i = names.index(name)
             mean[i] = math.log(median / scale if name in self.kernel.time_names else median)
             sd[i] = spread

@@ -7,11 +7,12 @@ named for one quantity give it at the estimate, as the literature prints it.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from evervalue.core.arguments import number, seed_of, whole
 from evervalue.core.duration import UNIT_NAMES, duration
 from evervalue.core.errors import InputError, SettingsError
 from evervalue.models.base import Estimator
@@ -123,8 +124,9 @@ class PurchasePredictions(Estimator):
     def conditional_pmf(self, history: Any, horizon: Any, n_max: int) -> Array:
         """P(n purchase days within the horizon) for n = 0..n_max, (n, n_max + 1)."""
         h, t = self._histories(history), self._time(horizon)
+        last = whole(n_max, "n_max", "must be a whole number from 0 up, the largest count to tell.")
         return self._each(
-            h, lambda p, x, t_x, T: self.kernel.conditional_pmf(p, x, t_x, T, t, n_max), covered=True
+            h, lambda p, x, t_x, T: self.kernel.conditional_pmf(p, x, t_x, T, t, last), covered=True
         )
 
     def p_any_order(self, history: Any, horizon: Any) -> Array:
@@ -135,19 +137,20 @@ class PurchasePredictions(Estimator):
         """Expected repeat purchase days of a new customer up to a time after the first purchase."""
         self._check_fitted()
         self._no_covariates("expected_orders")
-        return np.asarray(self.kernel.expected_orders(self._params({}), self._time(time)))
+        return np.asarray(self.kernel.expected_orders(self._params({}), self._time(time, "time")))
 
     def pmf(self, time: Any, n_max: int) -> Array:
         """P(n repeat purchase days of a new customer up to a time) for n = 0..n_max."""
         self._check_fitted()
         self._no_covariates("pmf")
-        return np.asarray(self.kernel.pmf(self._params({}), self._time(time), n_max))
+        last = whole(n_max, "n_max", "must be a whole number from 0 up, the largest count to tell.")
+        return np.asarray(self.kernel.pmf(self._params({}), self._time(time, "time"), last))
 
     def simulate(self, T: Any, *, horizon: Any = 0.0, random_state: int | None = None) -> Simulated:
         """Histories drawn from the fitted model, one for each age in `T` (n,)."""
         self._check_fitted()
         self._no_covariates("simulate")
-        rng = np.random.default_rng(self.random_state if random_state is None else random_state)
+        rng = np.random.default_rng(seed_of(self.random_state if random_state is None else random_state))
         ages = np.atleast_1d(np.asarray(T, dtype=np.float64))
         drawn: Simulated = self.kernel.simulate(self._params({}), ages, rng, horizon=self._time(horizon))
         return drawn
@@ -160,17 +163,29 @@ class PurchasePredictions(Estimator):
         SettingsError
             The rate is not above -1, or is not 0 where the unit of the history is not known.
         """
-        if not rate_annual > -1 or not math.isfinite(rate_annual):
-            raise SettingsError(
-                f"discount_rate_annual={rate_annual!r} must be a number above -1, such as 0.10."
-            )
-        if rate_annual == 0:
+        rate = number(
+            rate_annual,
+            "discount_rate_annual",
+            "must be a number above -1, such as 0.10.",
+            lambda r: -1 < r < math.inf,
+        )
+        if rate == 0:
             return 0.0
-        return math.log1p(rate_annual) / duration("365d").in_unit(self._known_unit())
+        return math.log1p(rate) / duration("365d").in_unit(self._known_unit())
 
     # Inside
 
     def _covariate_names(self) -> tuple[str, ...]:
+        for process, given in (
+            ("transaction", self.transaction_covariates),
+            ("dropout", self.dropout_covariates),
+        ):
+            if isinstance(given, str) or not (
+                isinstance(given, Iterable) and all(isinstance(name, str) for name in given)
+            ):
+                raise SettingsError(
+                    f"{process}_covariates={given!r} must be a list of columns, such as ['channel']."
+                )
         return tuple(dict.fromkeys((*self.transaction_covariates, *self.dropout_covariates)))
 
     def _covariates(self) -> dict[str, tuple[str, ...]]:
@@ -211,13 +226,13 @@ class PurchasePredictions(Estimator):
         shape = (len(d.x), found.shape[-1]) if covered else (len(d.x),)
         return np.asarray(np.broadcast_to(found, shape)[d.inverse])
 
-    def _time(self, horizon: Any) -> float:
+    def _time(self, horizon: Any, name: str = "horizon") -> float:
         """A horizon in the unit of the history; numbers are in that unit already."""
         if isinstance(horizon, int | float | np.number) and not isinstance(horizon, bool):
             if not float(horizon) >= 0:
-                raise SettingsError(f"A horizon of {horizon} is not possible: it must be 0 or more.")
+                raise SettingsError(f"{name}={horizon!r} is not possible: it must be 0 or more.")
             return float(horizon)
-        told = duration(horizon)
+        told = duration(horizon, name)
         return told.days if math.isinf(told.days) else told.in_unit(self._known_unit())
 
     def _known_unit(self) -> str:

@@ -9,13 +9,15 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from evervalue.core.errors import InputError, SettingsError
+from evervalue.core.arguments import seed_of, whole
+from evervalue.core.errors import InputError
 from evervalue.models import spend_findings
 from evervalue.models.amounts import REPEAT, Amounts, amounts, ids_of
 from evervalue.models.base import Estimator, Finding, Summary
 from evervalue.models.findings import covariance
 from evervalue.models.likelihood import Prior
 from evervalue.models.posterior import ModelPosterior, of_likelihood, storable
+from evervalue.models.priors import penalty_of, priors_of
 from evervalue.models.purchase import NORMAL_95, weights
 from evervalue.models.spend_likelihood import SpendLikelihood
 from evervalue.models.spend_search import Search, best_fit
@@ -213,7 +215,8 @@ class SpendModel(Estimator):
             There is nothing to draw from.
         """
         self._check_fitted()
-        seed = self.random_state if random_state is None else random_state
+        draws = whole(draws, "draws", "must be a whole number from 1 up, such as 1000.", least=1)
+        seed = seed_of(self.random_state if random_state is None else random_state)
         if self._likelihood is None:  # out of a file, which holds draws and no data
             thetas, k_hat, method, says = self._kept(draws)
             return ModelPosterior(self.kernel.names, self._natural(thetas), thetas, k_hat, method, says)
@@ -324,19 +327,15 @@ class SpendModel(Estimator):
     def _prior(self, centre: float, scale: float, first: int) -> Prior | None:
         """The prior in scaled money, of the parameters that are searched for."""
         names, logs = self.kernel.names, self.kernel.log_names
-        if self.penalty < 0:
-            raise SettingsError(f"penalty={self.penalty!r} must not be negative.")
-        if not self.prior and not self.penalty:
+        penalty = penalty_of(self.penalty)
+        given = priors_of(self.prior, names[first:], logs)
+        if not given and not penalty:
             return None
         mean = np.zeros(len(names))
-        loose = math.sqrt(0.5 / self.penalty) if self.penalty else math.inf
+        loose = math.sqrt(0.5 / penalty) if penalty else math.inf
         sd = np.array([loose if name in logs else math.inf for name in names])
-        for name, (middle, spread) in (self.prior or {}).items():
-            if name not in names[first:]:
-                raise SettingsError(f"prior names '{name}', which is not one of {', '.join(names[first:])}.")
+        for name, (middle, spread) in given.items():
             i = names.index(name)
-            if not spread > 0 or (name in logs and not middle > 0):
-                raise SettingsError(f"prior of '{name}' must be (median, sd of the logarithm), both above 0.")
             if name in logs:
                 mean[i], sd[i] = math.log(middle / scale ** self.kernel.money_powers.get(name, 0)), spread
             else:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from evervalue.core.arguments import number
 from evervalue.core.errors import SettingsError
 from evervalue.models.histories import Histories
 from evervalue.models.laws import customers_of, orders_law, spend_law, spent_by
@@ -75,11 +76,12 @@ def value_scores(
         The interval or the margin is not possible, or the horizon is infinite and nothing is discounted.
     """
     mass = asked_mass(asked.interval)
-    if not (math.isfinite(asked.margin) and asked.margin > 0):
-        raise SettingsError(
-            f"margin={asked.margin!r} is no share that is kept. Give one above 0, such as 0.35; 1 keeps amounts as "
-            "they are."
-        )
+    number(
+        asked.margin,
+        "margin",
+        "is no share that is kept. Give one above 0, such as 0.35; 1 keeps amounts as they are.",
+        lambda share: 0 < share < math.inf,
+    )
     if math.isinf(asked.horizon) and asked.delta <= 0:
         raise SettingsError(
             "An unlimited horizon has a value only where it is discounted: give a discount_rate_annual above 0, or a "

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from evervalue.core.errors import SettingsError
+from evervalue.core.arguments import number
 from evervalue.models.histories import Histories
 from evervalue.models.laws import _logs, _posterior, customers_of, orders_law, spent_by
 from evervalue.models.purchase import PurchaseModel
@@ -67,10 +67,8 @@ def value_total(
     SettingsError
         The interval or the shock is not possible.
     """
-    if not 0 <= shock < 2:
-        raise SettingsError(
-            f"shock={shock!r} must be a standard deviation of logs from 0 to 2, such as 0.15."
-        )
+    wanted = "must be a standard deviation of logs from 0 to 2, such as 0.15."
+    shock = number(shock, "shock", wanted, lambda sd: 0 <= sd < 2)
     mass = asked_mass(asked.interval)
     sums = float(scores.expected_orders.sum()), float(scores.expected_clv.sum())
     nothing = TotalLaw(math.nan, math.nan, math.nan)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from evervalue.core.errors import SettingsError
+from evervalue.core.arguments import number
 from evervalue.numerics.arrays import Array
 from evervalue.numerics.grid_law import GridLaw
 
@@ -34,21 +34,19 @@ class Intervals:
     """Probability that the law gives to its interval: at least the asked one."""
 
 
-def asked_mass(interval: float) -> float:
+def asked_mass(interval: object) -> float:
     """The mass that a user asked for.
 
     Raises
     ------
     SettingsError
-        It is not between 0 and 0.999.
+        It is no number above 0 and up to 0.999.
     """
-    mass = float(interval)
-    if not 0 < mass <= 0.999:
-        raise SettingsError(
-            f"interval={interval!r} is no share that an interval can hold. Give one above 0 and up to 0.999; "
-            "0.9 gives [low, high] in which nine realised values of ten are expected."
-        )
-    return mass
+    wanted = (
+        "is no share that an interval can hold. Give one above 0 and up to 0.999; 0.9 gives [low, high] in which nine "
+        "realised values of ten are expected."
+    )
+    return number(interval, "interval", wanted, lambda mass: 0 < mass <= 0.999)
 
 
 def shortest_counts(pmf: Array, mass: float) -> Intervals:

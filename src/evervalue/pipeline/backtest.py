@@ -6,12 +6,14 @@ Used by `ev.backtest`, by `evervalue backtest` and by a run that chooses its own
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
 
+from evervalue.core.arguments import seed_of
 from evervalue.core.duration import duration
 from evervalue.core.errors import SettingsError
 from evervalue.core.text import did_you_mean
@@ -24,6 +26,7 @@ from evervalue.models.purchase import PurchaseModel
 from evervalue.models.purchase_models import MODELS
 from evervalue.models.spend import GammaGamma, NormalSpend
 from evervalue.models.spend_model import SpendModel
+from evervalue.numerics.intervals import asked_mass
 from evervalue.pipeline.folds import SAMPLE, make_folds
 from evervalue.warehouse.duckdb import Connection, insert
 
@@ -91,12 +94,12 @@ def backtested(
     InputError, SettingsError
         There is too little to test on, or an argument is impossible.
     """
-    purchases = _purchases(models)
+    purchases, interval, random_state = _purchases(models), asked_mass(interval), seed_of(random_state)
     folds = make_folds(
         con,
-        horizon_days=duration(horizon).days,
+        horizon_days=duration(horizon, "horizon").days,
         origins=origins,
-        step_days=None if step is None else int(duration(step).days),
+        step_days=None if step is None else _days_apart(step),
         as_of=as_of,
         sample=sample,
         random_state=random_state,
@@ -111,6 +114,15 @@ def backtested(
     choice = choice_of(found, draws=draws, random_state=random_state)
     key = money.model.key if money else None
     return Tested(found, replace(choice, spend=key, spend_says=chosen.says if chosen else ""))
+
+
+def _days_apart(step: Any) -> int:
+    days = duration(step, "step").days
+    if not 1 <= days < math.inf:
+        raise SettingsError(
+            f"step={step!r} is impossible: origins lie one day apart at least, such as '13W'."
+        )
+    return int(days)
 
 
 def usual_spends(folds: Folds) -> list[SpendModel]:
@@ -138,9 +150,13 @@ def _spend_choice(
 def _purchases(models: Any) -> list[PurchaseModel]:
     if isinstance(models, str) and models == "auto":
         models = USUAL
-    asked = [models] if isinstance(models, str | PurchaseModel | CLV) else list(models)
+    if isinstance(models, str | PurchaseModel | CLV):
+        models = [models]
+    asked = list(models) if isinstance(models, Iterable) else []
     if not asked:
-        raise SettingsError("models is empty: name one at least, or 'auto'.")
+        raise SettingsError(
+            f"models={models!r} names no model: give 'auto', a key such as 'bg-nbd', a model, or a list of them."
+        )
     found = [_model(one) for one in asked]
     keys = [model.key for model in found]
     if len(set(keys)) < len(keys):

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from evervalue.core.arguments import whole
 from evervalue.core.errors import InputError, SettingsError
 from evervalue.core.text import count, listing
 from evervalue.models.fold import Fold, Folds, Timeline
@@ -83,6 +84,10 @@ def make_folds(
     """
     horizon = _whole(horizon_days)
     end, first = _bounds(con, as_of)
+    if sample is not None:
+        whole(
+            sample, "sample", "is impossible: one customer at least, a whole number; None takes all.", least=1
+        )
     asked = _origins(origins, horizon, step_days, first, end)
     kept, notes = _possible(asked, horizon, first, end)
     members, known = _members(con, kept[-1], sample, random_state)
@@ -107,7 +112,7 @@ def make_folds(
 def _whole(horizon_days: float) -> int:
     if not math.isfinite(horizon_days) or horizon_days < 1 or horizon_days != int(horizon_days):
         raise SettingsError(
-            f"A backtest needs a horizon of whole days, one at least and not unlimited; it is {horizon_days:g} days."
+            f"The horizon of a backtest must be whole days, one at least, and not unlimited; it is {horizon_days:g}."
         )
     return int(horizon_days)
 
@@ -134,10 +139,9 @@ def _origins(
 ) -> list[dt.date]:
     if not isinstance(origins, int):
         return sorted(set(origins))
-    if origins < 1:
-        raise SettingsError(f"origins={origins} is impossible: one at least.")
+    whole(origins, "origins", "is impossible: one at least.", least=1)
     if step is not None and step < 1:
-        raise SettingsError(f"step_days={step} is impossible: one day at least.")
+        raise SettingsError(f"step={step} days is impossible: one day at least.")
     last = end - dt.timedelta(days=horizon)
     room = (last - first).days
     if room < 1:
@@ -178,8 +182,6 @@ def _members(con: Connection, last: dt.date, sample: int | None, seed: int) -> t
     (known,) = con.execute(f"select count(*) from ({everyone})").fetchone() or (0,)
     if sample is None or known <= sample:
         return everyone, known
-    if sample < 1:
-        raise SettingsError(f"sample={sample} is impossible: one customer at least.")
     return (
         f"{everyone} order by md5(customer_id || {literal(f'/{seed}')}), customer_id limit {sample}",
         known,
