@@ -20,8 +20,8 @@ def tell_value(con: Connection) -> None:
 def tell_models(con: Connection) -> None:
     """Every fitted model with its parameters."""
     roles = {"orders": "When customers buy and leave", "spend": "What they spend"}
-    for role, name, fitted, says, unit, n, k_hat, findings, reused, drift in con.execute(
-        "select f.role, f.model, f.is_fitted, f.model_says, f.time_unit, f.customers, f.k_hat, f.findings, "
+    for role, name, fitted, says, unit, n, uncertainty, findings, reused, drift in con.execute(
+        "select f.role, f.model, f.is_fitted, f.model_says, f.time_unit, f.customers, f.posterior_says, f.findings, "
         "r.is_reused, r.drift_says from models.fits as f left join run.fits as r on r.role = f.role order by f.role"
     ).fetchall():
         show.heading(f"{roles[role]}: {name}")
@@ -29,7 +29,6 @@ def tell_models(con: Connection) -> None:
         if fitted:
             parts = [f"{n:,} customers"]
             parts += ["time in days"] if role == "orders" and unit == "D" else []
-            parts += [f"k-hat {k_hat:.2f}"] if k_hat is not None else []
             parts += ["taken over from the run before: same data, same settings"] if reused else []
             show.say(f"  Fitted to {'; '.join(parts)}.")
             rows = con.execute(
@@ -40,7 +39,7 @@ def tell_models(con: Connection) -> None:
                 ["parameter", "estimate", "standard error", "low", "high"],
                 [[row[0], *(None if v is None else f"{v:.6g}" for v in row[1:])] for row in rows],
             )
-        for line in (drift, *_lines(findings)):
+        for line in (uncertainty, drift, *_lines(findings)):
             if line:
                 show.say(f"  {line}")
 

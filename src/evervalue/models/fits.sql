@@ -15,7 +15,9 @@ columns:
   log_likelihood: {type: double, nullable: true, says: log of the likelihood at its maximum}
   customers: {type: bigint, unit: count, check: ">= 0", says: customers that the model was fitted to}
   distinct_histories: {type: bigint, unit: count, check: ">= 0", says: "different histories among them: what fitting costs"}
-  k_hat: {type: double, nullable: true, says: "diagnostic of the parameters' uncertainty: below 0.7 it can be trusted"}
+  posterior_method: {type: text, nullable: true, check: "in ('laplace+psis', 'sampler', 'laplace')", says: "how the draws that predictions are averaged over were made: weighted by the exact posterior, by a sampler where weights failed, or normal where so many customers tell the parameters; null where predictions stand at the estimate"}
+  posterior_says: {type: text, nullable: true, says: the same in a sentence}
+  k_hat: {type: double, nullable: true, says: "diagnostic of the weights: below 0.7 they can be trusted, above it a sampler took over; null where no weights were needed"}
   findings: {type: text, nullable: true, says: "what the data cannot tell, in plain words, one a line"}
   data_sha256: {type: text, says: checksum of the histories and the settings that the fit follows from}
 --- */

@@ -40,7 +40,7 @@ _MADE: WeakKeyDictionary[Estimator, tuple[Array, dict[object, Any]]] = WeakKeyDi
 
 def orders_law(model: PurchaseModel, horizon: float) -> OrdersLaw:
     """The law of orders within a horizon, in the unit of the history, averaged over the model's posterior."""
-    found = _posterior(model)
+    found = averaged_over(model)
     if found is None:
         points = one_point(model._theta)
     else:
@@ -53,7 +53,7 @@ def orders_law(model: PurchaseModel, horizon: float) -> OrdersLaw:
 
 def spend_law(model: SpendModel) -> SpendLaw:
     """The law of money, averaged over the model's posterior."""
-    found = _posterior(model) if model._varies else None
+    found = averaged_over(model)
     if found is None:
         return _spend_law(model, one_point(_logs(model, np.array([model._params]))[0]))
     return _kept(
@@ -68,6 +68,11 @@ def _spend_law(model: SpendModel, points: Points) -> SpendLaw:
     if model.key == "normal-spend":
         return NormalSpendLaw(points)
     raise SettingsError(f"{model.name} has no law of the money that a customer goes on to spend.")
+
+
+def averaged_over(model: PurchaseModel | SpendModel) -> ModelPosterior | None:
+    """The posterior that predictions are averaged over; None where they stand at the estimate."""
+    return _posterior(model) if getattr(model, "_varies", True) else None
 
 
 def spent_by(model: SpendModel, history: Any) -> Spent:

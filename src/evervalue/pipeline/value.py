@@ -16,6 +16,7 @@ import numpy as np
 from evervalue.core.progress import Progress
 from evervalue.core.text import count
 from evervalue.models.drift import drift
+from evervalue.models.laws import averaged_over
 from evervalue.models.prediction import Predictor, places
 from evervalue.models.recalibration import Recalibration
 from evervalue.models.registry import save
@@ -222,10 +223,12 @@ class ValueStage:
 
     def _fit_row(self, part: Part) -> list[object]:
         model = part.model
+        drawn = averaged_over(model) if model else None
         return [
             part.role, part.name, part.key, model is not None, part.says,
             json.dumps(model.params_) if model else None, "D", model.log_likelihood_ if model else None,
-            int(model.n_customers_) if model else 0, len(self.distinct.x), None,
+            int(model.n_customers_) if model else 0, len(self.distinct.x),
+            *((drawn.method, drawn.says, told(drawn.k_hat)) if drawn else (None, None, None)),
             "\n".join(part.findings) or None, self.key,
         ]  # fmt: skip
 

@@ -90,6 +90,19 @@ def test_every_customer_is_valued_as_ev_clv_values_them(sold: Path) -> None:
     assert (clv, low, high) == pytest.approx((total.expected_clv, total.clv_low, total.clv_high), abs=1e-4)
 
 
+def test_fits_say_how_far_the_uncertainty_of_their_parameters_can_be_trusted(sold: Path) -> None:
+    rows = published(
+        sold, "select role, k_hat, posterior_method, posterior_says from models.fits order by role"
+    )
+    assert [row[0] for row in rows] == ["orders", "spend"]
+    for role, k_hat, method, says in rows:
+        found = ev.load_model(snapshot_of(sold).beside(f"models/{role}.json")).posterior()
+        assert (method, says) == (found.method, found.says)
+        assert k_hat == found.k_hat
+        assert method == "laplace+psis"
+        assert -2 < k_hat < 0.7
+
+
 def test_the_tables_agree_with_one_another(sold: Path) -> None:
     ((clv, total, by_tier, headline),) = published(
         sold,
@@ -172,6 +185,7 @@ def test_the_same_data_take_the_models_over_and_other_data_tell_the_drift(tmp_pa
     before = (
         published(folder, "from models.clv order by all"),
         published(folder, "from models.backtest order by all"),
+        published(folder, "from models.fits order by role"),
     )
     assert published(folder, "select is_reused, drift, file from run.fits order by role") == [
         (False, None, "models/orders.json"),
@@ -182,6 +196,7 @@ def test_the_same_data_take_the_models_over_and_other_data_tell_the_drift(tmp_pa
     after = (
         published(folder, "from models.clv order by all"),
         published(folder, "from models.backtest order by all"),
+        published(folder, "from models.fits order by role"),
     )
     assert after == before
 
