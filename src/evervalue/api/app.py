@@ -15,6 +15,7 @@ from starlette.responses import Response
 import evervalue
 from evervalue.api.errors import HANDLED, handle
 from evervalue.api.middleware import Heads, Incidents, KnownHosts, SecurityHeaders
+from evervalue.api.openapi import Described
 from evervalue.api.routes import router
 from evervalue.api.settings import ServerSettings
 from evervalue.api.snapshots import SnapshotReader
@@ -55,7 +56,7 @@ def create_app(
         yield
         reader.close()
 
-    app = FastAPI(
+    app = Described(
         title="Evervalue",
         version=evervalue.__version__,
         summary="Who is worth what, how sure we are, and whom to act on next.",

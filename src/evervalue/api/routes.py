@@ -20,10 +20,10 @@ from evervalue.api.answers import (
 )
 from evervalue.api.errors import NotFound
 from evervalue.api.queries import customer as one
-from evervalue.api.queries import customers, gems, overview, run, segments
+from evervalue.api.queries import customers, gems, overview, run, segments, value
 from evervalue.api.queries.base import ListQuery
 from evervalue.api.requests import CustomersRequest, GemsRequest, ListRequest
-from evervalue.api.snapshots import Reading, SnapshotReader
+from evervalue.api.snapshots import Reading, SnapshotReader, Statement
 
 router = APIRouter(prefix="/v1")
 
@@ -84,16 +84,20 @@ def gem_list(request: Request, asked: Annotated[GemsRequest, Query()]) -> Respon
 
 @router.get("/customers")
 def customer_list(request: Request, asked: Annotated[CustomersRequest, Query()]) -> Response:
-    """Customers with value, LRFM scores and tier."""
+    """Customers with expected value, its interval, scores and tier; `meta.prediction` says how it was predicted."""
     with reader_of(request).lease() as reading:
-        return _list(request, reading, "customers", asked.query(), asked, customers.DEFAULT_SORT, asked.says)
+        query, default = asked.query(), customers.DEFAULT_SORT
+        return _list(request, reading, "customers", query, asked, default, asked.says, value.asked())
 
 
 @router.get("/customers/{customer_id:key}")
 def customer(
     request: Request, customer_id: str, part: one.Part = "customer", format: Format = "json"
 ) -> Response:
-    """One customer, with gem reason and orders; `part` gives orders, months, attributes or what_if alone."""
+    """One customer: expected value with its interval, horizon, model and why, scores, gem reason and orders.
+
+    `part` gives value, orders, months, attributes or what_if alone.
+    """
     reader = reader_of(request)
     with reader.lease() as reading:
         tag = etag(reading, request)
@@ -137,6 +141,7 @@ def _list(
     asked: ListRequest,
     default_sort: str,
     says: object,
+    prediction: Statement | None = None,
 ) -> Response:
     tag = etag(reading, request)
     if (same := unchanged(request, tag)) is not None:
@@ -155,5 +160,6 @@ def _list(
         sort=page.sort,
         next_cursor=found.next,
         previous_cursor=found.previous,
+        **({"prediction": reading.row(prediction)} if prediction else {}),
     )
     return json_answer(found.rows, about, tag)

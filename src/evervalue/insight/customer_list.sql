@@ -23,7 +23,10 @@ columns:
   is_gem: {type: boolean, says: whether the customer is a hidden gem}
   p_alive: {type: double, nullable: true, says: "probability that the customer is still active; null where value was not predicted"}
   expected_orders: {type: double, nullable: true, unit: count, says: expected purchase days within the horizon}
-  expected_clv: {type: "decimal(18,4)", nullable: true, unit: currency, says: expected value within the horizon}
+  orders_low: {type: double, nullable: true, unit: count, says: fewest purchase days in the interval}
+  orders_high: {type: double, nullable: true, unit: count, says: most purchase days in the interval}
+  expected_order_value: {type: "decimal(18,4)", nullable: true, unit: currency, says: what one purchase day is expected to bring}
+  expected_clv: {type: "decimal(18,4)", nullable: true, unit: currency, says: "expected value within the horizon, discounted to as_of"}
   clv_low: {type: "decimal(18,4)", nullable: true, unit: currency, says: lower end of the interval of what really comes}
   clv_high: {type: "decimal(18,4)", nullable: true, unit: currency, says: upper end of it}
   region: {type: text, nullable: true, says: region of most of the customer's orders}
@@ -54,7 +57,8 @@ select
     l.l_score, l.r_score, l.f_score, l.m_score, l.lrfm_score,
     l.length_days, l.recency_days, l.frequency, l.monetary, h.revenue, h.margin,
     p.profit_rank, coalesce(p.is_gem, false) as is_gem,
-    v.p_alive, v.expected_orders, v.expected_clv, v.clv_low, v.clv_high,
+    v.p_alive, v.expected_orders, v.orders_low, v.orders_high, v.expected_order_value,
+    v.expected_clv, v.clv_low, v.clv_high,
     g.region, l.first_order_date, l.last_order_date, a.attributes
 from customers.lrfm as l
 join customers.history as h on h.customer_id = l.customer_id

@@ -177,6 +177,56 @@ def test_one_customer_is_whole(client: TestClient) -> None:
     assert len(answer(client, "/v1/customers/1093?part=months")) == 48
 
 
+PREDICTED = (
+    "p_alive", "expected_orders", "orders_low", "orders_high", "expected_order_value", "expected_clv", "clv_low",
+    "clv_high",
+)  # fmt: skip
+ASKED = ("interval", "horizon_days", "discount_rate_annual", "model", "model_says")
+
+
+def test_a_customer_carries_the_whole_prediction_and_why(client: TestClient) -> None:
+    found = answer(client, "/v1/customers/1093")
+    (told,) = answer(client, "/v1/customers/1093?part=value")
+    assert {name: found[name] for name in (*PREDICTED, *ASKED)} == {
+        name: told[name] for name in (*PREDICTED, *ASKED)
+    }
+    assert found["orders_low"] <= found["expected_orders"] <= found["orders_high"]
+    assert (found["interval"], found["horizon_days"]) == (0.9, 365)
+    assert "CRPS" in found["model_says"]
+    head, row = client.get("/v1/customers/1093?format=csv").text.splitlines()[:2]
+    assert {*PREDICTED, *ASKED} <= set(head.split(","))
+    assert "Valero Energy" in row
+
+
+def test_the_list_carries_the_prediction_of_each_and_says_once_how_it_was_made(client: TestClient) -> None:
+    body = client.get("/v1/customers?limit=3").json()
+    for row in body["data"]:
+        (told,) = answer(client, f"/v1/customers/{row['customer_id']}?part=value")
+        assert {name: row[name] for name in PREDICTED} == {name: told[name] for name in PREDICTED}
+        assert body["meta"]["prediction"] == {name: told[name] for name in ASKED}
+    assert set(PREDICTED) <= set(client.get("/v1/customers?format=csv").text.splitlines()[0].split(","))
+
+
+def test_the_description_of_the_api_says_what_every_field_of_a_customer_is(client: TestClient) -> None:
+    described = client.get("/v1/openapi.json").json()
+
+    def fields(path: str) -> Any:
+        shape = described["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+        return shape["properties"]["data"]
+
+    one = fields("/v1/customers/{customer_id}")["properties"]
+    found = answer(client, "/v1/customers/1093")
+    assert set(one) == set(found)
+    assert all(field["description"] for field in one.values())
+    assert "purchase day" in one["expected_order_value"]["description"]
+    assert one["expected_clv"]["type"] == ["string", "null"]  # money is text, so that no digit is lost
+    assert one["interval"]["type"] == ["number", "null"]
+    for path in ("/v1/customers", "/v1/gems"):
+        each = fields(path)["items"]["properties"]
+        assert set(each) == set(answer(client, f"{path}?limit=1")[0])
+        assert all(field["description"] for field in each.values())
+
+
 def test_segments_have_parts(client: TestClient) -> None:
     assert [row["customer_value"] for row in answer(client, "/v1/segments")] == [
         "High-Value",

@@ -7,7 +7,7 @@ from typing import Literal
 from evervalue.api.queries.customers import COLUMNS, TABLE
 from evervalue.api.queries.gems import COLUMNS as GEM_COLUMNS
 from evervalue.api.queries.gems import TABLE as GEM_TABLE
-from evervalue.api.queries.value import of_customer
+from evervalue.api.queries.value import ASKED, of_customer
 from evervalue.api.snapshots import Statement
 
 BEFORE_CUTOFF = "order_date < (select as_of from customers.cutoff)"
@@ -15,8 +15,10 @@ Part = Literal["customer", "orders", "value", "months", "attributes", "what_if"]
 
 
 def customer(customer_id: str) -> Statement:
-    """The customer's row of the list."""
-    return _of(f"select {', '.join(COLUMNS)}\nfrom {TABLE}", customer_id)
+    """The customer's row of the list, with what predicted its value and why."""
+    columns = ", ".join((*(f"l.{name}" for name in COLUMNS), *(f"v.{name}" for name in ASKED)))
+    sql = f"select {columns}\nfrom {TABLE} as l\nleft join models.clv as v on v.customer_id = l.customer_id"
+    return Statement(f"{sql}\nwhere l.customer_id = $customer_id", {"customer_id": customer_id})
 
 
 def gem(customer_id: str) -> Statement:

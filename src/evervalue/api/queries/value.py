@@ -22,6 +22,9 @@ COLUMNS = (
     "currency",
 )
 
+ASKED = ("interval", "horizon_days", "discount_rate_annual", "model", "model_says")
+"""What was asked for and what answered: the same for all customers who are predicted."""
+
 
 def headline() -> Statement:
     """One row: the expected value of all customers with its interval, and what predicted it."""
@@ -39,6 +42,12 @@ def by_tier() -> Statement:
   mean_expected_clv, monetary
 from insight.value_by_tier
 order by customer_value"""
+    return Statement(sql, {})
+
+
+def asked() -> Statement:
+    """One row: horizon, interval and discount of the run's predictions, the models, and why these."""
+    sql = f"select {', '.join(ASKED)}\nfrom models.clv\norder by interval is null\nlimit 1"
     return Statement(sql, {})
 
 

@@ -1,0 +1,77 @@
+"""What every field of an answer is, in the description of the API: said once, in the heads of the tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import FastAPI
+
+from evervalue.api.queries.customers import COLUMNS as CUSTOMER
+from evervalue.api.queries.customers import TABLE as CUSTOMERS
+from evervalue.api.queries.gems import COLUMNS as GEM
+from evervalue.api.queries.gems import TABLE as GEMS
+from evervalue.api.queries.value import ASKED
+from evervalue.pipeline.tables import all_models
+
+Schema = dict[str, Any]
+TYPES = {"integer": "integer", "bigint": "integer", "double": "number", "boolean": "boolean"}
+"""All others are text: money too, so that no digit of it is lost."""
+META = {"type": "object", "description": "run, cutoff, currency, the SQL with its parameters, and seconds"}
+
+
+class Described(FastAPI):
+    """The application, whose description names every field of customers and hidden gems."""
+
+    def openapi(self) -> Schema:
+        """The description; made when it is first asked for."""
+        if self.openapi_schema is None:
+            for path, data in _answers().items():
+                answer = {"type": "object", "properties": {"data": data, "meta": META}}
+                ok = super().openapi()["paths"][path]["get"]["responses"]["200"]
+                ok["content"] = {"application/json": {"schema": answer}}
+        return super().openapi()
+
+
+def _answers() -> dict[str, Schema]:
+    customer, gem = _fields(CUSTOMERS, CUSTOMER), _fields(GEMS, GEM)
+    whole = {
+        **customer,
+        **_fields("models.clv", ASKED),
+        "gem": {
+            "type": ["object", "null"], "properties": gem,
+            "description": "reason, action and smallest step where the customer is a hidden gem",
+        },
+        "what_if": _rows("insight.what_if", "what further orders would do to the score; for hidden gems"),
+        "attributes_history": _rows("curated.customer_attributes", "what is known, with what it was before"),
+        "orders": _rows("curated.orders", "the latest 50 orders before the cutoff"),
+    }  # fmt: skip
+    return {
+        "/v1/customers": {"type": "array", "items": _object(customer)},
+        "/v1/customers/{customer_id}": _object(whole),
+        "/v1/gems": {"type": "array", "items": _object(gem)},
+    }
+
+
+def _object(fields: Schema) -> Schema:
+    return {"type": "object", "properties": fields}
+
+
+def _rows(table: str, says: str) -> Schema:
+    return {"type": "array", "items": {"type": "object"}, "description": f"{says}; rows of {table}"}
+
+
+def _fields(table: str, names: Sequence[str]) -> Schema:
+    """The columns of a declared table as the fields of an answer."""
+    (model,) = [m for m in all_models() if m.name == table]
+    found: Schema = {}
+    for name in names:
+        column = model.head.columns[name]
+        kind = TYPES.get(column.type, "string")
+        found[name] = {
+            "type": [kind, "null"] if column.nullable else kind,
+            "description": f"{column.says} ({column.unit})" if column.unit else column.says,
+        }
+        if column.type == "date":
+            found[name]["format"] = "date"
+    return found
