@@ -163,7 +163,7 @@ def _numbers(get: Callable[[str], Any], name: str) -> Array:
 def _refuse(bad: Any, says: str, names: list[str], get: Callable[[str], Any]) -> None:
     if not len(bad):
         raise InputError(
-            "There is no history to take: the frame has no row. A minimum of 1 sample is required."
+            "There is no history to take: the frame has no row, and it takes one sample at least."
         )
     if bad.any():
         first = int(np.argmax(bad))

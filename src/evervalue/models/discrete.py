@@ -11,6 +11,7 @@ import numpy as np
 from evervalue.core.errors import FitFailed, SettingsError
 from evervalue.core.text import count
 from evervalue.models.base import Finding
+from evervalue.models.findings import no_dropout
 from evervalue.models.histories import Distinct, distinct
 from evervalue.models.period_model import PeriodModel, beta_mean_starts, shortest
 from evervalue.models.period_rows import Rows, refuse, rows_of, whole
@@ -173,8 +174,8 @@ class BetaGeoBetaBinomial(PeriodModel):
         x, n, customers = data.x, data.T, int(data.weight.sum())
         if customers < 2:
             raise FitFailed(
-                f"{self.name} tells customers apart, and there is {count(customers, 'customer')} (1 sample). Fit it "
-                "to at least two; a few hundred give usable numbers."
+                f"{self.name} learns from how customers differ, of which one sample shows nothing: there is "
+                f"{count(customers, 'customer')}. Fit it to at least two; a few hundred give usable numbers."
             )
         if not (n > 0).any():
             raise FitFailed(
@@ -211,14 +212,8 @@ class BetaGeoBetaBinomial(PeriodModel):
             )
         alone = _without_dropout(data)
         if not self._gains(alone):
-            found.append(
-                Finding(
-                    "no_dropout",
-                    "No dropout is identifiable in these data: every customer keeps buying. A model in which nobody "
-                    f"leaves explains them as well (log-likelihood {alone:,.2f} against {self.log_likelihood_:,.2f}), "
-                    "so P(alive) is near 1 for all and says little.",
-                )
-            )
+            p_alive = bg_bb.p_alive(list(self.params_.values()), data.x, data.t_x, data.T)
+            found.append(no_dropout(alone, self.log_likelihood_, p_alive))
         elif self._alike(2):
             says = (
                 "Customers do not measurably differ in how readily they leave: one dropout probability of about "

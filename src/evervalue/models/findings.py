@@ -39,8 +39,8 @@ def refuse_what_cannot_be_fitted(name: str, data: Distinct) -> None:
     customers = data.weight.sum()
     if customers < 2:
         raise FitFailed(
-            f"{name} tells customers apart, and there is {count(int(customers), 'customer')} (1 sample). "
-            "Fit it to at least two; a few hundred give usable numbers."
+            f"{name} learns from how customers differ, of which one sample shows nothing: there is "
+            f"{count(int(customers), 'customer')}. Fit it to at least two; a few hundred give usable numbers."
         )
     if not (data.T > 0).any():
         raise FitFailed(
@@ -168,11 +168,31 @@ def _no_dropout(likelihood: Likelihood, best: Maximum) -> Finding | None:
     reached = best.value - (float(prior.value(best.log_params)) if prior is not None else 0.0)
     if reached - alone.value > NO_DROPOUT_GAIN:
         return None
+    data, scale = likelihood.data, likelihood.time_scale
+    alive = likelihood.kernel.p_alive(np.exp(best.log_params), data.x, data.t_x / scale, data.T / scale)
+    return no_dropout(alone.value, reached, np.asarray(alive), " in scaled time")
+
+
+def no_dropout(alone: float, reached: float, p_alive: Array, of: str = "") -> Finding:
+    """That a model in which nobody leaves does as well, and what P(alive) is worth then.
+
+    Parameters
+    ----------
+    alone, reached
+        Log-likelihood without dropout, and of the fit.
+    p_alive
+        P(alive) of the histories at the estimate.
+    of
+        What else is to be known of the log-likelihoods.
+    """
+    least = f"{p_alive.min():.2f}"
+    between = "1.00 for all" if least == "1.00" else f"between {least} and {p_alive.max():.2f}"
     return Finding(
         "no_dropout",
-        "No dropout is identifiable in these data: every customer keeps buying. A model in which nobody leaves "
-        f"explains them as well (log-likelihood {alone.value:,.2f} against {reached:,.2f} in scaled time), so "
-        "P(alive) is near 1 for all and says little.",
+        "No dropout is identifiable in these data: a model in which every customer keeps buying explains them as well "
+        f"(log-likelihood {alone:,.2f} against {reached:,.2f}{of}). Nor is it excluded: at the estimate P(alive) is "
+        f"{between}, and predictions average over all that the data leave possible, which can take it lower. What it "
+        "lacks of 1 rests on the form of the model more than on these customers: read it with care.",
     )
 
 

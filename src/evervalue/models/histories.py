@@ -250,7 +250,7 @@ def _numbers(column: Any, name: str) -> Array:
 def _refuse(h: Histories) -> None:
     if h.frequency.ndim != 1 or len(h) == 0:
         raise InputError(
-            "There is no history to take: the frame has no row. A minimum of 1 sample is required."
+            "There is no history to take: the frame has no row, and it takes one sample at least."
         )
     x, t_x, T = h.frequency, h.recency, h.T
     with np.errstate(invalid="ignore"):

@@ -44,8 +44,9 @@ def refuse_too_little(name: str, data: Amounts, spend: str) -> None:
         )
     if buyers < 2:
         raise FitFailed(
-            f"{name} tells customers apart, and {count(int(buyers), 'customer')} (1 sample) of {customers:,.0f} has a "
-            "purchase that counts. Fit it to at least two; a few hundred give usable numbers."
+            f"{name} learns from how customers differ, of which one sample shows nothing: "
+            f"{count(int(buyers), 'customer')} of {customers:,.0f} has a purchase that counts. Fit it to at least two; "
+            "a few hundred give usable numbers."
         )
 
 

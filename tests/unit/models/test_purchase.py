@@ -190,14 +190,19 @@ def test_everybody_keeps_buying(model: PurchaseModel) -> None:
     rate, T = rng.gamma(3.0, 0.1, 400), np.full(400, 100.0)
     x = rng.poisson(rate * T)
     t_x = np.where(x > 0, T * rng.random(400) ** (1 / np.maximum(x, 1)), 0.0)
-    model.fit({"frequency": x, "recency": t_x, "T": T}, unit="W")
+    history = {"frequency": x, "recency": t_x, "T": T}
+    model.fit(history, unit="W")
 
     told = {f.code: f.says for f in model.findings_}
     assert "no_dropout" in told
-    assert "No dropout is identifiable in these data: every customer keeps buying" in told["no_dropout"]
-    assert np.isfinite(
-        model.conditional_expected_orders({"frequency": x, "recency": t_x, "T": T}, "39W")
-    ).all()
+    says = told["no_dropout"]
+    assert "a model in which every customer keeps buying explains them as well" in says
+    # It says what P(alive) really is, at the estimate and where predictions average over the posterior.
+    least = model.p_alive(history).min()
+    assert ("P(alive) is 1.00 for all" if least > 0.995 else f"P(alive) is between {least:.2f} and") in says
+    assert model.predict(history, "39W")["p_alive"].min() < least
+    assert "which can take it lower" in says
+    assert np.isfinite(model.conditional_expected_orders(history, "39W")).all()
 
 
 def test_everybody_repeats_is_said() -> None:
