@@ -34,6 +34,7 @@ columns:
   expected_clv: {type: "decimal(18,4)", nullable: true, unit: currency, says: "what the customer is expected to be worth within the horizon as things are; null where value was not predicted"}
   clv_gain: {type: "decimal(18,4)", nullable: true, unit: currency, says: "how much more the customer would be expected to be worth within the horizon after the step, its own orders not counted; null where value was not predicted"}
   step_value: {type: "decimal(18,4)", nullable: true, unit: currency, says: "the step priced: its own orders (step_worth) and what is expected to follow from them (clv_gain)"}
+  step_value_says: {type: text, nullable: true, says: "what that price hangs on: it is the value if the customer orders now, which would show them to be active; null where value was not predicted"}
 --- */
 with gems as (
     select l.*, p.profit_rank, money_divide(l.monetary, l.frequency)::decimal(18,4) as mean_monetary
@@ -97,7 +98,18 @@ select
     cast(g.mean_monetary * s.orders_added as decimal(18,4)) as step_worth,
     v.expected_clv,
     p.clv_gain,
-    cast(g.mean_monetary * s.orders_added + p.clv_gain as decimal(18,4)) as step_value
+    cast(g.mean_monetary * s.orders_added + p.clv_gain as decimal(18,4)) as step_value,
+    case when p.clv_gain is not null then
+        'That is the value if the customer orders now' || case
+            when v.p_alive is null then ''
+            else ', which would show that they are active; the chance of that is '
+                || case
+                    when v.p_alive < 0.005 then 'below 1%'
+                    when v.p_alive >= 0.995 then 'above 99%'
+                    else round(100 * v.p_alive)::integer || '%'
+                end || ' today'
+        end || '.'
+    end as step_value_says
 from gems as g
 join worded as w on w.customer_id = g.customer_id
 join fitting as f on f.customer_id = g.customer_id

@@ -179,6 +179,21 @@ def test_the_step_of_a_gem_is_one_purchase_day_on_the_last_day(sold: Path) -> No
     assert all(value == worth + gain for worth, gain, value in gems)
 
 
+def test_the_price_of_a_step_says_that_it_hangs_on_the_order(sold: Path) -> None:
+    rows = published(
+        sold,
+        "select g.step_value, g.step_value_says, v.p_alive from insight.hidden_gems as g "
+        "join models.clv as v using (customer_id)",
+    )
+    assert {value is None for value, _, _ in rows} == {says is None for _, says, _ in rows}
+    told = [(says, alive) for value, says, alive in rows if value is not None]
+    assert told
+    for says, alive in told:
+        assert says.startswith("That is the value if the customer orders now, which would show")
+        chance = "above 99%" if alive >= 0.995 else "below 1%" if alive < 0.005 else f"{alive:.0%}"
+        assert says.endswith(f"; the chance of that is {chance} today.")
+
+
 def test_the_same_data_take_the_models_over_and_other_data_tell_the_drift(tmp_path: Path) -> None:
     folder = shop(tmp_path, ONE, customers=60)
     run_project(folder)

@@ -35,6 +35,7 @@ COLUMNS = (
     "expected_clv",
     "clv_gain",
     "step_value",
+    "step_value_says",
 )
 SORTS = {
     "monetary": SortKey("profit_rank", "bigint", flipped=True, stored=True),
