@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+
+# Before numpy is imported: a worker a processor, and threads of linear algebra on top, wait for each other.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import re
 import time
 from collections import Counter

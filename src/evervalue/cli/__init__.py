@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import typer
@@ -23,6 +24,9 @@ app = typer.Typer(
 
 def main() -> None:
     """Runs a command; what a user can mend is told in one paragraph, with exit code 1."""
+    # Matrices here are small, and customers are shared out to threads already: more threads in linear algebra wait for
+    # each other, which takes several times the processor time. numpy reads this when it is first imported.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # noqa: TID251 - set, not read
     from evervalue.cli import (  # noqa: F401 - they register
         backtest_commands,
         file_commands,

@@ -81,9 +81,10 @@ def few_points(draws: Array, probe: Callable[[Array], Array], tolerance: float =
         found = probe(values)
         if np.all(np.isfinite(found)):
             points = judged(values, np.full(len(values), 1 / len(values)), found)
+    leading = _leading(whole) if points is None else np.empty((0, 0))
     for components in _COMPONENTS:
         if points is None and components + 1 < len(draws):
-            weights = _weights(whole, components)
+            weights = _weights(leading[:, :components])
             kept = np.flatnonzero(weights)
             points = judged(draws[kept], weights[kept], whole[kept])
     return points or Points(draws, np.full(len(draws), 1 / len(draws)), 0.0)
@@ -96,14 +97,18 @@ def _third_degree(mean: Array, covariance: Array) -> Array:
     return np.concatenate([mean + reach.T, mean - reach.T])
 
 
-def _weights(whole: Array, components: int) -> Array:
-    """Weights on few draws that keep the averages of the leading components of the probes."""
+def _leading(whole: Array) -> Array:
+    """The leading principal components of the probes, (D, up to as many as are ever looked at)."""
     chosen = np.delete(whole, np.s_[2::3], axis=1) if whole.shape[1] > 3 else whole
     centred = chosen - chosen.mean(axis=0)
     left, size, _ = np.linalg.svd(centred, full_matrices=False)
-    leading = left[:, : min(components, int((size > 1e-12 * size[0]).sum()))] * np.sqrt(len(whole))
+    return np.asarray(left[:, size > 1e-12 * size[0]][:, : max(_COMPONENTS)] * np.sqrt(len(whole)))
+
+
+def _weights(leading: Array) -> Array:
+    """Weights on few draws that keep the averages of some principal components of the probes."""
     target = np.zeros(leading.shape[1] + 1)
     target[-1] = 1.0
-    weights = nonnegative_least_squares(np.vstack([leading.T, np.ones(len(whole))]), target)
+    weights = nonnegative_least_squares(np.vstack([leading.T, np.ones(len(leading))]), target)
     found: Array = weights / weights.sum()
     return found
