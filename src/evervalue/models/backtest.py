@@ -9,7 +9,7 @@ all the origins they stand in.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -115,6 +115,7 @@ class Backtest:
     """What a backtest found."""
 
     folds: Folds
+    """Origins at which a model stands; all of them where none does anywhere."""
     candidates: Sequence[Candidate]
     interval: float | None
     forecasts: Mapping[str, Sequence[Forecast]]
@@ -123,6 +124,8 @@ class Backtest:
     """Who could not be fitted where, and why."""
     rows: Sequence[Row]
     deciles: Sequence[DecileRow]
+    alone: Sequence[Fold] = ()
+    """Other origins, at which rules without a model are alone."""
 
     @property
     def targets(self) -> tuple[Target, ...]:
@@ -151,25 +154,64 @@ def forecast_all(folds: Folds, candidates: Sequence[Candidate], *, interval: flo
         Models, from the simpler to the less simple; the naive rules are added.
     interval
         Mass that the forecasts' intervals shall hold; None leaves them out.
-
-    Raises
-    ------
-    InputError
-        No candidate could be fitted.
     """
     everyone: list[Candidate] = [*RULES, *candidates]
+    told: dict[str, list[Forecast | str]] = {
+        c.key: [_forecast(c, fold, interval) for fold in folds] for c in everyone
+    }
+    stands = [any(isinstance(told[c.key][n], Forecast) for c in candidates) for n in range(len(folds))]
+    kept = [n for n, does in enumerate(stands) if does or not any(stands)]
     forecasts: dict[str, list[Forecast]] = {}
-    failed: dict[str, list[str]] = {}
     for candidate in everyone:
-        try:
-            forecasts[candidate.key] = [candidate.forecast(fold, interval) for fold in folds]
-        except (FitFailed, InputError) as error:
-            failed.setdefault(str(error), []).append(candidate.name)
-    failures = [f"Not in the table: {listing(names)}. {why}" for why, names in failed.items()]
-    if candidates and not any(c.key in forecasts for c in candidates):
-        raise InputError(f"No model could be tested. {' '.join(failures)}")
+        own = [told[candidate.key][n] for n in kept]
+        whole = [f for f in own if isinstance(f, Forecast)]
+        if len(whole) == len(kept):
+            forecasts[candidate.key] = whole
+    failures = tuple(_failures(folds, candidates, told, stands))
     running = [c for c in everyone if c.key in forecasts]
-    return Backtest(folds, running, interval, forecasts, failures, (), ())
+    alone = [folds[n] for n in range(len(folds)) if n not in kept]
+    used = replace(folds, folds=[folds[n] for n in kept]) if alone else folds
+    return Backtest(used, running, interval, forecasts, failures, (), (), alone)
+
+
+def _forecast(candidate: Candidate, fold: Fold, interval: float | None) -> Forecast | str:
+    """The forecast, or why there is none."""
+    try:
+        return candidate.forecast(fold, interval)
+    except (FitFailed, InputError) as error:
+        return str(error)
+
+
+def _failures(
+    folds: Folds,
+    candidates: Sequence[Candidate],
+    told: Mapping[str, Sequence[Forecast | str]],
+    stands: Sequence[bool],
+) -> Iterator[str]:
+    """Sentences about candidates that could not be fitted; what several of them say of one origin is said once."""
+    said: dict[tuple[str, str, bool], list[str]] = {}
+    for n, fold in enumerate(folds):
+        for c in candidates:
+            why = told[c.key][n]
+            if isinstance(why, str):
+                place = "" if not any(stands) else str(fold.origin)
+                said.setdefault((place, _of_anyone(why, c), stands[n]), [])
+                names = said[place, _of_anyone(why, c), stands[n]]
+                names += [c.name] if c.name not in names else []
+    for (place, why, one_stands), names in said.items():
+        if one_stands:
+            yield f"Not in the table: {listing(names)}. At {place}: {why}"
+        elif place:
+            yield f"No model stands at {place}, which is left out of all origins together: {listing(names)}. {why}"
+        else:
+            yield f"No model stands in the table, rules without one are alone: {listing(names)}. {why}"
+
+
+def _of_anyone(why: str, candidate: Candidate) -> str:
+    """The reason without the model's name, so that it is the same for all whom it stops."""
+    for name in candidate.name.split(" with "):
+        why = why.replace(f"{name} ", "the model ")
+    return ". ".join(part[:1].upper() + part[1:] for part in why.split(". "))
 
 
 def run_backtest(
@@ -190,14 +232,12 @@ def run_backtest(
         Bootstrap resamples of customers.
     random_state
         Seed of the bootstrap.
-
-    Raises
-    ------
-    InputError
-        No candidate could be fitted.
     """
     found = forecast_all(folds, candidates, interval=interval)
     rows = [*_apart(found), *_pooled(found, draws, random_state)]
+    if found.alone:
+        rules = forecast_all(replace(folds, folds=found.alone), (), interval=interval)
+        rows += [row for row in _apart(rules) if row.origin is not None]
     return replace(found, rows=rows, deciles=_deciles(found))
 
 

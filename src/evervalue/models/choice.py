@@ -9,7 +9,7 @@ within a thousandth of the leader's, which is no difference that anyone would no
 chosen too, the same rule runs over money.
 
 A naive rule cannot be chosen, for it says nothing of who is still active, but where one scores better than the chosen
-model that is said first.
+model by more than chance (the bootstrap interval of the paired difference leaves zero out) that is said first.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ import numpy as np
 
 from evervalue.core.errors import InputError
 from evervalue.core.text import count, listing
-from evervalue.models.backtest import DRAWS, Backtest, Target, forecast_all
+from evervalue.models.backtest import DRAWS, MASS, Backtest, Target, forecast_all
 from evervalue.models.fold import Folds
 from evervalue.models.forecast import Candidate, Forecast
 from evervalue.models.naive import RULES
 from evervalue.numerics.arrays import Array
-from evervalue.numerics.bootstrap import resamples
+from evervalue.numerics.bootstrap import Spread, resamples, spread
 from evervalue.numerics.measures import weighted_mean
 
 NO_DIFFERENCE = 0.001
@@ -47,7 +47,7 @@ class Choice:
     table: Sequence[dict[str, Any]]
     """A row a candidate and naive rule, best first: model, name, naive, crps, behind (the leader), standard_error."""
     naive_wins: bool
-    """Whether a naive rule scores better than the chosen model."""
+    """Whether a naive rule scores better than the chosen model, by more than chance."""
     spend: str | None = None
     """Key of the spend model beside it, where money was forecast."""
     spend_says: str = ""
@@ -118,7 +118,11 @@ def choice_of(
     near = NO_DIFFERENCE * mean[leader]
     chosen = next(key for key in models if mean[key] - mean[leader] <= max(error[key], near))
     rival = min((r.key for r in RULES if r.key in mean), key=lambda key: mean[key])
+    behind = spread(np.asarray(weighted_mean(losses[chosen] - losses[rival], weight)), MASS)
+    ahead = mean[rival] < mean[chosen]
     says = _why(chosen, leader, rival, models, mean, error, names, target, found.folds)
+    if ahead:
+        says = _after_rule(says, names[chosen], names[rival], mean[rival], behind, target)
     table = [
         {
             "model": key, "name": names[key], "naive": key not in models, "crps": mean[key],
@@ -126,7 +130,7 @@ def choice_of(
         }
         for key in sorted(mean, key=lambda key: mean[key])
     ]  # fmt: skip
-    return Choice(chosen, names[chosen], says, table, mean[rival] < mean[chosen])
+    return Choice(chosen, names[chosen], says, table, ahead and behind.sign > 0)
 
 
 def _scored(forecasts: Sequence[Forecast], target: Target) -> bool:
@@ -155,6 +159,7 @@ def _why(
         tested += " (late customers included)"
     others = [f"{names[k]} {_number(mean[k])}" for k in sorted(models, key=lambda k: mean[k]) if k != chosen]
     naive = f"{names[rival]}, the best rule without a model, {_number(mean[rival])}"
+    told_before = mean[rival] < mean[chosen]
     if len(models) == 1:
         why = f"{names[chosen]} is the only model tested: its mean CRPS of {what} {tested} is {own}"
         lower = f"{naive}; lower is better"
@@ -175,11 +180,18 @@ def _why(
             f"{error[chosen]:.2g}"
         )
         lower = naive
-    if mean[rival] >= mean[chosen]:
-        return f"{why} ({lower})."
+    return f"{why} ({lower})." if not told_before else f"{why}."
+
+
+def _after_rule(says: str, chosen: str, rule: str, score: float, behind: Spread, target: Target) -> str:
+    """Why the model, with the rule without one that scores better before it."""
+    what = f"{rule} has a mean CRPS of {UNITS[target]} of {_number(score)}, lower"
+    if behind.sign > 0:
+        return f"A rule without a model wins: {what} than that of {chosen}. Of the models, {says}"
+    ends = f"{_number(behind.low)} to {_number(behind.high)}"
     return (
-        f"A rule without a model wins: {names[rival]} has a mean CRPS of {what} of {_number(mean[rival])}, lower than "
-        f"every model's. Of the models, {why}."
+        f"{chosen} is level with a rule without a model: {what} by no more than chance (the difference lies in {ends} "
+        f"in {MASS:.0%} of resamples). Of the models, {says}"
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ DOES = {
     "log_score": "has the better law of",
     "brier": "knows better who comes at all in",
 }
+OF: dict[Target, str] = {"orders": "orders", "value": "money"}
 LABELS = {
     "bias": "bias",
     "mae": "mean absolute error",
@@ -38,11 +39,20 @@ COLUMNS = ("target", "origin", "customers", "model", "name", "naive", "n", *(m.k
 
 
 def naive_wins(found: Backtest) -> list[str]:
-    """A sentence for every measure by which the best naive rule beats the best model, over all origins.
+    """A sentence for every measure by which the best naive rule beats the best model by more than chance."""
+    return [_wins(target, rule, model) for target, rule, model in _ahead(found) if model.verdict == "worse"]
+
+
+def level_with_naive(found: Backtest) -> list[str]:
+    """A sentence for every measure by which a naive rule shows the better figure, within chance."""
+    return [_level(target, rule, model) for target, rule, model in _ahead(found) if model.verdict != "worse"]
+
+
+def _ahead(found: Backtest) -> Iterator[tuple[Target, Row, Row]]:
+    """Target, best rule and best model, over all origins, where the rule's figure is the better one.
 
     Figures that are the same as far as they are shown count as a draw.
     """
-    says = []
     for target in found.targets:
         for key in DOES:
             rows = [r for r in found.pooled(target, key).values() if np.isfinite(r.value)]
@@ -50,8 +60,7 @@ def naive_wins(found: Backtest) -> list[str]:
             if rule is None or model is None or number(key, rule.value) == number(key, model.value):
                 continue
             if _badness(rule) < _badness(model):
-                says.append(_sentence(target, rule, model))
-    return says
+                yield target, rule, model
 
 
 def wide(found: Backtest) -> list[dict[str, Any]]:
@@ -90,21 +99,29 @@ def _badness(row: Row) -> float:
     return float(BY_KEY[row.measure].badness(row.value))
 
 
-def _sentence(target: Target, rule: Row, model: Row) -> str:
-    of = "orders" if target == "orders" else "money"
-    says = (
-        f"{rule.name} {DOES[rule.measure]} {of}: {LABELS[rule.measure]} {number(rule.measure, rule.value)}, "
-        f"best model {model.name} {number(model.measure, model.value)}"
+def _wins(target: Target, rule: Row, model: Row) -> str:
+    return (
+        f"{rule.name} {DOES[rule.measure]} {OF[target]}: {LABELS[rule.measure]} {number(rule.measure, rule.value)}, "
+        f"best model {model.name} {number(model.measure, model.value)}, by more than chance: {_between(model)}."
     )
-    if (
-        model.best_naive != rule.model
-        or model.difference_low is None
-        or not np.isfinite(model.difference_low)
-    ):
-        return f"{says}."
-    ends = f"{number(rule.measure, model.difference_low)} to {number(rule.measure, model.difference_high or 0.0)}"
-    chance = "more than chance" if model.verdict == "worse" else "within chance"
-    return f"{says}; {chance}, the difference lies in {ends} in {MASS:.0%} of resamples."
+
+
+def _level(target: Target, rule: Row, model: Row) -> str:
+    says = (
+        f"{model.name} is level with {rule.name} by {LABELS[rule.measure]} of {OF[target]}: "
+        f"{number(model.measure, model.value)}, the rule {number(rule.measure, rule.value)}"
+    )
+    if model.difference_low is None or not np.isfinite(model.difference_low):
+        return f"{says}; too few resamples have a figure to tell them apart."
+    return f"{says}; {_between(model)}."
+
+
+def _between(model: Row) -> str:
+    ends = (
+        number(model.measure, 0.0 if end is None else end)
+        for end in (model.difference_low, model.difference_high)
+    )
+    return f"the difference lies between {' and '.join(ends)} in {MASS:.0%} of resamples"
 
 
 def number(measure: str, value: float | None) -> str:

@@ -91,7 +91,7 @@ def test_a_poor_forecast_is_worse_and_the_rule_that_beats_it_is_said() -> None:
     assert (row.best_naive, row.verdict) == ("zero", "worse")
     (said,) = [says for says in naive_wins(found) if "absolute error in orders" in says]
     assert said.startswith("zero has the lower mean absolute error in orders: mean absolute error 0.000, ")
-    assert "best model LOUD 5.000; more than chance, the difference lies in 5.000 to 5.000" in said
+    assert "best model LOUD 5.000, by more than chance: the difference lies between 5.000 and 5.000" in said
     order = [row["model"] for row in wide(found) if row["target"] == "orders" and row["origin"] is None]
     assert order[-1] == "loud"
     assert order[0] in ("zero", "cohort-mean", "past-rate", "past-spend")
