@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
@@ -21,6 +22,7 @@ from evervalue.numerics.arrays import Array
 from evervalue.numerics.coverage import Coverage, coverage
 from evervalue.numerics.intervals import asked_mass
 from evervalue.numerics.predictive import (
+    PACES,
     Corrections,
     Customers,
     Expectations,
@@ -59,6 +61,10 @@ class Recalibration:
     """Mass that the intervals of the tables were asked to hold."""
     customers: int
     checked: Sequence[Checked] = ()
+    came: float = math.nan
+    """Orders of all customers within the horizon ..."""
+    expected: float = math.nan
+    """... and how many the model expected; NaN in files from before they were kept."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; the coverage tables are left to `summary`."""
@@ -66,6 +72,7 @@ class Recalibration:
             "pace": self.corrections.pace,
             "orders": self.corrections.orders.to_dict(), "value": self.corrections.value.to_dict(),
             "horizon_days": self.horizon_days, "interval": self.interval, "customers": self.customers,
+            "came": self.came, "expected": self.expected,
             "coverage": self.rows(),
         }  # fmt: skip
 
@@ -84,7 +91,14 @@ class Recalibration:
                 CorrectionMap.from_dict(told["orders"]),
                 CorrectionMap.from_dict(told["value"]),
             )
-            return cls(maps, float(told["horizon_days"]), float(told["interval"]), int(told["customers"]))
+            return cls(
+                maps,
+                float(told["horizon_days"]),
+                float(told["interval"]),
+                int(told["customers"]),
+                came=float(told.get("came", math.nan)),
+                expected=float(told.get("expected", math.nan)),
+            )
         except (KeyError, TypeError) as error:
             raise InputError(f"This is no recalibration: {error} is missing or of another form.") from None
 
@@ -103,26 +117,40 @@ class Recalibration:
 
     def says(self) -> list[str]:
         """What it found, in sentences."""
-        told = []
-        if self.corrections.pace != 1:
-            told.append(
-                f"Customers ordered {abs(self.corrections.pace - 1) * 100:.0f} % "
-                f"{'faster' if self.corrections.pace > 1 else 'slower'} than the model holds of them; the correction "
-                "takes it that they go on like that."
-            )
+        told = [self._pace()] if self.corrections.pace != 1 else []
         for each, found in zip(self.checked, (self.corrections.orders, self.corrections.value), strict=False):
             b, a = each.before, each.after
             verdict = (
                 "nothing was corrected: no map told the outcomes of other customers better"
                 if found.identity
-                else f"after the correction {100 * a.whole.covered:.1f} % of {100 * a.whole.mass:.1f} %, the farthest "
-                f"tenth {a.farthest:.1f} standard errors off"
+                else f"after the correction they hold {100 * a.whole.covered:.1f} % where their mass is "
+                f"{100 * a.whole.mass:.1f} % (farthest tenth {a.farthest:.1f} standard errors)"
             )
             told.append(
                 f"Intervals of {each.of} held {100 * b.whole.covered:.1f} % of outcomes where their own mass is "
                 f"{100 * b.whole.mass:.1f} % (farthest tenth {b.farthest:.1f} standard errors); {verdict}."
             )
         return told
+
+    def _pace(self) -> str:
+        """How much customers ordered beside what was expected of them."""
+        pace, slowest, fastest = self.corrections.pace, *PACES
+        beside = f" ({self.came:,.0f} orders, {self.expected:,.1f} expected)" if self.came >= 0 else ""
+        if self.came == 0:
+            return (
+                f"Nobody ordered, where {self.expected:,.1f} orders were expected. The correction takes it that "
+                "customers go on at a quarter of the pace, its slowest: see first whether all outcomes are there."
+            )
+        if not slowest * 1.001 < pace < fastest / 1.001:
+            much = f"more than {fastest:g} times" if pace > 1 else "less than a quarter"
+            return (
+                f"Customers ordered {much} as much as the model expects{beside}, which is farther than the correction "
+                f"goes: it takes it that they go on at {pace:.2g} of the pace."
+            )
+        return (
+            f"Customers ordered {abs(pace - 1) * 100:.0f} % {'faster' if pace > 1 else 'slower'} than the model "
+            f"expects{beside}; the correction takes it that they go on like that."
+        )
 
     def __repr__(self) -> str:
         facts = [
@@ -199,7 +227,10 @@ def learnt(
         Checked(name, _coverage(joined["before"][first:]), _coverage(joined["after"][first:]))
         for name, first in (("orders", 0), ("value", 5))[: 1 if money is None else 2]
     ]
-    return Recalibration(known.corrections(everyone), horizon_days, mass, len(h), checked)
+    expected = float(found.orders[customers.place].sum())
+    return Recalibration(
+        known.corrections(everyone), horizon_days, mass, len(h), checked, float(actual.sum()), expected
+    )
 
 
 @dataclass(frozen=True)

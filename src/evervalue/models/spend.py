@@ -27,6 +27,8 @@ LEAST = 0.05
 """Least p that is taken from amounts."""
 FLOOR = 1e-3
 """Share of the money scale to which an amount is known, where some customers' amounts do not vary at all."""
+NO_MONEY = 1e-6
+"""The money scale where every amount is 0."""
 
 
 @cache
@@ -234,8 +236,8 @@ class NormalSpend(SpendModel):
         if data.squares is not None:
             within = float(data.squares @ data.weight / (np.maximum(data.x - 1, 0) @ data.weight))
         scale = math.sqrt(between or within)
-        # Where nothing varies at all any scale will do.
-        return centre, scale if scale > 1e-9 * abs(centre) else abs(centre) or 1.0
+        # Where nothing varies at all it is a scale that nobody sees: a spread of its thousandth is made up.
+        return centre, scale if scale > 1e-9 * abs(centre) else abs(centre) or NO_MONEY
 
     def _constant(self, data: Amounts) -> float:
         if data.squares is None:

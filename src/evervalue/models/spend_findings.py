@@ -221,6 +221,13 @@ def of_normal(
                 "means lie apart alone, which is weak: trust means more than intervals.",
             )
         )
+    same = data.m[data.weight > 0]
+    if constant and same.max() == same.min():
+        says = (
+            f"Every purchase brought {same[0]:,.2f}: how much amounts vary cannot be told, and next to nothing is "
+            "taken; intervals of money are those of orders at that amount."
+        )
+        return [*found, Finding("constant_spend", says)]
     if constant:
         found.append(
             Finding(
