@@ -211,7 +211,8 @@ def backtest(
     origins
         How many days in the past to forecast from, or those days themselves.
     models
-        "auto" (MBG/NBD, BG/NBD, Pareto/NBD), or keys or models of your own, from the simpler to the less simple.
+        "auto" (MBG/NBD, BG/NBD, Pareto/NBD, and MBG/CNBD-k where purchases come more regularly than at random), or keys
+        or models of your own, from the simpler to the less simple.
     spend
         "auto" tests Gamma-Gamma and normal spend and takes the better; else "gamma-gamma", "normal-spend", a model of
         your own, or "none" for orders alone.

@@ -155,6 +155,7 @@ class RegularBetaGeo(PurchaseModel):
         from evervalue.numerics.mbg_cnbd_k import interval_log_likelihood
 
         reached: list[float] = []
+        best: dict[str, Any] = {}
         for k in range(1, MOST_REGULAR + 1):
             self.k_ = k
             super().fit_distinct(data, unit=unit)
@@ -162,10 +163,10 @@ class RegularBetaGeo(PurchaseModel):
             # The part of the likelihood that hangs on k and the single intervals alone, equal for all parameters.
             of_k = float(interval_log_likelihood(repeats, log_interval_sum, k))
             if reached and self.log_likelihood_ + of_k <= reached[-1]:
-                self.k_ = k - 1
-                super().fit_distinct(data, unit=unit)
+                vars(self).update(best)
                 break
             reached.append(self.log_likelihood_ + of_k)
+            best = dict(vars(self))
         says = (
             f"Purchases are more regular than at random: k = {self.k_} beats k = 1 by {reached[-1] - reached[0]:,.1f} "
             "in log-likelihood."

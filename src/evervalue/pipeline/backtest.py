@@ -23,7 +23,8 @@ from evervalue.models.choice import Choice, choice_of, choose
 from evervalue.models.clv import CLV
 from evervalue.models.fold import Folds
 from evervalue.models.purchase import PurchaseModel
-from evervalue.models.purchase_models import MODELS
+from evervalue.models.purchase_models import MODELS, RegularBetaGeo
+from evervalue.models.regularity import with_regular_timing
 from evervalue.models.spend import GammaGamma, NormalSpend
 from evervalue.models.spend_model import SpendModel
 from evervalue.numerics.intervals import asked_mass
@@ -31,8 +32,8 @@ from evervalue.pipeline.folds import SAMPLE, make_folds
 from evervalue.warehouse.duckdb import Connection, insert
 
 USUAL = ("mbg-nbd", "bg-nbd", "pareto-nbd")
-"""Candidates of "auto", from the simpler to the less simple. MBG/NBD stands before BG/NBD, which takes every customer
-without a repeat for active for certain."""
+"""Candidates of "auto", from the simpler to the less simple; `with_regular_timing` may add one. MBG/NBD stands before
+BG/NBD, which takes every customer without a repeat for active for certain."""
 SPENDS: dict[str, type[SpendModel]] = {model.key: model for model in (GammaGamma, NormalSpend)}
 FEW = 0.01
 """Share of customers without positive spend up to which Gamma-Gamma is tested."""
@@ -77,7 +78,8 @@ def backtested(
     origins, sample, as_of
         As for `make_folds`.
     models
-        "auto", a key, a model, or several of them from the simpler to the less simple.
+        "auto" (those of `USUAL`, and MBG/CNBD-k where intervals are regular), a key, a model, or several of them from
+        the simpler to the less simple.
     spend
         "auto" (tests `usual_spends` with the chosen purchase model), a key, a model, or "none" for orders alone.
     interval
@@ -106,6 +108,9 @@ def backtested(
         currency=currency,
     )
     alone = [ModelCandidate(model) for model in purchases]
+    if isinstance(models, str) and models == "auto":
+        alone, says = with_regular_timing(alone, folds)
+        folds = replace(folds, notes=[*folds.notes, *([says] if says else [])])
     spends = _spends(spend, folds)
     chosen = _spend_choice(folds, alone, spends, draws, random_state) if len(spends) > 1 else None
     money = next((s for s in spends if chosen is None or s.model.key == chosen.spend), None)
@@ -187,6 +192,8 @@ def _model(one: Any) -> PurchaseModel:
         )
     if isinstance(one, PurchaseModel):
         return one
+    if one == RegularBetaGeo.key:
+        return RegularBetaGeo("auto")  # as a run fits it
     if isinstance(one, str) and one in MODELS:
         return MODELS[one]()
     hint = did_you_mean(one, MODELS) if isinstance(one, str) else ""

@@ -60,7 +60,7 @@ def test(con: Connection, settings: Settings) -> tuple[Tested | None, str]:
             con,
             horizon=f"{window}d",
             origins=ORIGINS,
-            models=list(USUAL) if asked.model == "auto" else asked.model,
+            models=asked.model,
             spend=asked.spend,
             interval=asked.interval,
             sample=SAMPLE,

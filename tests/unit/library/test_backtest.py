@@ -15,13 +15,15 @@ import pytest
 
 import evervalue as ev
 from evervalue.core.errors import InputError, SettingsError
+from evervalue.models.candidate import ModelCandidate
 from evervalue.warehouse.duckdb import connect
+from tests.support import online_retail
 
 FIRST = dt.date(2023, 1, 2)
 
 
-def simulated(customers: int = 160, days: int = 420, seed: int = 5) -> pl.DataFrame:
-    """Customers who come over the first 330 days, buy at their own rate and leave."""
+def simulated(customers: int = 160, days: int = 420, seed: int = 5, k: int = 1) -> pl.DataFrame:
+    """Customers who come over the first 330 days, buy at their own rate, the more regularly the higher k, and leave."""
     rng = np.random.default_rng(seed)
     rows = []
     for n in range(customers):
@@ -37,7 +39,7 @@ def simulated(customers: int = 160, days: int = 420, seed: int = 5) -> pl.DataFr
                     round(float(rng.gamma(6, worth / 6)) + 1, 2),
                 )
             )
-            when += rng.exponential(1 / rate)
+            when += rng.gamma(k, 1 / rate / k)
     rows.append(("c000", FIRST + dt.timedelta(days=days - 1), 20.0))
     return pl.DataFrame(rows, schema=["customer_id", "order_date", "monetary"], orient="row")
 
@@ -104,6 +106,49 @@ def test_measures_and_deciles_are_rows(report: Any) -> None:
     deciles = report.deciles
     assert deciles.group_by("target", "model").agg(pl.col("customers").sum())["customers"].n_unique() == 1
     assert deciles["decile"].is_between(1, 10).all()
+
+
+def test_regular_timing_is_tested_where_the_intervals_speak_for_it_and_wins_by_what_came() -> None:
+    found = ev.backtest(simulated(k=6), horizon="60d", origins=2, spend="none")
+    assert found.best == "mbg-cnbd-k"
+    assert "MBG/CNBD-k has the lowest mean CRPS of orders of 4 models" in found.why
+    assert [c.key for c in found.found.candidates if not c.naive] == [
+        "mbg-nbd", "bg-nbd", "mbg-cnbd-k", "pareto-nbd",
+    ]  # fmt: skip
+    assert any("more regular than at random" in note for note in found.notes)
+
+
+@pytest.mark.slow
+def test_a_gift_wholesaler_buys_regularly() -> None:
+    lines = pl.read_parquet(online_retail.FILE)
+    sales = lines.filter(pl.col("CustomerID").is_not_null() & (pl.col("Quantity") > 0)).select(
+        customer_id="CustomerID",
+        order_date=pl.col("InvoiceDate").dt.date(),
+        monetary=(pl.col("Quantity") * pl.col("UnitPrice")).round(2),
+    )
+    found = ev.backtest(sales, horizon="100d", spend="none")
+    assert found.best == "mbg-cnbd-k"
+    scores = {row["model"]: row["crps"] for row in found._tested.choice.table}
+    assert scores["mbg-cnbd-k"] == pytest.approx(0.6448, abs=1e-4)
+    for key in ("mbg-nbd", "bg-nbd", "pareto-nbd"):
+        assert scores[key] == pytest.approx(0.6512, abs=1e-4)
+
+
+def test_where_intervals_are_random_nothing_more_is_tested_and_a_note_says_so() -> None:
+    found = ev.backtest(ORDERS, horizon="120d", origins=1, spend="none")
+    assert [c.key for c in found.found.candidates if not c.naive] == ["mbg-nbd", "bg-nbd", "pareto-nbd"]
+    (note,) = (note for note in found.notes if "regular" in note)
+    assert "no more regular than at random" in note
+    assert "MBG/CNBD-k is not tested" in note
+
+
+def test_regular_timing_that_is_asked_for_has_the_k_that_the_data_have() -> None:
+    found = ev.backtest(simulated(k=6), horizon="60d", origins=1, models="mbg-cnbd-k", spend="none")
+    (candidate,) = (c for c in found.found.candidates if not c.naive)
+    assert isinstance(candidate, ModelCandidate)
+    model = candidate.fitted(found.found.folds[-1])
+    assert isinstance(model, ev.RegularBetaGeo)
+    assert model.k_ in (4, 5, 6, 7, 8)
 
 
 @pytest.mark.parametrize("kind", ["pandas", "arrow", "duckdb", "lazy"])

@@ -36,8 +36,10 @@ ONE = '\n[value]\nmodel = "bg-nbd"\nspend = "gamma-gamma"\n'
 START = dt.date(2022, 1, 1)
 
 
-def shop(folder: Path, toml: str = "", *, seed: int = 1, customers: int = 120, returns: bool = False) -> Path:
-    """A project whose customers buy at rates of their own, and some of whom leave."""
+def shop(
+    folder: Path, toml: str = "", *, seed: int = 1, customers: int = 120, returns: bool = False, k: int = 1
+) -> Path:
+    """A project whose customers buy at rates of their own, the more regularly the higher k, and some of whom leave."""
     rng = random.Random(seed)
     rows = ["order,date,customer,amount"]
     for n in range(customers):
@@ -46,7 +48,7 @@ def shop(folder: Path, toml: str = "", *, seed: int = 1, customers: int = 120, r
         while day < leaves and first + day < 730:
             date = START + DAY * int(first + day)
             rows.append(f"{len(rows)},{date},c{n:03},{rng.gammavariate(3, mean / 3):.2f}")
-            day += rng.expovariate(rate)
+            day += rng.expovariate(rate) if k == 1 else rng.gammavariate(k, 1 / rate / k)
     if returns:
         rows.append(f"{len(rows)},2023-12-01,whale,90000.00")
         rows.append(f"{len(rows)},2023-12-01,whale,-90000.00")
@@ -241,6 +243,21 @@ def test_a_damaged_file_of_the_run_before_is_fitted_anew(tmp_path: Path) -> None
     (snapshot_of(folder).path.parent / "manifest.json").write_text("{")
     run_project(folder)
     assert published(folder, "select distinct is_reused from run.fits") == [(False,)]
+
+
+@pytest.mark.slow
+def test_regular_timing_is_chosen_by_what_came(tmp_path: Path) -> None:
+    folder = shop(tmp_path, '\n[value]\nhorizon = "60d"\nspend = "gamma-gamma"\n', k=5)
+    run_project(folder)
+    ((key, says, findings),) = published(
+        folder, "select model_key, model_says, findings from models.fits where role = 'orders'"
+    )
+    assert key == "mbg-cnbd-k"
+    assert "MBG/CNBD-k has the lowest mean CRPS of orders of 4 models" in says
+    assert "more regular than at random: k = " in findings
+    assert ev.load_model(snapshot_of(folder).beside("models/orders.json")).k_ in range(3, 9)
+    models = published(folder, "select distinct model from models.backtest where not naive")
+    assert {m for (m,) in models} == {"mbg-nbd", "bg-nbd", "mbg-cnbd-k", "pareto-nbd"}
 
 
 @pytest.mark.slow
