@@ -29,7 +29,7 @@ class Steps:
         self._still()
         if not self.quiet:
             took = f"{now - self.last:8.2f} s"
-            err.print(Text.assemble(("  ✓ ", "green"), f"{says:<32}", (f"{detail:>20}", "dim"), took))
+            err.print(Text.assemble(("  ✓ ", "green"), f"{says:<32}", (f" {detail:>19}", "dim"), took))
         self.last = now
 
     def doing(self, says: str) -> None:

@@ -31,5 +31,14 @@ def listing(items: Iterable[object], limit: int = 5) -> str:
     return shown if len(all_items) <= limit else f"{shown} and {len(all_items) - limit:,} more"
 
 
+def once(*sentences: str) -> list[str]:
+    """The sentences that are not empty, each said once, in order.
+
+    >>> once("It rains.", "", "It pours.", "It rains.")
+    ['It rains.', 'It pours.']
+    """
+    return list(dict.fromkeys(says for says in sentences if says))
+
+
 def _fold(name: str) -> str:
     return "".join(c for c in name.lower() if c.isalnum())

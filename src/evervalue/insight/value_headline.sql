@@ -46,7 +46,7 @@ select
     r.value_interval as interval,
     r.value_discount_rate_annual as discount_rate_annual,
     o.model, m.model as spend_model, o.is_fitted and m.is_fitted as is_fitted,
-    concat_ws(' ', o.model_says, m.model_says) as model_says,
+    concat_ws(' ', o.model_says, nullif(m.model_says, o.model_says)) as model_says,
     nullif(concat_ws(chr(10), o.findings, m.findings), '') as findings
 from models.total as t
 cross join run.settings as r

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from importlib.metadata import version
 
 from evervalue import __version__
-from evervalue.core.errors import EvervalueError
+from evervalue.core.errors import EvervalueError, NothingPublished
 from evervalue.models.registry import Saved, read
 from evervalue.pipeline.settings import Settings
 from evervalue.warehouse import duckdb
@@ -18,6 +18,7 @@ from evervalue.warehouse.publish import Publisher, Snapshot
 
 FILES = {"orders": "models/orders.json", "spend": "models/spend.json"}
 """Where the fitted models lie beside a snapshot."""
+ANEW = "its models are neither taken over nor compared with, but fitted anew"
 
 
 def data_key(con: Connection, settings: Settings) -> str:
@@ -43,24 +44,37 @@ def data_key(con: Connection, settings: Settings) -> str:
 class Before:
     """The run that readers saw when this one began."""
 
-    def __init__(self, snapshot: Snapshot | None) -> None:
+    def __init__(self, snapshot: Snapshot | None, trouble: str = "") -> None:
         self.snapshot = snapshot
+        self.troubles: dict[str, str] = {"orders": trouble} if trouble else {}
+        """Why a model of it could be neither taken over nor compared with, in a sentence, by its role."""
 
     @classmethod
     def of(cls, publisher: Publisher) -> Before:
         """The run that is published now; none where there is none, or where it cannot be read any more."""
         try:
             return cls(publisher.current())
-        except EvervalueError:
+        except NothingPublished:
             return cls(None)
+        except EvervalueError as error:
+            return cls(None, f"The run before cannot be read: {ANEW}. {error}")
 
     def model(self, role: str) -> Saved | None:
         """Its fitted model of that role; None where there is none, or none that can be read."""
         if self.snapshot is None or FILES[role] not in self.snapshot.manifest.get("files", {}):
             return None
+        file = self.snapshot.beside(FILES[role])
         try:
-            return read(self.snapshot.beside(FILES[role]))
-        except EvervalueError:
+            return read(file)
+        except EvervalueError as error:
+            what = (
+                "is gone"
+                if not file.exists()
+                else "is damaged"
+                if "damaged" in str(error)
+                else "is of another version"
+            )
+            self.troubles[role] = f"{FILES[role]} of the run before ({self.snapshot.run_id}) {what}: {ANEW}."
             return None
 
     def follows_from(self, con: Connection, key: str) -> bool:

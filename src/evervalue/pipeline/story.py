@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from evervalue.core.text import count
+from evervalue.core.text import count, once
 from evervalue.warehouse.duckdb import Connection
 
 
@@ -128,7 +128,7 @@ class ValueHeadline:
 
     def notes(self) -> list[str]:
         """What the data cannot tell."""
-        return self.findings.splitlines() if self.findings else []
+        return once(*self.findings.splitlines()) if self.findings else []
 
     def line(self) -> str:
         """All of it in one line."""

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from evervalue.core.progress import Progress
-from evervalue.core.text import count
+from evervalue.core.text import count, once
 from evervalue.models.drift import drift
 from evervalue.models.laws import averaged_over
 from evervalue.models.prediction import Predictor, places
@@ -130,6 +130,7 @@ class ValueStage:
         self.distinct = distinct_histories(con)
         self.history = customer_histories(con, currency=self.settings.project.currency)
         if self.asked.model == "none":
+            self.before = Before(None)  # nothing is fitted, so nothing is missed of it
             says = 'Value is switched off in the settings: [value] model = "none".'
             self.orders, self.spend = Part("orders", says=says), Part("spend", says=says)
         else:
@@ -250,11 +251,13 @@ class ValueStage:
             moved = drift(part.model, saved.model) if part.model and saved and not part.reused else None
             insert(
                 con, "run.fits",
-                [[part.role, part.reused, moved.largest if moved else None, moved.says if moved else None,
-                  self._write(con, part)]],
+                [[part.role, part.reused, moved.largest if moved else None,
+                  moved.says if moved else self.before.troubles.get(part.role), self._write(con, part)]],
             )  # fmt: skip
             if moved:
-                self.progress.step(f"{part.name} since the run before", detail=moved.says)
+                self.progress.step("Since the run before", detail=moved.says)
+        for trouble in dict.fromkeys(self.before.troubles.values()):
+            self.progress.warn(trouble)
 
     def _write(self, con: Connection, part: Part) -> str | None:
         """The file of a fitted model beside the snapshot."""
@@ -317,7 +320,7 @@ class ValueStage:
                 "interval": value(asked.interval), "horizon_days": value(asked.horizon_days),
                 "discount_rate_annual": value(asked.discount_rate_annual),
                 "model": value(f"{self.orders.name} and {self.spend.name}" if predicts else "none"),
-                "model_says": value(f"{self.orders.says} {self.spend.says}".strip()),
+                "model_says": value(" ".join(once(self.orders.says, self.spend.says))),
                 "currency": value(self.settings.project.currency),
             },
         )  # fmt: skip

@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 
 from evervalue.dashboard.app import create_app
 from evervalue.pipeline.settings import read_project
-from tests.support.projects import LINES, project, run_project
+from tests.support.projects import LINES, project, published, run_project
 from tests.support.site import LOOPBACK
 
 SALES = "order,date,customer,amount\n1,2024-01-01,Ann,10\n2,2024-02-01,Ann,30\n3,2024-02-02,Bob,-5\n"
@@ -21,7 +21,11 @@ KINDS = '[sources.sales.kinds]\nreturn = { column = "amount", below = 0 }\n'
     ("value", "customer", "says"),
     [
         ("", "Bob", "No sale before the cutoff, so there is nothing to predict from."),
-        ('[value]\nmodel = "none"\n', "Ann", 'Value is switched off in the settings: [value] model = "none".'),
+        (
+            '[value]\nmodel = "none"\n',
+            "Ann",
+            'Value is switched off in the settings: [value] model = "none".',
+        ),
     ],
 )
 def test_nothing_is_predicted(value: str, customer: str, says: str, tmp_path: Path) -> None:
@@ -33,3 +37,5 @@ def test_nothing_is_predicted(value: str, customer: str, says: str, tmp_path: Pa
     assert f'<p class="note">{says}</p>' in page
     assert "none." not in page
     assert page.count(says) == 1
+    if customer == "Ann":
+        assert published(folder, "select model_says from insight.value_headline") == [(says,)]
