@@ -51,6 +51,12 @@ def orders_law(model: PurchaseModel, horizon: float) -> OrdersLaw:
     return OrdersLaw(model.kernel, points, horizon, lambda theta, extra: model._params(extra, theta))
 
 
+def drawn_thetas(model: PurchaseModel) -> Array:
+    """Draws (D, k) of the posterior that predictions are averaged over; the estimate alone where there is none."""
+    found = _posterior(model)
+    return model._theta[None, :] if found is None else found.thetas
+
+
 def spend_law(model: SpendModel) -> SpendLaw:
     """The law of money, averaged over the model's posterior."""
     found = averaged_over(model)

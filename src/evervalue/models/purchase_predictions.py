@@ -155,6 +155,46 @@ class PurchasePredictions(Estimator):
         drawn: Simulated = self.kernel.simulate(self._params({}), ages, rng, horizon=self._time(horizon))
         return drawn
 
+    def sample_orders(
+        self, history: Any, horizon: Any, draws: int = 1, *, random_state: int | None = None
+    ) -> Array:
+        """Purchase days that customers may really have within a horizon, drawn from the predictive law, (draws, n).
+
+        Each draw has parameters of its own from the posterior, shared by all customers: sums over customers vary as
+        the totals of `ev.CLV(...).total` do. The same seed and the same rows in the same order give the same draws.
+
+        Parameters
+        ----------
+        history
+            As for `fit`.
+        horizon
+            "39W", "365d", or a number in the unit of the history.
+        draws
+            How many, 1 or more.
+        random_state
+            Seed; by default the model's own.
+
+        Raises
+        ------
+        SettingsError
+            The horizon has no end, or an argument is impossible.
+        """
+        from evervalue.models.laws import drawn_thetas
+
+        h, t = self._histories(history), self._time(horizon)
+        if math.isinf(t):
+            raise SettingsError(
+                "The number of orders has no end in unlimited time: give a horizon such as '365d'."
+            )
+        size = whole(draws, "draws", "must be a whole number from 1, such as 1,000.", 1)
+        rng = np.random.default_rng(seed_of(self.random_state if random_state is None else random_state))
+        thetas = drawn_thetas(cast("PurchaseModel", self))
+        found = np.empty((size, len(h)))
+        for i, place in enumerate(rng.integers(len(thetas), size=size)):
+            params = self._params(h.extra, thetas[place])
+            found[i] = self.kernel.sample_orders(params, h.frequency, h.recency, h.T, t, rng)
+        return found
+
     def discount(self, rate_annual: float) -> float:
         """Continuous discount rate in the unit of the history: ln(1 + rate) / 365 a day.
 

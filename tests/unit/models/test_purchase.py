@@ -91,6 +91,26 @@ def test_probability_of_any_order(fitted: PurchaseModel, weeks: Rows) -> None:
     assert mean == pytest.approx(fitted.conditional_expected_orders(weeks, "39W")[few], rel=1e-6)
 
 
+def test_drawn_orders_have_the_predictive_law(fitted: PurchaseModel, weeks: Rows) -> None:
+    few = {name: column[:40] for name, column in weeks.items()}
+    drawn = fitted.sample_orders(few, "39W", 2_000, random_state=4)
+    told = fitted.predict(few, "39W", interval=0.9)
+
+    assert drawn.shape == (2_000, 40)
+    error = drawn.std(axis=0) / np.sqrt(2_000) + 1e-3
+    np.testing.assert_array_less(np.abs(drawn.mean(axis=0) - told["expected_orders"]) / error, 4.5)
+    inside = ((drawn >= told["orders_low"]) & (drawn <= told["orders_high"])).mean(axis=0)
+    assert inside.min() > 0.88
+    np.testing.assert_array_equal(
+        fitted.sample_orders(few, "39W", 3, random_state=1),
+        fitted.sample_orders(few, "39W", 3, random_state=1),
+    )
+    with pytest.raises(SettingsError, match="no end"):
+        fitted.sample_orders(few, "inf")
+    with pytest.raises(SettingsError, match="draws=0"):
+        fitted.sample_orders(few, "39W", 0)
+
+
 def test_predictions_with_intervals(fitted: PurchaseModel, weeks: Rows) -> None:
     named = {"customer_id": np.arange(len(weeks["T"])), **weeks}
     found = fitted.predict(named, "39W", interval=0.9)
