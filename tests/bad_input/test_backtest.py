@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 import evervalue as ev
-from evervalue.core.errors import InputError
+from evervalue.core.errors import InputError, SettingsError
 
 FIRST = dt.date(2024, 1, 1)
 Row = tuple[object, int, float]
@@ -33,18 +33,40 @@ def scattered(money: Callable[[], float], until: int = 300) -> pl.DataFrame:
     )
 
 
+def test_an_origin_needs_a_day_before_it() -> None:
+    with pytest.raises(InputError, match="leaves no day before it"):
+        ev.backtest(frame([("a", 1, 10)]), horizon="60d", origins=2, models="bg-nbd")
+
+
 @pytest.mark.parametrize(
     ("orders", "says"),
     [
         (frame(("a", 7 * n, 10) for n in range(40)), "there is 1 customer"),
         (frame((n, n % 200, 10) for n in range(200)), "Nobody bought a second time"),
-        (frame([("a", 1, 10)]), "leaves no day before it"),
     ],
-    ids=["one customer", "nobody repeats", "one order"],
+    ids=["one customer", "nobody repeats"],
 )
-def test_what_cannot_be_tested_is_refused_in_words(orders: pl.DataFrame, says: str) -> None:
-    with pytest.raises(InputError, match=says):
-        ev.backtest(orders, horizon="60d", origins=2, models="bg-nbd")
+def test_where_no_model_can_be_fitted_the_rules_are_shown_alone(orders: pl.DataFrame, says: str) -> None:
+    report = ev.backtest(orders, horizon="60d", origins=2)
+    assert report.best is None
+    assert report.best_spend is None
+    assert report.why.startswith("No model could be fitted")
+    reasons = [note for note in report.notes if note.startswith("No model stands at ")]
+    assert [says in why for why in reasons] == [True] * len(report.origins), "said once for all models"
+    assert set(report.table["model"]) == {"zero", "cohort-mean", "past-rate", "past-spend"}
+    assert "past rate (no model)" in repr(report)
+    assert "best model" not in repr(report)
+    assert not report.naive_wins
+    with pytest.raises(SettingsError, match="no model to plot"):
+        report.plot()
+
+
+def test_money_that_no_model_takes_is_left_out_with_a_word() -> None:
+    orders = scattered(lambda: -5.0)
+    report = ev.backtest(orders, horizon="60d", origins=1, models="mbg-nbd", spend="gamma-gamma")
+    assert report.best == "mbg-nbd"
+    assert report.best_spend is None
+    assert any(note.startswith("Money is not forecast: Gamma-Gamma") for note in report.notes)
 
 
 @pytest.mark.parametrize(

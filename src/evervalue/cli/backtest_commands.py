@@ -143,6 +143,8 @@ def _draw(tested: Tested, file: Path) -> None:
     from evervalue.warehouse.frames import needed
 
     needed("matplotlib", "plot").use("Agg")
+    if tested.choice is None:
+        raise SettingsError(f"--plot {file}: there is no model to plot. {' '.join(tested.found.failures)}")
     try:
         plot_backtest(tested.found, tested.choice.model).savefig(file, dpi=130)
     except OSError as error:
@@ -152,12 +154,12 @@ def _draw(tested: Tested, file: Path) -> None:
 def _tell(tested: Tested) -> None:
     """The findings first, rules without a model that win before all; then the table over all origins."""
     from evervalue.cli import show
-    from evervalue.models.verdict import naive_wins, number, wide
+    from evervalue.models.verdict import level_in_short, naive_wins, number, wide
 
     found = tested.found
     for says in naive_wins(found):
         show.say(f"A rule without a model wins: {says}")
-    for says in (tested.choice.says, tested.choice.spend_says):
+    for says in (*tested.says, level_in_short(found)):
         if says:
             show.say(says)
     origins = ", ".join(str(fold.origin) for fold in found.folds)

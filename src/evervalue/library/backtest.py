@@ -15,7 +15,7 @@ from evervalue.library.history import kind_named
 from evervalue.library.orders import Orders
 from evervalue.library.session import cutoff, engine, settings
 from evervalue.models.backtest import MEASURES, Backtest
-from evervalue.models.verdict import COLUMNS, naive_wins, number, wide
+from evervalue.models.verdict import COLUMNS, level_in_short, level_with_naive, naive_wins, number, wide
 from evervalue.pipeline.backtest import ROWS, Tested, backtested, land_rows, told
 from evervalue.pipeline.from_orders import score_orders
 from evervalue.warehouse.duckdb import Connection, insert
@@ -45,24 +45,29 @@ class BacktestReport:
         return self._tested.found
 
     @property
-    def best(self) -> str:
-        """Key of the model that the backtest speaks for, as `ev.CLV` and settings take it."""
-        return self._tested.choice.model
+    def best(self) -> str | None:
+        """Key of the model that the backtest speaks for, as `ev.CLV` and settings take it; None where none stands."""
+        return self._tested.choice.model if self._tested.choice else None
 
     @property
     def why(self) -> str:
         """Why that one, with numbers, in a sentence or two; a rule without a model that wins comes first."""
-        return f"{self._tested.choice.says} {self._tested.choice.spend_says}".strip()
+        return " ".join(self._tested.says)
 
     @property
     def best_spend(self) -> str | None:
         """Key of the spend model in the table; None where orders alone were forecast."""
-        return self._tested.choice.spend
+        return self._tested.choice.spend if self._tested.choice else None
 
     @property
     def naive_wins(self) -> list[str]:
-        """A sentence for every measure by which a rule without a model beats every model."""
+        """A sentence for every measure by which a rule without a model beats every model, by more than chance."""
         return naive_wins(self.found)
+
+    @property
+    def level_with_naive(self) -> list[str]:
+        """A sentence for every measure by which a rule without a model shows the better figure, within chance."""
+        return level_with_naive(self.found)
 
     @property
     def notes(self) -> list[str]:
@@ -120,10 +125,18 @@ class BacktestReport:
         ----------
         model
             Key of the model to show. Default: the best one.
+
+        Raises
+        ------
+        SettingsError
+            There is no such model, or none at all.
         """
         from evervalue.library.backtest_plots import plot_backtest
 
-        return plot_backtest(self.found, model or self.best)
+        key = model or self.best
+        if key is None:
+            raise SettingsError(f"There is no model to plot. {' '.join(self.found.failures)}".strip())
+        return plot_backtest(self.found, key)
 
     def __repr__(self) -> str:
         return show.text("Backtest", self._facts(), self._sample())
@@ -134,7 +147,10 @@ class BacktestReport:
     def _facts(self) -> Iterator[tuple[str, str]]:
         for says in self.naive_wins:
             yield "a rule without a model wins", says
-        yield "best model", self.why
+        yield ("best model" if self.best else "models"), self.why
+        level = level_in_short(self.found)
+        if level:
+            yield "level", level
         folds = self.found.folds
         yield (
             "origins",

@@ -189,22 +189,19 @@ def _failures(
     stands: Sequence[bool],
 ) -> Iterator[str]:
     """Sentences about candidates that could not be fitted; what several of them say of one origin is said once."""
-    said: dict[tuple[str, str, bool], list[str]] = {}
-    for n, fold in enumerate(folds):
+    said: dict[tuple[int, str], list[str]] = {}
+    for n in range(len(folds)):
         for c in candidates:
             why = told[c.key][n]
             if isinstance(why, str):
-                place = "" if not any(stands) else str(fold.origin)
-                said.setdefault((place, _of_anyone(why, c), stands[n]), [])
-                names = said[place, _of_anyone(why, c), stands[n]]
-                names += [c.name] if c.name not in names else []
-    for (place, why, one_stands), names in said.items():
-        if one_stands:
-            yield f"Not in the table: {listing(names)}. At {place}: {why}"
-        elif place:
-            yield f"No model stands at {place}, which is left out of all origins together: {listing(names)}. {why}"
+                said.setdefault((n, _of_anyone(why, c)), []).append(c.name)
+    apart = ", which is left out of all origins together" if any(stands) else ""
+    for (n, why), names in said.items():
+        origin = folds[n].origin
+        if stands[n]:
+            yield f"Not in the table: {listing(names)}. At {origin}: {why}"
         else:
-            yield f"No model stands in the table, rules without one are alone: {listing(names)}. {why}"
+            yield f"No model stands at {origin}{apart}: {listing(names)}. {why}"
 
 
 def _of_anyone(why: str, candidate: Candidate) -> str:

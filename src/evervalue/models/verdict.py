@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from evervalue.core.text import listing
 from evervalue.models.backtest import BY_KEY, MASS, MEASURES, Backtest, Row, Target
 
 DOES = {
@@ -46,6 +47,22 @@ def naive_wins(found: Backtest) -> list[str]:
 def level_with_naive(found: Backtest) -> list[str]:
     """A sentence for every measure by which a naive rule shows the better figure, within chance."""
     return [_level(target, rule, model) for target, rule, model in _ahead(found) if model.verdict != "worse"]
+
+
+def level_in_short(found: Backtest) -> str:
+    """The measures of `level_with_naive` in one sentence; empty where there is none."""
+    groups: dict[tuple[str, str], dict[Target, list[str]]] = {}
+    for target, rule, model in _ahead(found):
+        if model.verdict != "worse":
+            groups.setdefault((model.name, rule.name), {}).setdefault(target, []).append(LABELS[rule.measure])
+    if not groups:
+        return ""
+    pairs = [
+        f"{model} with {rule} by "
+        + " and ".join(f"{listing(labels, 12)} of {OF[target]}" for target, labels in by.items())
+        for (model, rule), by in groups.items()
+    ]
+    return f"Level within chance, though the rule shows the better figure: {'; '.join(pairs)}."
 
 
 def _ahead(found: Backtest) -> Iterator[tuple[Target, Row, Row]]:

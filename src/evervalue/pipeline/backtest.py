@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -15,13 +15,13 @@ import numpy as np
 
 from evervalue.core.arguments import seed_of
 from evervalue.core.duration import duration
-from evervalue.core.errors import SettingsError
+from evervalue.core.errors import FitFailed, InputError, SettingsError
 from evervalue.core.text import did_you_mean
 from evervalue.models.backtest import DRAWS, Backtest, run_backtest
 from evervalue.models.candidate import ModelCandidate, SpendCandidate
 from evervalue.models.choice import Choice, choice_of, choose
 from evervalue.models.clv import CLV
-from evervalue.models.fold import Folds
+from evervalue.models.fold import Fold, Folds
 from evervalue.models.purchase import PurchaseModel
 from evervalue.models.purchase_models import MODELS, RegularBetaGeo
 from evervalue.models.regularity import with_regular_timing
@@ -37,6 +37,9 @@ BG/NBD, which takes every customer without a repeat for active for certain."""
 SPENDS: dict[str, type[SpendModel]] = {model.key: model for model in (GammaGamma, NormalSpend)}
 FEW = 0.01
 """Share of customers without positive spend up to which Gamma-Gamma is tested."""
+NO_MODEL = (
+    "No model could be fitted, so rules without a model are alone; they say nothing of who is still active."
+)
 ROWS = (
     "target text, origin date, customers text, model text, model_name text, naive boolean, measure text, value double, "
     "n bigint, best_naive text, difference double, difference_low double, difference_high double, verdict text"
@@ -49,7 +52,15 @@ class Tested:
 
     __test__: ClassVar[bool] = False  # no test case, whatever it is called
     found: Backtest
-    choice: Choice
+    choice: Choice | None
+    """None where no model stands in the table."""
+
+    @property
+    def says(self) -> list[str]:
+        """Why that model, and that spend model, with numbers; or that there is none."""
+        if self.choice is None:
+            return [NO_MODEL]
+        return [says for says in (self.choice.says, self.choice.spend_says) if says]
 
 
 def backtested(
@@ -111,11 +122,17 @@ def backtested(
     if isinstance(models, str) and models == "auto":
         alone, says = with_regular_timing(alone, folds)
         folds = replace(folds, notes=[*folds.notes, *([says] if says else [])])
-    spends = _spends(spend, folds)
-    chosen = _spend_choice(folds, alone, spends, draws, random_state) if len(spends) > 1 else None
+    standing = [fold for fold in folds if any(_why_not(c.fitted, fold) is None for c in alone)]
+    spends, notes = _that_fit(_spends(spend, folds), standing)
+    folds = replace(folds, notes=[*folds.notes, *notes])
+    chosen = (
+        _spend_choice(folds, alone, spends, draws, random_state) if standing and len(spends) > 1 else None
+    )
     money = next((s for s in spends if chosen is None or s.model.key == chosen.spend), None)
     with_money = [replace(c, spend=money) for c in alone]  # what has been fitted stays fitted
     found = run_backtest(folds, with_money, interval=interval, draws=draws, random_state=random_state)
+    if all(c.naive for c in found.candidates):
+        return Tested(found, None)
     choice = choice_of(found, draws=draws, random_state=random_state)
     key = money.model.key if money else None
     return Tested(found, replace(choice, spend=key, spend_says=chosen.says if chosen else ""))
@@ -141,14 +158,46 @@ def usual_spends(folds: Folds) -> list[SpendModel]:
     return [GammaGamma(spend="all", not_positive="leave_out"), normal] if lost <= FEW else [normal]
 
 
+def _why_not(fit: Callable[[Fold], object], fold: Fold) -> str | None:
+    """Why something cannot be fitted at an origin; None where it can."""
+    try:
+        fit(fold)
+    except (FitFailed, InputError) as error:
+        return str(error)
+    return None
+
+
+def _that_fit(
+    spends: Sequence[SpendCandidate], standing: Sequence[Fold]
+) -> tuple[list[SpendCandidate], list[str]]:
+    """Spend models that can be fitted at every origin, and in sentences why the others cannot."""
+    kept, notes = [], []
+    for one in spends:
+        faults = ((fold.origin, _why_not(one.fitted, fold)) for fold in standing)
+        origin, why = next(((origin, why) for origin, why in faults if why is not None), (None, None))
+        if why is None:
+            kept.append(one)
+        else:
+            notes.append(f"{one.model.name} cannot be fitted at {origin}: {why}")
+    if spends and not kept:
+        return kept, [f"Money is not forecast: {notes[0]}", *notes[1:]]
+    return kept, notes
+
+
 def _spend_choice(
     folds: Folds, alone: Sequence[ModelCandidate], spends: Sequence[SpendCandidate], draws: int, seed: int
-) -> Choice:
-    """The spend model that has the better law of money, with the purchase model that has the better law of orders."""
-    key = choose(folds, alone, draws=draws, random_state=seed).model if len(alone) > 1 else alone[0].key
-    (best,) = [c for c in alone if c.key == key]
-    both = [replace(best, spend=one, apart=True) for one in spends]
-    found = choose(folds, both, target="value", draws=draws, random_state=seed)
+) -> Choice | None:
+    """The spend model that has the better law of money, with the purchase model that has the better law of orders.
+
+    None where no purchase model stands at all origins.
+    """
+    try:
+        key = choose(folds, alone, draws=draws, random_state=seed).model
+        (best,) = [c for c in alone if c.key == key]
+        both = [replace(best, spend=one, apart=True) for one in spends]
+        found = choose(folds, both, target="value", draws=draws, random_state=seed)
+    except InputError:
+        return None
     return replace(found, spend=found.model.partition("+")[2])
 
 

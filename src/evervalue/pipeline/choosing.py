@@ -56,7 +56,7 @@ def test(con: Connection, settings: Settings) -> tuple[Tested | None, str]:
             f"{count(seen or 0, 'day')} of orders are too few to test a forecast on (it takes {2 * SHORTEST})"
         )
     try:
-        return backtested(
+        tested = backtested(
             con,
             horizon=f"{window}d",
             origins=ORIGINS,
@@ -65,9 +65,13 @@ def test(con: Connection, settings: Settings) -> tuple[Tested | None, str]:
             interval=asked.interval,
             sample=SAMPLE,
             currency=settings.project.currency,
-        ), ""
+        )
     except (InputError, FitFailed) as error:
         return None, f"no backtest was possible ({error})".rstrip(".")
+    return (
+        tested,
+        "" if tested.choice else "none could be fitted to what was known at the origins of a backtest",
+    )
 
 
 def recalibration(tested: Tested, asked: ValueSettings) -> tuple[Recalibration | None, str]:
@@ -78,7 +82,8 @@ def recalibration(tested: Tested, asked: ValueSettings) -> tuple[Recalibration |
             f"Not recalibrated: only {count(fold.horizon_days, 'day')} after an origin could be seen, and the horizon "
             f"is {asked.ahead}."
         )
-    (chosen,) = [c for c in tested.found.candidates if c.key == tested.choice.model]
+    key = tested.choice.model if tested.choice else None
+    chosen = next((c for c in tested.found.candidates if c.key == key), None)
     if not isinstance(chosen, ModelCandidate) or chosen.spend is None:
         return None, "Not recalibrated: there is no spend model to correct with."
     return learnt(

@@ -128,7 +128,9 @@ def test_a_gift_wholesaler_buys_regularly() -> None:
     )
     found = ev.backtest(sales, horizon="100d", spend="none")
     assert found.best == "mbg-cnbd-k"
-    scores = {row["model"]: row["crps"] for row in found._tested.choice.table}
+    choice = found._tested.choice
+    assert choice is not None
+    scores = {row["model"]: row["crps"] for row in choice.table}
     assert scores["mbg-cnbd-k"] == pytest.approx(0.6448, abs=1e-4)
     for key in ("mbg-nbd", "bg-nbd", "pareto-nbd"):
         assert scores[key] == pytest.approx(0.6512, abs=1e-4)

@@ -63,7 +63,7 @@ def test_one_that_fails_is_left_out_and_none_left_is_an_error() -> None:
     assert "only model tested" in found.says
     with pytest.raises(
         InputError,
-        match="There is no model to choose from. No model stands in the table.*BROKEN. Nothing to see",
+        match="There is no model to choose from. No model stands at .*: BROKEN. Nothing to see",
     ):
         choose(ONE, [Says("broken", 1.0, 0.1, fails=True)])
 

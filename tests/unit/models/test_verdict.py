@@ -77,9 +77,7 @@ class Sometimes(Says):
 def test_where_no_model_stands_the_rules_are_alone_and_the_reason_is_said() -> None:
     found = run_backtest(ONE, [Says("a", 1.0, 1.0, fails=True), Says("b", 1.0, 1.0, fails=True)], draws=5)
     assert {r.model for r in found.rows} == {"zero", "cohort-mean", "past-rate", "past-spend"}
-    assert found.failures == (
-        "No model stands in the table, rules without one are alone: A, B. Nothing to see",
-    )
+    assert found.failures == (f"No model stands at {ORIGIN}: A, B. Nothing to see",)
     with pytest.raises(InputError, match="no model to choose from"):
         choice_of(found)
 
