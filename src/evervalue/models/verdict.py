@@ -12,16 +12,16 @@ from evervalue.core.text import listing
 from evervalue.models.backtest import BY_KEY, MASS, MEASURES, Backtest, Row, Target
 
 DOES = {
-    "bias": "is less biased in",
-    "mae": "has the lower mean absolute error in",
-    "rmse": "has the lower root mean squared error in",
-    "spearman": "ranks customers better in",
-    "normalised_gini": "ranks customers better in",
-    "top_decile_capture": "finds more of the top customers in",
-    "decile_mape": "is better calibrated by decile in",
-    "crps": "has the better law of",
-    "log_score": "has the better law of",
-    "brier": "knows better who comes at all in",
+    "bias": "is less biased in {of}",
+    "mae": "has the lower mean absolute error in {of}",
+    "rmse": "has the lower root mean squared error in {of}",
+    "spearman": "ranks customers better by {of}",
+    "normalised_gini": "ranks customers better by {of}",
+    "top_decile_capture": "finds more of the top customers by {of}",
+    "decile_mape": "is better calibrated by decile in {of}",
+    "crps": "has the better law of {of}",
+    "log_score": "has the better law of {of}",
+    "brier": "knows better who orders at all",
 }
 OF: dict[Target, str] = {"orders": "orders", "value": "money"}
 LABELS = {
@@ -118,7 +118,7 @@ def _badness(row: Row) -> float:
 
 def _wins(target: Target, rule: Row, model: Row) -> str:
     return (
-        f"{rule.name} {DOES[rule.measure]} {OF[target]}: {LABELS[rule.measure]} {number(rule.measure, rule.value)}, "
+        f"{rule.name} {DOES[rule.measure].format(of=OF[target])}: {LABELS[rule.measure]} {number(rule.measure, rule.value)}, "
         f"best model {model.name} {number(model.measure, model.value)}, by more than chance: {_between(model)}."
     )
 
