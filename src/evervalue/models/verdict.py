@@ -117,8 +117,9 @@ def _badness(row: Row) -> float:
 
 
 def _wins(target: Target, rule: Row, model: Row) -> str:
+    does = DOES[rule.measure].format(of=OF[target])
     return (
-        f"{rule.name} {DOES[rule.measure].format(of=OF[target])}: {LABELS[rule.measure]} {number(rule.measure, rule.value)}, "
+        f"{rule.name} {does}: {LABELS[rule.measure]} {number(rule.measure, rule.value)}, "
         f"best model {model.name} {number(model.measure, model.value)}, by more than chance: {_between(model)}."
     )
 
