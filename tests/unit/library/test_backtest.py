@@ -200,7 +200,7 @@ def test_orders_alone_and_one_model(report: Any) -> None:
     ("asked", "says"),
     [
         ({"models": "bg-nbt"}, r"no model \(did you mean 'bg-nbd'\?\)"),
-        ({"models": []}, "name one at least"),
+        ({"models": []}, "names no model"),
         ({"models": ev.CLV()}, "takes the two halves of ev.CLV apart"),
         ({"models": ["bg-nbd", "bg-nbd"]}, "'bg-nbd' twice"),
         ({"spend": "gama-gamma"}, r"no spend model \(did you mean 'gamma-gamma'\?\)"),
