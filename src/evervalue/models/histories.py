@@ -25,6 +25,8 @@ IDS = ("customer_id", "customer")
 YEARS_SUSPECTED = 20
 MANY = 10
 """Customers whose ages tell a unit that nobody said."""
+SEVERAL = 30
+"""Customers from which it is worth a word that none of them came back."""
 SEVENFOLD = (4.0, 12.0)
 """Between which a ratio of ages is taken for that of days to weeks, for time passes between a fit and a prediction."""
 
@@ -205,6 +207,27 @@ def suspect_other_unit(h: Histories, unit: str, mean_age: float) -> None:
             f"This history says no unit, and the model was fitted in {UNIT_NAMES[unit]}s, yet {looks}. "
             f"Are they {other}s? Then make it with ev.purchase_history(..., unit='{unit}').",
             UnitSuspected,
+            stacklevel=4,
+        )
+
+
+def tell_that_nobody_repeats(h: Histories, name: str, fitted_to: float) -> None:
+    """Warns where none of several customers came back: what is predicted of them is what others did.
+
+    Parameters
+    ----------
+    h
+        Histories to predict from.
+    name
+        Of the model.
+    fitted_to
+        Customers that it was fitted to.
+    """
+    if len(h) >= SEVERAL and not h.frequency.any():
+        warnings.warn(
+            f"None of these {len(h):,} customers came back so far: what is predicted of them is what the "
+            f"{fitted_to:,.0f} customers that {name} was fitted to let expect of customers of their age. Nothing of "
+            "their own pace is in it.",
             stacklevel=4,
         )
 

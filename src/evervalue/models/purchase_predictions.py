@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 
@@ -17,7 +17,13 @@ from evervalue.core.duration import UNIT_NAMES, duration
 from evervalue.core.errors import InputError, SettingsError
 from evervalue.models.base import Estimator
 from evervalue.models.covariates import Covariates, shifted
-from evervalue.models.histories import Histories, distinct, histories, suspect_other_unit
+from evervalue.models.histories import (
+    Histories,
+    distinct,
+    histories,
+    suspect_other_unit,
+    tell_that_nobody_repeats,
+)
 from evervalue.numerics.arrays import Array, Number
 from evervalue.numerics.kernel import Kernel
 from evervalue.numerics.simulated import Simulated
@@ -29,10 +35,12 @@ if TYPE_CHECKING:
 class PurchasePredictions(Estimator):
     """The predictions of `PurchaseModel`."""
 
+    name: ClassVar[str]
     transaction_covariates: Any
     dropout_covariates: Any
     random_state: int
     unit_: str | None
+    n_customers_: float
     _theta: Array
     _scale: float
     _seen: Covariates
@@ -47,7 +55,8 @@ class PurchasePredictions(Estimator):
 
         Columns: `p_alive`, `expected_orders` (purchase days within the horizon), both averaged over the posterior,
         `orders_low` and `orders_high` (the shortest interval that holds at least the asked mass of what may really
-        come: parameters and process).
+        come: parameters and process). Who has not come back yet is told apart from others by age alone: that
+        prediction is the word of the customers of the fit.
 
         Parameters
         ----------
@@ -257,6 +266,7 @@ class PurchasePredictions(Estimator):
             )
         if self.unit_ and not h.unit:
             suspect_other_unit(h, self.unit_, self._scale)
+        tell_that_nobody_repeats(h, self.name, self.n_customers_)
         return h
 
     def _each(self, h: Histories, value: Any, covered: bool = False) -> Array:

@@ -3,7 +3,7 @@
 *Pooled rate*: every customer is taken to buy at one rate that all of them share, and nobody to leave. With S repeat
 purchase days in D customer-days the rate is Gamma(S + 1/2, D), Jeffreys' posterior of a Poisson rate, so that the
 orders within h days are negative binomial with mean (S + 1/2) h / D. Where nobody has bought twice this is
-half an order shared by all, not zero.
+half an order shared by all, not zero: the word of the prior, which the run says.
 
 *Mean spend*: every purchase day is taken to be worth the mean of all purchase days. Nothing is said of how much days
 vary, so an interval of value is the interval of orders at that mean.
@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import gammaln
 
+from evervalue.core.text import count
 from evervalue.numerics.arrays import Array
 from evervalue.numerics.intervals import shortest_counts
 
@@ -33,6 +34,20 @@ class PooledRate:
 
     name = "pooled rate"
     key = "pooled-rate"
+
+    @property
+    def says(self) -> str:
+        """Whose word the rate is."""
+        watched = f"in {self.days:,.0f} customer-days"
+        if self.repeats == 0:
+            return (
+                f"That rate, half an order {watched}, is the prior's: nothing is in it of these customers but how long "
+                "they were watched."
+            )
+        return (
+            f"That rate, {count(int(self.repeats), 'repeat purchase day')} {watched}, is that of all customers "
+            "together; nobody's own purchases change it."
+        )
 
     @property
     def shape(self) -> float:

@@ -213,9 +213,7 @@ class ValueStage:
                 self.orders.says = f"Nothing can be predicted. {self.orders.says}".strip()
             else:
                 self.orders.name, self.orders.key = self.rule.name, self.rule.key
-                self.orders.says = (
-                    f"Everyone is taken to buy at one rate, for no model fits: {self.orders.says}"
-                )
+                self.orders.says = f"Everyone is taken to buy at one rate, for no model fits: {self.orders.says} {self.rule.says}"
         if self.spend.model is None:
             self.spend.name, self.spend.key = "mean spend", "mean-spend"
             self.spend.says = (

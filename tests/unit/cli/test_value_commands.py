@@ -141,6 +141,7 @@ def test_a_file_that_no_model_fits_gets_a_rule_and_a_word(tmp_path: Path) -> Non
     assert done.returncode == 0, done.stderr
     assert "Nobody bought a second time" in " ".join(done.stdout.split())
     assert "Everyone is taken to buy at one rate" in " ".join(done.stdout.split())
+    assert "is the prior's: nothing is in it of these customers but how long" in " ".join(done.stdout.split())
 
 
 @pytest.mark.slow
@@ -153,7 +154,7 @@ def test_models_are_listed_and_printed_as_sql(sales: Path, tmp_path: Path) -> No
     run_project(folder)
     listed = evervalue("models", "list", folder, cwd=tmp_path)
     assert listed.returncode == 0, listed.stderr
-    for word in ("BG/NBD", "Gamma-Gamma", "alpha", "standard error", "was asked for in the settings"):
+    for word in ("BG/NBD", "Gamma-Gamma", "alpha", "standard error", "was asked for in the settings", "k-hat"):
         assert word in listed.stdout
     sql = evervalue("models", "sql", folder, cwd=tmp_path).stdout
     scores = published(folder, sql)
@@ -207,8 +208,9 @@ def test_the_example_is_explained(tmp_path: Path) -> None:
     done = evervalue("clv", SAAS / "SaaS-Sales.csv", *columns, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "99 customers are expected to bring" in " ".join(done.stdout.split())
-    assert "No dropout is identifiable in these data: a model in which every customer keeps buying" in " ".join(
-        done.stderr.split()
+    assert (
+        "No dropout is identifiable in these data: a model in which every customer keeps buying"
+        in " ".join(done.stderr.split())
     )
 
 
