@@ -145,6 +145,7 @@ def _squares(names: list[str], get: Callable[[str], Any], spend: str, x: Array, 
     whole = of_all
     if spend == REPEAT:
         total, repeat = _numbers(get, "monetary"), _numbers(get, "repeat_monetary")
+        repeat = np.where(x > 0, repeat, 0.0)
         _refuse(~np.isfinite(total + repeat), "have no finite 'monetary' or 'repeat_monetary'", names, get)
         whole = of_all - (total - repeat) ** 2
         m = np.where(x > 0, repeat / np.maximum(x, 1.0), 0.0)

@@ -25,6 +25,8 @@ IDS = ("customer_id", "customer")
 YEARS_SUSPECTED = 20
 MANY = 10
 """Customers whose ages tell a unit that nobody said."""
+OF_REPEATS = ("repeat_monetary",)
+"""Further columns that say nothing of who has no repeat purchase."""
 SEVERAL = 30
 """Customers from which it is worth a word that none of them came back."""
 SEVENFOLD = (4.0, 12.0)
@@ -126,7 +128,9 @@ def histories(
     said = facts_of(frame)
     unit = _unit(unit, said.get("unit"))
     x, t_x, T = (_numbers(get(name), name) for name in COLUMNS)
-    money = _numbers(get(SPEND), SPEND) if SPEND in names else None
+    money = _of_repeats(x, _numbers(get(SPEND), SPEND)) if SPEND in names else None
+    more = {name: _numbers(get(name), name) for name in extra}
+    more |= {name: _of_repeats(x, more[name]) for name in OF_REPEATS if name in more}
     found = Histories(
         frequency=x,
         recency=t_x,
@@ -134,13 +138,18 @@ def histories(
         monetary_value=money,
         unit=unit,
         ids={name: get(name) for name in IDS if name in names},
-        extra={name: _numbers(get(name), name) for name in extra},
+        extra=more,
         source=frame,
         currency=said.get("currency"),
     )
     _refuse(found)
     _suspect(found)
     return found
+
+
+def _of_repeats(x: Array, amount: Array) -> Array:
+    """Amounts of repeat purchases, 0 where there is none: summaries write 0 there, or nothing."""
+    return np.where((x == 0) & ~np.isfinite(amount), 0.0, amount)
 
 
 def distinct(
