@@ -39,7 +39,7 @@ def tell_models(con: Connection) -> None:
                 ["parameter", "estimate", "standard error", "low", "high"],
                 [[row[0], *(None if v is None else f"{v:.6g}" for v in row[1:])] for row in rows],
             )
-        for line in (uncertainty, drift, *_lines(findings)):
+        for line in (f"Uncertainty: {uncertainty}" if uncertainty else "", drift, *_lines(findings)):
             if line:
                 show.say(f"  {line}")
 

@@ -32,8 +32,8 @@ SCORES = "models.history_scores"
 SAME = "{0}.repeat_orders = h.repeat_orders and {0}.length_days = h.length_days and {0}.age_days = h.age_days"
 JOINED = ("expected_orders", "orders_low", "orders_high")
 OF_TABLE = (
-    "{columns} come of {scores}, hence of the horizon, interval and discount rate of its run; a history that it does "
-    "not hold has none."
+    "{columns} come from {scores}, hence with the horizon, interval and discount rate of its run; a history that it "
+    "does not hold has none."
 )
 NO_CLV = "expected_clv is not here: the run's correction of money has no closed form. It is in models.clv."
 
