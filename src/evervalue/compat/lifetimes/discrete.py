@@ -58,7 +58,7 @@ class BetaGeoBetaBinomFitter(Fitter):
         x, t_x, n = (np.trunc(number(column)) for column in (frequency, recency, n_periods))
         weight = weights_of(weights, len(x))
         with as_lifetimes_errors():
-            fitted = BetaGeoBetaBinomial(penalty=self.penalizer_coef * float(weight.sum())).fit(
+            fitted = BetaGeoBetaBinomial(penalty=self._penalty(weight)).fit(
                 {"frequency": x, "recency": t_x, "n_periods": n}, sample_weight=weight
             )
         whole = {"frequency": x.astype(int), "recency": t_x.astype(int), "n_periods": n.astype(int)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -23,7 +24,8 @@ class Fitter:
     ----------
     penalizer_coef
         Weight, per customer, of the sum of squared LOGARITHMS of the parameters in scaled time. lifetimes penalises the
-        squares of the parameters themselves, so coefficients other than 0 do not carry over.
+        squares of the parameters themselves, so coefficients other than 0 do not carry over: the first fit with one
+        warns of it.
     """
 
     names: ClassVar[tuple[str, ...]]
@@ -36,6 +38,9 @@ class Fitter:
     """At the estimates, without penalty, of all customers."""
     _covariance: Array
     """Of the logarithms of the parameters."""
+
+    _told: ClassVar[bool] = False
+    """Whether it has been said that the penalty is another one."""
 
     def __init__(self, penalizer_coef: float = 0.0) -> None:
         self.penalizer_coef = penalizer_coef
@@ -145,6 +150,18 @@ class Fitter:
         if not hasattr(self, "params_"):
             raise NotFitted("Model has not been fit yet. Please call the .fit method first.")
         return [float(self.params_[name]) for name in self.names]
+
+    def _penalty(self, weight: Array) -> float:
+        """The weight of the penalty for all customers; says once that it is not that of lifetimes."""
+        if self.penalizer_coef != 0 and not Fitter._told:
+            Fitter._told = True
+            warnings.warn(
+                f"penalizer_coef={self.penalizer_coef:g} weighs the squared logarithms of the parameters here, in "
+                "lifetimes the squared parameters themselves: estimates will differ from those that lifetimes gives "
+                "with it. penalizer_coef=0 gives the same in both, and this fit seldom needs one.",
+                stacklevel=4,
+            )
+        return self.penalizer_coef * float(weight.sum())
 
     def _take(self, model: Any, columns: dict[str, Any], index: Any) -> None:
         """Results of a fitted model of Evervalue."""

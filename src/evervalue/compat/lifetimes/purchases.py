@@ -27,7 +27,7 @@ class PurchaseFitter(Fitter):
         x, t_x, age = np.trunc(number(frequency)), number(recency), number(T)
         weight = weights_of(weights, len(x))
         with as_lifetimes_errors():
-            fitted = self.model(penalty=self.penalizer_coef * float(weight.sum())).fit(
+            fitted = self.model(penalty=self._penalty(weight)).fit(
                 {"frequency": x, "recency": t_x, "T": age}, sample_weight=weight
             )
         columns = {"frequency": x.astype(int), "recency": t_x, "T": age, "weights": weight}

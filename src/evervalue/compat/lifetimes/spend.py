@@ -67,7 +67,7 @@ class GammaGammaFitter(Fitter):
             raise RefusedInput("There exist non-positive (<= 0) values in the monetary_value vector.")
         weight = weights_of(weights, len(x))
         with as_lifetimes_errors():
-            fitted = GammaGamma(penalty=self.penalizer_coef * float(weight.sum())).fit(
+            fitted = GammaGamma(penalty=self._penalty(weight)).fit(
                 {"frequency": x, "monetary_value": m}, sample_weight=weight
             )
         if q_constraint and fitted.params_["q"] <= 1:
