@@ -206,8 +206,10 @@ class SpendModel(Estimator):
     def posterior(self, draws: int = 1_000, *, random_state: int | None = None) -> ModelPosterior:
         """Draws of the parameters given the data: Laplace corrected by importance sampling, a sampler where that fails.
 
-        The prior is that of the fit; where there is none, one that is flat from 1/1,000 to 1,000 in scaled money.
-        Draws are kept, so that the same call costs nothing twice.
+        The prior is that of the fit, where it has one, times a weak one that makes the posterior proper: on the log of
+        every parameter, in scaled money, it is flat from 1/1,000 to 1,000 and falls beyond as a normal law of one e-fold
+        (`numerics/weak_prior.py`). The fit knows no weak prior, only the box of its search. Draws are kept, so that the
+        same call costs nothing twice.
 
         Raises
         ------
