@@ -261,13 +261,15 @@ class PurchaseModel(PurchasePredictions):
         The prior is that of the fit, where it has one, times a weak one that makes the posterior proper: on the log of
         every parameter, in time divided by the mean age, it is flat from 1/1,000 to 1,000 and falls beyond as a normal
         law of one e-fold (`numerics/weak_prior.py`). The fit knows no weak prior, only the box of its search, 1e-5 to
-        1e5: an estimate at the end of a ridge may lie where draws hardly go. Draws are kept, so that the same call costs
-        nothing twice.
+        1e5: an estimate at the end of a ridge may lie where draws hardly go. Draws are kept, so that the same call
+        costs nothing twice.
 
         Raises
         ------
         NotFitted
             There is nothing to draw from.
+        SettingsError
+            `draws` or `random_state` is no such number.
         """
         self._check_fitted()
         draws = whole(draws, "draws", "must be a whole number from 1 up, such as 1000.", least=1)
