@@ -208,8 +208,8 @@ class SpendModel(Estimator):
 
         The prior is that of the fit, where it has one, times a weak one that makes the posterior proper: on the log of
         every parameter, in scaled money, it is flat from 1/1,000 to 1,000 and falls beyond as a normal law of one
-        e-fold (`numerics/weak_prior.py`). The fit knows no weak prior, only the box of its search. Draws are kept, so that the
-        same call costs nothing twice.
+        e-fold (`numerics/weak_prior.py`). The fit knows no weak prior, only the box of its search. Draws are kept, so
+        that the same call costs nothing twice.
 
         Raises
         ------
