@@ -30,11 +30,11 @@ class SpendLikelihood:
     fixed: tuple[float, ...] = ()
     """Entries of theta for the first parameters, where these are not searched for; theta then holds the others."""
 
-    def params(self, theta: Array) -> list[np.float64]:
-        """Parameters in scaled money at theta (k,)."""
-        whole = (*self.fixed, *theta)
+    def params(self, theta: Array) -> list[Array]:
+        """Parameters in scaled money at theta, (k,) or (D, 1, k)."""
+        whole = (*self.fixed, *np.moveaxis(theta, -1, 0))
         return [
-            np.float64(np.exp(v) if name in self.kernel.log_names else v)
+            np.asarray(np.exp(v) if name in self.kernel.log_names else v)
             for name, v in zip(self.kernel.names, whole, strict=True)
         ]
 
@@ -55,9 +55,10 @@ class SpendLikelihood:
         """Log-likelihood plus log prior at many points, (D, k) to (D,)."""
         found = np.zeros(len(thetas))
         for part in self._parts():
-            told = _told(part)
-            for i, theta in enumerate(thetas):
-                found[i] += self.kernel.log_likelihood(self.params(theta), *told) @ part.weight
+            told, block = _told(part), max(1, ROWS // len(part.x))
+            for i in range(0, len(thetas), block):
+                params = self.params(np.asarray(thetas)[i : i + block, None, :])
+                found[i : i + block] += self.kernel.log_likelihood(params, *told) @ part.weight
         return found if self.prior is None else found + self.prior.value(thetas)
 
     def subset(self, size: int) -> SpendLikelihood:
