@@ -25,6 +25,7 @@ from evervalue.cli.file_commands import (
     day,
 )
 from evervalue.cli.project_commands import Folder
+from evervalue.core.errors import SettingsError
 
 VALUES = (
     "p_alive, expected_orders, orders_low, orders_high, expected_order_value, expected_clv, clv_low, clv_high, "
@@ -79,6 +80,10 @@ def clv(
     from evervalue.pipeline.from_file import scored_files, settings_for_file
 
     fmt = chosen_format(format, output)
+    if model == "none":
+        raise SettingsError(
+            "--model none leaves nothing to tell: evervalue lrfm FILE scores without a model."
+        )
     settings, guesses = settings_for_file(
         file, customer=customer, order=order, date=date, monetary=monetary,
         date_format=date_format, decimal=decimal, currency=currency,

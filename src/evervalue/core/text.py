@@ -31,6 +31,16 @@ def listing(items: Iterable[object], limit: int = 5) -> str:
     return shown if len(all_items) <= limit else f"{shown} and {len(all_items) - limit:,} more"
 
 
+def joined(items: Iterable[object]) -> str:
+    """Items as in a sentence.
+
+    >>> joined(["r"]), joined(["a", "b"]), joined(["r", "a", "b"])
+    ('r', 'a and b', 'r, a and b')
+    """
+    *first, last = [str(item) for item in items]
+    return f"{', '.join(first)} and {last}" if first else last
+
+
 def once(*sentences: str) -> list[str]:
     """The sentences that are not empty, each said once, in order.
 

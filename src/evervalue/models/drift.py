@@ -56,5 +56,5 @@ def drift(now: Any, before: Any) -> Drift:
     if far > FAR:
         return Drift(far, f"{moved}: customers behave differently from before, or the data have changed.")
     return Drift(
-        far, f"{moved}, which is what more data bring." if far > 0.05 else f"{now.name} did not move."
+        far, f"{moved}, which is within the noise of the data." if far > 0.05 else f"{now.name} did not move."
     )

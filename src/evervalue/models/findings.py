@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
 from evervalue.core.errors import FitFailed
-from evervalue.core.text import count, listing
+from evervalue.core.text import count, joined, listing
 from evervalue.models.base import Finding
 from evervalue.models.histories import Distinct
 from evervalue.models.likelihood import Likelihood
@@ -114,21 +115,23 @@ def of_purchase_fit(name: str, kernel: Kernel, likelihood: Likelihood, best: Max
     spread = np.sqrt(np.diag(covariance(best.hessian)))[: len(kernel.names)]
     wide = [n for n, s in zip(kernel.names, spread, strict=False) if s > WIDE]
     if wide and no_dropout is None:
-        found.append(
-            Finding(
-                "not_identified",
-                f"The data say little about {' and '.join(wide)} one by one (known to no better than a factor of "
-                f"{math.exp(WIDE):.0f}): read predictions, not these parameters.",
-            )
-        )
+        found.append(not_identified(wide))
     at_bound = [kernel.names[i] for i in best.at_bound if i < len(kernel.names)]
     if at_bound and no_dropout is None:
         found.append(
-            Finding(
-                "at_bound", f"The search ended at the edge of what is tried for {' and '.join(at_bound)}."
-            )
+            Finding("at_bound", f"The search ended at the edge of what is tried for {joined(at_bound)}.")
         )
     return found
+
+
+def not_identified(wide: Sequence[str]) -> Finding:
+    """That the data say little of some parameters."""
+    alone, these = ("", "this parameter") if len(wide) == 1 else (" one by one", "these parameters")
+    return Finding(
+        "not_identified",
+        f"The data say little about {joined(wide)}{alone} (known to no better than a factor of "
+        f"{math.exp(WIDE):.0f}): read predictions, not {these}.",
+    )
 
 
 def _of_covariates(likelihood: Likelihood, best: Maximum) -> list[Finding]:

@@ -15,7 +15,7 @@ from evervalue.core.errors import FitFailed, NotFitted
 from evervalue.core.text import count
 from evervalue.models.base import Estimator, Finding, Summary
 from evervalue.models.covariates import NONE
-from evervalue.models.findings import NO_DROPOUT_GAIN, WIDE, covariance
+from evervalue.models.findings import NO_DROPOUT_GAIN, WIDE, covariance, not_identified
 from evervalue.models.histories import Distinct, distinct
 from evervalue.models.likelihood import Likelihood, Prior
 from evervalue.models.period_rows import Rows
@@ -197,13 +197,7 @@ class PeriodModel(Estimator):
     def _not_identified(self) -> list[Finding]:
         spread = np.sqrt(np.diag(self.covariance_))
         wide = [name for name, s in zip(self.params_, spread, strict=True) if s > WIDE]
-        if not wide:
-            return []
-        says = (
-            f"The data say little about {' and '.join(wide)} one by one (known to no better than a factor of "
-            f"{math.exp(WIDE):.0f}): read predictions, not these parameters."
-        )
-        return [Finding("not_identified", says)]
+        return [not_identified(wide)] if wide else []
 
     # What the fit says
 

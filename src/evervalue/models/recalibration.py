@@ -121,7 +121,7 @@ class Recalibration:
         for each, found in zip(self.checked, (self.corrections.orders, self.corrections.value), strict=False):
             b, a = each.before, each.after
             verdict = (
-                "nothing was corrected: no map told the outcomes of other customers better"
+                "nothing is corrected, for no correction told the outcomes of other customers better"
                 if found.identity
                 else f"after the correction they hold {100 * a.whole.covered:.1f} % where their mass is "
                 f"{100 * a.whole.mass:.1f} % (farthest tenth {a.farthest:.1f} standard errors)"

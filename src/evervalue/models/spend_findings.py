@@ -11,7 +11,7 @@ from evervalue.core.errors import FitFailed, InputError
 from evervalue.core.text import count
 from evervalue.models.amounts import REPEAT, Amounts
 from evervalue.models.base import Finding
-from evervalue.models.findings import FEW, HOMOGENEOUS, WIDE
+from evervalue.models.findings import FEW, HOMOGENEOUS, WIDE, not_identified
 from evervalue.numerics.gamma_gamma import shape_within
 from evervalue.numerics.independence import Independence
 
@@ -119,13 +119,7 @@ def of_fit(
         )
     wide = [name for name, value in spread.items() if not value < WIDE]
     if wide and not explained:
-        found.append(
-            Finding(
-                "not_identified",
-                f"The data say little about {' and '.join(wide)} one by one (known to no better than a factor of "
-                f"{math.exp(WIDE):.0f}): read predictions, not these parameters.",
-            )
-        )
+        found.append(not_identified(wide))
     if at_bound and not explained:
         found.append(
             Finding(
@@ -313,9 +307,13 @@ def of_independence(name: str, found: Independence | None, effect: float) -> Fin
     return Finding(
         "spend_depends_on_frequency",
         f"People who buy twice as often spend {size} {more} a purchase: {numbers}. {name} assumes no relation. The "
-        f"effect on the value of customers seen is about {100 * effect:+.1f} %, since each is priced by own purchases "
+        f"effect on the value of customers seen is {_about(effect)}, since each is priced by their own purchases "
         "for the most part; customers without one are all priced alike.",
     )
+
+
+def _about(effect: float) -> str:
+    return f"about {100 * effect:+.1f} %" if abs(effect) >= 5e-4 else "less than 0.1 %"
 
 
 def _chance(p: float) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from evervalue.core.text import listing
+from evervalue.core.text import joined
 from evervalue.models.backtest import BY_KEY, MASS, MEASURES, Backtest, Row, Target
 
 DOES = {
@@ -59,7 +59,7 @@ def level_in_short(found: Backtest) -> str:
         return ""
     pairs = [
         f"{model} with {rule} by "
-        + " and ".join(f"{listing(labels, 12)} of {OF[target]}" for target, labels in by.items())
+        + " and ".join(f"{joined(labels)} of {OF[target]}" for target, labels in by.items())
         for (model, rule), by in groups.items()
     ]
     return f"Level within chance, though the rule shows the better figure: {'; '.join(pairs)}."
@@ -109,7 +109,11 @@ def wide(found: Backtest) -> list[dict[str, Any]]:
 
 def _best(rows: Sequence[Row], *, naive: bool) -> Row | None:
     some = [r for r in rows if r.naive is naive]
-    return min(some, key=_badness) if some else None
+    if not some:
+        return None
+    # Of those that are shown alike the simplest, which is named first.
+    least = min(some, key=_badness)
+    return next(r for r in some if number(r.measure, r.value) == number(least.measure, least.value))
 
 
 def _badness(row: Row) -> float:
@@ -135,11 +139,16 @@ def _level(target: Target, rule: Row, model: Row) -> str:
 
 
 def _between(model: Row) -> str:
-    ends = (
-        number(model.measure, 0.0 if end is None else end)
-        for end in (model.difference_low, model.difference_high)
-    )
+    ends = (_end(model.measure, end or 0.0) for end in (model.difference_low, model.difference_high))
     return f"the difference lies between {' and '.join(ends)} in {MASS:.0%} of resamples"
+
+
+def _end(measure: str, value: float) -> str:
+    """An end of a difference; where it would be shown as zero, with the digit that it has."""
+    shown = number(measure, value)
+    if value == 0 or any(digit in shown for digit in "123456789"):
+        return shown
+    return f"{100 * value:+.1g}%" if shown.endswith("%") else f"{value:.1g}"
 
 
 def number(measure: str, value: float | None) -> str:

@@ -147,7 +147,7 @@ def _why(
     model: PurchaseModel, asked: ValueSettings, choice: Choice | None, untested: str, failed: Sequence[str]
 ) -> str:
     if asked.model != "auto":
-        return f"{model.name} was asked for in the settings."
+        return f"{model.name} was asked for."
     if failed:
         return f"{model.name} stands in for the model that was chosen: {failed[0]}"
     if choice is not None:
@@ -203,7 +203,7 @@ def _spend_order(history: Histories, asked: ValueSettings, choice: Choice | None
 
 def _why_spend(name: str, asked: ValueSettings, choice: Choice | None, failed: Sequence[str]) -> str:
     if asked.spend != "auto":
-        return f"{name} was asked for in the settings."
+        return f"{name} was asked for."
     if failed:
         return f"{name} stands in for the spend model that was chosen: {failed[0]}"
     if choice is not None and choice.spend_says:

@@ -10,6 +10,9 @@ from typing import Any
 from evervalue.core.text import count, once
 from evervalue.warehouse.duckdb import Connection
 
+MANY = 1_000
+"""Customers from which tenths of one say nothing."""
+
 
 @dataclass(frozen=True)
 class Headline:
@@ -120,7 +123,8 @@ class ValueHeadline:
             )
         ]
         if self.expected_alive is not None:
-            told.append(f"{self.expected_alive:,.1f} of them are expected to be still active.")
+            alive = f"{self.expected_alive:,.1f}" if self.customers < MANY else f"{self.expected_alive:,.0f}"
+            told.append(f"{alive} of them are expected to be still active.")
         if self.top10_share is not None and self.customers > 10:
             told.append(f"The ten with the highest expectation hold {self.top10_share:.0%} of it.")
         told.append(f"Predicted by {self.model} and {self.spend_model}. {self.model_says}")

@@ -15,6 +15,7 @@ import numpy as np
 
 from evervalue.core.progress import Progress
 from evervalue.core.text import count, once
+from evervalue.models.drift import FAR as FAR_MOVED
 from evervalue.models.drift import drift
 from evervalue.models.laws import averaged_over
 from evervalue.models.prediction import Predictor, places
@@ -152,7 +153,7 @@ class ValueStage:
             self._look_back(con)
         self._stand_in()
         if self.orders.reused or self.spend.reused:
-            self.progress.step("Models taken over", detail="same data, settings")
+            self.progress.step("Models taken over", detail="same data and settings")
         for part in (self.orders, self.spend):
             if part.model is None:
                 self.progress.warn(part.says)
@@ -184,11 +185,12 @@ class ValueStage:
         self.shock = float(min(np.sqrt(np.mean((logs - about) ** 2)), LARGEST_SHOCK))
         if abs(pooled) > FAR and self.recalibration is None:
             what = "money" if target == "value" else "orders"
+            less, more = ("less", "more") if pooled < 0 else ("more", "less")
             self.orders.findings.append(
-                f"In the backtest the models told {abs(pooled):.0%} {'less' if pooled < 0 else 'more'} {what} than "
-                f"came over {count(logs.size, 'origin')}: customers did {'more' if pooled < 0 else 'less'} than their "
-                "past lets expect, and may do so again. [value] recalibrate = true takes the last origin's pace as "
-                "the one to come."
+                f"In the backtest, over {count(logs.size, 'origin')}, the models expected {abs(pooled):.0%} {less} "
+                f"{what} than came: customers did {more} than their past lets expect, and may do so again. "
+                "Recalibration (recalibrate = true in the settings, --recalibrate for a file) takes the pace after the "
+                "last origin as the one to come."
             )
 
     def _taken_over(self, role: str) -> Part:
@@ -213,7 +215,10 @@ class ValueStage:
                 self.orders.says = f"Nothing can be predicted. {self.orders.says}".strip()
             else:
                 self.orders.name, self.orders.key = self.rule.name, self.rule.key
-                self.orders.says = f"Everyone is taken to buy at one rate, for no model fits: {self.orders.says} {self.rule.says}"
+                self.orders.says = (
+                    f"Everyone is taken to buy at one rate, for no model fits: {self.orders.says} "
+                    f"{self.rule.says}"
+                )
         if self.spend.model is None:
             self.spend.name, self.spend.key = "mean spend", "mean-spend"
             self.spend.says = (
@@ -252,8 +257,10 @@ class ValueStage:
                 [[part.role, part.reused, moved.largest if moved else None,
                   moved.says if moved else self.before.troubles.get(part.role), self._write(con, part)]],
             )  # fmt: skip
-            if moved:
-                self.progress.step("Since the run before", detail=moved.says)
+            if moved and moved.largest is not None and moved.largest <= FAR_MOVED:
+                self.progress.step(f"{part.name} moved", detail=f"{moved.largest:.1f} standard errors")
+            elif moved:
+                self.progress.warn(f"Since the run before: {moved.says}")
         for trouble in dict.fromkeys(self.before.troubles.values()):
             self.progress.warn(trouble)
 
@@ -302,7 +309,9 @@ class ValueStage:
             rule=self.rule,
             spend=self.spend.model,
             recalibration=self.recalibration,
-            mean_spend=float(h.extra["monetary"].sum() / days.sum()) if len(h) else math.nan,
+            mean_spend=float(h.extra["monetary"].sum() / days.sum())
+            if len(h) and self.asked.model != "none"
+            else math.nan,
         )
         self.scores = self.predictor.scores(h)
         _, first = np.unique(places(d, h), return_index=True)

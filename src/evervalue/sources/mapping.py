@@ -175,8 +175,8 @@ class _Planner(FieldsSql):
         if row and row[0]:
             self.out.warnings.append(
                 f"sources.{self.source}: {int(row[0]):,} lines repeat another line in every cell; they are "
-                "kept. Map a line_id, or set "
-                f'duplicates = "drop" under [sources.{self.source}], if they are the same sale.'
+                "kept. If they are the same sale, map a line_id in evervalue.toml, or set "
+                f'duplicates = "drop" under [sources.{self.source}].'
             )
 
     def _plain_rows(self) -> None:

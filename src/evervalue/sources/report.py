@@ -42,20 +42,20 @@ class SourceReport:
 
     def sentences(self) -> list[str]:
         """The report in sentences."""
-        files = []
+        files: list[str] = []
         for n, word in (
             (len(self.files_new), "new"),
             (len(self.files_replaced), "replaced"),
             (len(self.files_unchanged), "unchanged"),
             (len(self.files_renamed), "renamed"),
-            (len(self.files_same_content), "copies not counted again"),
-            (len(self.files_kept), "gone, rows kept"),
-            (len(self.files_left_out), "left out, rows removed"),
+            (len(self.files_same_content), "not counted again"),
+            (len(self.files_kept), "gone (rows kept)"),
+            (len(self.files_left_out), "left out (rows removed)"),
         ):
             if n:
-                files.append(f"{n:,} {word}")
+                files.append(f"{count(n, 'file')} {word}" if not files else f"{n:,} {word}")
         rows = f"{count(self.rows_read, 'row')} read, {self.rows_mapped:,} mapped"
-        said = [f"{self.source}: files {', '.join(files)}; {rows}."]
+        said = [f"{self.source}: {', '.join(files) or 'no file'}; {rows}."]
         if self.quarantined:
             reasons = sorted(self.quarantined.items(), key=lambda r: (-r[1], r[0]))
             said.append(

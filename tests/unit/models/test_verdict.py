@@ -12,7 +12,7 @@ from evervalue.models.backtest import run_backtest
 from evervalue.models.choice import choice_of, choose
 from evervalue.models.fold import Fold
 from evervalue.models.forecast import Forecast
-from evervalue.models.verdict import level_with_naive, naive_wins
+from evervalue.models.verdict import _end, level_in_short, level_with_naive, naive_wins
 from tests.support.folds import ORIGIN, Says, fold, folds
 
 RNG = np.random.default_rng(8)
@@ -45,6 +45,29 @@ def test_a_rule_that_is_better_by_far_wins() -> None:
         "by more than chance: the difference lies between 5.000 and 5.000 in 90% of resamples."
     )
     assert not [says for says in level_with_naive(found) if "absolute error" in says]
+
+
+def test_of_models_shown_alike_the_simplest_is_named_and_no_end_is_shown_as_zero() -> None:
+    both = [Says("simple", 5.0 + 1e-9, 4.0), Says("complex", 5.0, 4.0)]
+    found = run_backtest(folds(fold(np.zeros(100))), both, draws=50)
+    (said,) = [says for says in naive_wins(found) if "absolute error in orders" in says]
+    assert "best model SIMPLE 5.000" in said
+    assert _end("mae", -0.00004) == "-4e-05"
+    assert _end("bias", 0.0003) == "+0.03%"
+    assert _end("coverage", 0.0) == "0.0%"
+    assert _end("mae", 0.25) == "0.250"
+
+
+def test_the_level_are_told_in_one_sentence() -> None:
+    noise = RNG.normal(0, 0.05, N)
+    farther = np.where(COUNTS == 1, 0.0, noise - noise[COUNTS != 1].mean() + 0.001)
+    found = run_backtest(ONE, [Says("m", np.where(COUNTS > 1, 1 - farther, 1 + farther), 9.0)], draws=100)
+    told = level_in_short(found)
+    assert told.startswith("Level within chance, though the rule shows the better figure: M with ")
+    assert told.endswith(".")
+    assert "mean absolute error" in told
+    perfect = run_backtest(folds(fold(np.zeros(100))), [Says("loud", 5.0, 4.0)], draws=5)
+    assert level_in_short(perfect) == ""
 
 
 def test_the_choice_says_level_within_chance() -> None:
