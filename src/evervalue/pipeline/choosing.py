@@ -152,7 +152,7 @@ def _why(
         return f"{model.name} stands in for the model that was chosen: {failed[0]}"
     if choice is not None:
         return choice.says
-    return f"{model.name}, the simplest model, is taken unseen: {untested}."
+    return f"{model.name}, the simplest model, is taken untested: {untested}."
 
 
 def spend(history: Histories, asked: ValueSettings, choice: Choice | None) -> Part:
@@ -210,4 +210,4 @@ def _why_spend(name: str, asked: ValueSettings, choice: Choice | None, failed: S
         return choice.spend_says
     if choice is not None and choice.spend:
         return f"{name} is the one spend model that takes these amounts."
-    return f"{name} is taken unseen."
+    return f"{name} is taken untested."

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evervalue.core.progress import Progress
+from evervalue.core.progress import Progress, Silent
 from evervalue.core.text import count
 from evervalue.pipeline.run import told_plainly
 from evervalue.pipeline.settings import Settings, settings_from
@@ -173,7 +173,7 @@ def scored_files(
             if with_value:
                 from evervalue.pipeline.value import ValueStage  # numpy and scipy, which scores do without
 
-                stage = ValueStage(settings, progress)
+                stage = ValueStage(settings, Silent())  # what it has to say stands in the tables
                 build(con, models_for(*wanted), given=GIVEN, fillers=stage.fillers(), progress=progress)
             else:
                 models, empty = models_without_value(*wanted)

@@ -137,7 +137,7 @@ class ValueHeadline:
     def line(self) -> str:
         """All of it in one line."""
         if self.expected_clv is None:
-            return f"Value was not predicted. {self.model_says}"
+            return "Value was not predicted: 'evervalue models list' says why."
         between = (
             f" ({self.interval:.0%} sure: {self.clv_low:,.0f} to {self.clv_high:,.0f})"
             if self.clv_low is not None and self.clv_high is not None

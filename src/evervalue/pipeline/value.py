@@ -166,6 +166,7 @@ class ValueStage:
             self.recalibration, says = choosing.recalibration(self.tested, self.asked)
             if says:
                 self.progress.warn(says)
+                self.orders.findings.append(says)
             if self.recalibration is not None:
                 self.orders.findings += self.recalibration.says()
 
