@@ -20,10 +20,15 @@ def tell_value(con: Connection) -> None:
 def tell_models(con: Connection) -> None:
     """Every fitted model with its parameters."""
     roles = {"orders": "When customers buy and leave", "spend": "What they spend"}
-    for role, name, fitted, says, unit, n, uncertainty, findings, reused, drift in con.execute(
+    rows = con.execute(
         "select f.role, f.model, f.is_fitted, f.model_says, f.time_unit, f.customers, f.posterior_says, f.findings, "
         "r.is_reused, r.drift_says from models.fits as f left join run.fits as r on r.role = f.role order by f.role"
-    ).fetchall():
+    ).fetchall()
+    if len({(row[1], row[3]) for row in rows}) == 1:  # nothing for either, for one reason
+        show.heading("No model")
+        show.say(f"  {rows[0][3]}")
+        return
+    for role, name, fitted, says, unit, n, uncertainty, findings, reused, drift in rows:
         show.heading(f"{roles[role]}: {name}")
         show.say(f"  {says}")
         if fitted:
@@ -31,13 +36,13 @@ def tell_models(con: Connection) -> None:
             parts += ["time in days"] if role == "orders" and unit == "D" else []
             parts += ["taken over from the run before: same data, same settings"] if reused else []
             show.say(f"  Fitted to {'; '.join(parts)}.")
-            rows = con.execute(
+            parameters = con.execute(
                 "select parameter, estimate, standard_error, low, high from models.parameters "
                 f"where role = '{role}' order by position"
             ).fetchall()
             show.grid(
                 ["parameter", "estimate", "standard error", "low", "high"],
-                [[row[0], *(None if v is None else f"{v:.6g}" for v in row[1:])] for row in rows],
+                [[row[0], *(None if v is None else f"{v:.6g}" for v in row[1:])] for row in parameters],
             )
         for line in (f"Uncertainty: {uncertainty}" if uncertainty else "", drift, *_lines(findings)):
             if line:

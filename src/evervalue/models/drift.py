@@ -9,6 +9,9 @@ from typing import Any
 FAR = 3.0
 """Standard errors from which a move is more than the noise of more data."""
 
+STILL = 0.05
+"""Standard errors up to which nothing has moved."""
+
 
 @dataclass(frozen=True)
 class Drift:
@@ -56,5 +59,6 @@ def drift(now: Any, before: Any) -> Drift:
     if far > FAR:
         return Drift(far, f"{moved}: customers behave differently from before, or the data have changed.")
     return Drift(
-        far, f"{moved}, which is within the noise of the data." if far > 0.05 else f"{now.name} did not move."
+        far,
+        f"{moved}, which is within the noise of the data." if far > STILL else f"{now.name} did not move.",
     )

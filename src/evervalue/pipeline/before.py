@@ -18,7 +18,7 @@ from evervalue.warehouse.publish import Publisher, Snapshot
 
 FILES = {"orders": "models/orders.json", "spend": "models/spend.json"}
 """Where the fitted models lie beside a snapshot."""
-ANEW = "its models are neither taken over nor compared with, but fitted anew"
+ANEW = "models are fitted anew"
 
 
 def data_key(con: Connection, settings: Settings) -> str:
@@ -57,7 +57,7 @@ class Before:
         except NothingPublished:
             return cls(None)
         except EvervalueError as error:
-            return cls(None, f"The run before cannot be read: {ANEW}. {error}")
+            return cls(None, f"The run before cannot be read: {ANEW}, and not compared with it. {error}")
 
     def model(self, role: str) -> Saved | None:
         """Its fitted model of that role; None where there is none, or none that can be read."""
@@ -74,7 +74,9 @@ class Before:
                 if "damaged" in str(error)
                 else "is of another version"
             )
-            self.troubles[role] = f"{FILES[role]} of the run before ({self.snapshot.run_id}) {what}: {ANEW}."
+            self.troubles[role] = (
+                f"{FILES[role]} of the run before ({self.snapshot.run_id}) {what}: {ANEW}, and not compared with it."
+            )
             return None
 
     def follows_from(self, con: Connection, key: str) -> bool:

@@ -16,7 +16,7 @@ import numpy as np
 from evervalue.core.progress import Progress
 from evervalue.core.text import count, once
 from evervalue.models.drift import FAR as FAR_MOVED
-from evervalue.models.drift import drift
+from evervalue.models.drift import STILL, drift
 from evervalue.models.laws import averaged_over
 from evervalue.models.prediction import Predictor, places
 from evervalue.models.recalibration import Recalibration
@@ -258,10 +258,10 @@ class ValueStage:
                 [[part.role, part.reused, moved.largest if moved else None,
                   moved.says if moved else self.before.troubles.get(part.role), self._write(con, part)]],
             )  # fmt: skip
-            if moved and moved.largest is not None and moved.largest <= FAR_MOVED:
-                self.progress.step(f"{part.name} moved", detail=f"{moved.largest:.1f} standard errors")
-            elif moved:
+            if moved and (moved.largest is None or moved.largest > FAR_MOVED):
                 self.progress.warn(f"Since the run before: {moved.says}")
+            elif moved and (moved.largest or 0.0) > STILL:
+                self.progress.step(f"{part.name} moved", detail=f"{moved.largest:.1f} standard errors")
         for trouble in dict.fromkeys(self.before.troubles.values()):
             self.progress.warn(trouble)
 

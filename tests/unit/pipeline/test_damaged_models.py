@@ -58,8 +58,8 @@ def test_a_file_that_cannot_be_read_is_said(once: Path, harm: Callable[[Path], N
     progress = Silent()
     run_project(once, progress=progress)
     says = (
-        f"models/orders.json of the run before ({before.run_id}) {what}: its models are neither taken over nor "
-        "compared with, but fitted anew."
+        f"models/orders.json of the run before ({before.run_id}) {what}: models are fitted anew, and not compared "
+        "with it."
     )
     assert [w for w in progress.warnings if "run before" in w] == [says]
     assert published(
@@ -77,7 +77,7 @@ def test_a_run_before_that_cannot_be_read_is_said(once: Path) -> None:
     run_project(once, progress=progress)
     (says,) = [w for w in progress.warnings if "run before" in w]
     assert says.startswith(
-        "The run before cannot be read: its models are neither taken over nor compared with, but fitted anew."
+        "The run before cannot be read: models are fitted anew, and not compared with it. "
     )
 
 
