@@ -31,21 +31,31 @@ amount = "amount"
 """
 
 
-def project(folder: Path, files: Mapping[str, str], toml: str = LINES, *, basis: str = "revenue") -> Path:
-    """The folder, with the files and the settings written into it."""
+NO_VALUE = '\n[value]\nmodel = "none"\n'
+"""Fits and backtests take most of a small run's time; tests of something else do without."""
+
+
+def project(
+    folder: Path, files: Mapping[str, str], toml: str = LINES, *, basis: str = "revenue", value: bool = False
+) -> Path:
+    """The folder, with the files and the settings written into it; `value` predicts lifetime value too."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
         (folder / name).write_text(text, "utf-8")
     lrfm = "" if "[lrfm]" in toml else f'[lrfm]\nmonetary = "{basis}"\n'
-    (folder / "evervalue.toml").write_text(f"{toml}\n{lrfm}", "utf-8")
+    without = "" if value or "[value]" in toml else NO_VALUE
+    (folder / "evervalue.toml").write_text(f"{toml}\n{lrfm}{without}", "utf-8")
     return folder
 
 
-def saas_project(folder: Path) -> Path:
-    """A copy of the SaaS example."""
+def saas_project(folder: Path, *, value: bool = False) -> Path:
+    """A copy of the SaaS example; `value` predicts lifetime value too."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("SaaS-Sales.csv", "evervalue.toml"):
         shutil.copy(SAAS / name, folder / name)
+    if not value:
+        with (folder / "evervalue.toml").open("a", encoding="utf-8") as toml:
+            toml.write(NO_VALUE)
     return folder
 
 

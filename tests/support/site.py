@@ -25,7 +25,7 @@ LOOPBACK = "http://127.0.0.1"
 @functools.cache
 def saas_data() -> Path:
     """The data directory of the SaaS example, published once a test session."""
-    folder = saas_project(_folder("saas") / "project")
+    folder = saas_project(_folder("saas") / "project", value=True)
     run_project(folder)
     return read_project(folder).data_dir
 
@@ -57,7 +57,7 @@ amount = "amount"
 [sources.sales.kinds]
 return = { column = "amount", below = 0 }
 """
-    folder = project(_folder("shop") / "project", {"sales.csv": "\n".join(rows) + "\n"}, toml)
+    folder = project(_folder("shop") / "project", {"sales.csv": "\n".join(rows) + "\n"}, toml, value=True)
     run_project(folder)
     return read_project(folder).data_dir
 

@@ -139,7 +139,7 @@ def test_run_tells_the_story_and_publish_goes_back(tmp_path: Path) -> None:
 
 
 def test_the_demo_runs_the_example_of_a_clone(tmp_path: Path) -> None:
-    done = evervalue("demo", "--no-serve", "--example", saas_project(tmp_path), cwd=tmp_path)
+    done = evervalue("demo", "--no-serve", "--example", saas_project(tmp_path, value=True), cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "14 hidden gems" in done.stdout
 

@@ -46,7 +46,7 @@ def test_the_table_leads_with_the_total_and_says_why(sales: Path, tmp_path: Path
     text = " ".join(done.stdout.split())
     assert "40 customers are expected to bring" in text
     assert "EUR in the next 365 days (90% sure:" in text
-    assert "Predicted by BG/NBD and Gamma-Gamma. BG/NBD was asked for in the settings." in text
+    assert "Predicted by BG/NBD and Gamma-Gamma. BG/NBD was asked for." in text
     assert "37 more: --limit 0 shows all" in text
     assert list(tmp_path.iterdir()) == []
 
@@ -95,6 +95,7 @@ def test_a_shorter_horizon_at_a_higher_rate_is_worth_less(sales: Path, tmp_path:
     [
         (("--model", "bgnbd"), "--model: 'bgnbd' is not known (did you mean 'bg-nbd'?)"),
         (("--spend", "gamma"), "--spend: 'gamma' is not known (did you mean 'gamma-gamma'?)"),
+        (("--model", "none"), "--model none leaves nothing to tell"),
         (("--horizon", "6m"), "--horizon: '6m' counts months"),
         (("--horizon", "inf", "--discount-rate", "0"), "--horizon and --discount-rate: an unlimited horizon"),
         (("--interval", "90"), "--interval: "),
@@ -154,7 +155,7 @@ def test_models_are_listed_and_printed_as_sql(sales: Path, tmp_path: Path) -> No
     run_project(folder)
     listed = evervalue("models", "list", folder, cwd=tmp_path)
     assert listed.returncode == 0, listed.stderr
-    for word in ("BG/NBD", "Gamma-Gamma", "alpha", "standard error", "was asked for in the settings"):
+    for word in ("BG/NBD", "Gamma-Gamma", "alpha", "standard error", "was asked for."):
         assert word in listed.stdout
     sql = evervalue("models", "sql", folder, cwd=tmp_path).stdout
     scores = published(folder, sql)
@@ -179,7 +180,7 @@ def test_models_are_listed_and_printed_as_sql(sales: Path, tmp_path: Path) -> No
 
 def test_models_need_a_published_run_with_models(tmp_path: Path) -> None:
     text = "order,date,customer,amount\n1,2024-01-01,Ann,10\n2,2024-01-09,Bob,10\n"
-    folder = project(tmp_path, {"sales.csv": text})
+    folder = project(tmp_path, {"sales.csv": text}, value=True)
     assert "evervalue run" in evervalue("models", "list", folder, cwd=tmp_path).stderr
     run_project(folder)
     listed = evervalue("models", "list", folder, cwd=tmp_path)

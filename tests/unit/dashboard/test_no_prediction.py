@@ -29,7 +29,7 @@ KINDS = '[sources.sales.kinds]\nreturn = { column = "amount", below = 0 }\n'
     ],
 )
 def test_nothing_is_predicted(value: str, customer: str, says: str, tmp_path: Path) -> None:
-    folder = project(tmp_path, {"sales.csv": SALES}, LINES + KINDS + value)
+    folder = project(tmp_path, {"sales.csv": SALES}, LINES + KINDS + value, value=True)
     run_project(folder)
     with TestClient(create_app(read_project(folder).data_dir), base_url=LOOPBACK) as client:
         page = html.unescape(client.get(f"/customers/{customer}").text)

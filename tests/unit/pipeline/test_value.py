@@ -53,7 +53,7 @@ def shop(
         rows.append(f"{len(rows)},2023-12-01,whale,90000.00")
         rows.append(f"{len(rows)},2023-12-01,whale,-90000.00")
         toml = f'{toml}\n[sources.sales.kinds]\nreturn = {{ column = "amount", below = 0 }}\n'
-    return project(folder, {"sales.csv": "\n".join(rows) + "\n"}, LINES + toml)
+    return project(folder, {"sales.csv": "\n".join(rows) + "\n"}, LINES + toml, value=True)
 
 
 def snapshot_of(folder: Path) -> Snapshot:
@@ -266,8 +266,8 @@ def test_what_is_asked_for_is_what_is_fitted(tmp_path: Path) -> None:
     folder = shop(tmp_path, toml + "discount_rate_annual = 0.0\n", customers=60)
     run_project(folder)
     assert published(folder, "select model_key, model_says from models.fits order by role") == [
-        ("pareto-nbd", "Pareto/NBD was asked for in the settings."),
-        ("normal-spend", "Hierarchical normal spend was asked for in the settings."),
+        ("pareto-nbd", "Pareto/NBD was asked for."),
+        ("normal-spend", "Hierarchical normal spend was asked for."),
     ]
     assert published(
         folder,
@@ -348,7 +348,7 @@ FEW = {
 @pytest.mark.parametrize("what", FEW)
 def test_where_nothing_can_be_fitted_a_rule_stands_in_and_the_run_says_so(what: str, tmp_path: Path) -> None:
     rows, orders, spend = FEW[what]
-    folder = project(tmp_path, {"sales.csv": "order,date,customer,amount\n" + rows})
+    folder = project(tmp_path, {"sales.csv": "order,date,customer,amount\n" + rows}, value=True)
     progress = Silent()
     run_project(folder, progress=progress)
     told = published(folder, "select model_key, is_fitted from models.fits order by role")
@@ -372,7 +372,7 @@ def test_where_nothing_can_be_fitted_a_rule_stands_in_and_the_run_says_so(what: 
 
 def test_the_pooled_rate_is_half_an_order_shared_by_all_where_nobody_came_back(tmp_path: Path) -> None:
     rows, _, _ = FEW["nobody came back"]
-    folder = project(tmp_path, {"sales.csv": "order,date,customer,amount\n" + rows})
+    folder = project(tmp_path, {"sales.csv": "order,date,customer,amount\n" + rows}, value=True)
     run_project(folder)
     days = sum(28 - n for n in range(1, 29))
     ((expected, each),) = published(
@@ -385,7 +385,7 @@ def test_the_pooled_rate_is_half_an_order_shared_by_all_where_nobody_came_back(t
 def test_customers_without_a_sale_are_listed_unscored(tmp_path: Path) -> None:
     toml = LINES + '[sources.sales.kinds]\nreturn = { column = "amount", below = 0 }\n'
     text = "order,date,customer,amount\n1,2024-01-01,Ann,10\n2,2024-02-01,Ann,30\n3,2024-02-02,Bob,-5\n"
-    folder = project(tmp_path, {"sales.csv": text}, toml)
+    folder = project(tmp_path, {"sales.csv": text}, toml, value=True)
     run_project(folder)
     assert published(
         folder, "select customer_id, p_alive, expected_clv, model from models.clv where customer_id = 'Bob'"
@@ -395,7 +395,9 @@ def test_customers_without_a_sale_are_listed_unscored(tmp_path: Path) -> None:
 def test_value_can_be_switched_off(tmp_path: Path) -> None:
     folder = shop(tmp_path, '\n[value]\nmodel = "none"\n', customers=60)
     run_project(folder)
-    assert published(folder, "select count(*), count(expected_clv) from models.clv") == [(60, 0)]
+    assert published(
+        folder, "select count(*), count(expected_clv) + count(expected_order_value) from models.clv"
+    ) == [(60, 0)]
     assert published(folder, "select customers, expected_clv from models.total") == [(0, None)]
     assert published(folder, "select distinct model_says from models.fits") == [
         ('Value is switched off in the settings: [value] model = "none".',)
@@ -405,11 +407,11 @@ def test_value_can_be_switched_off(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_example_says_that_no_dropout_can_be_told(tmp_path: Path) -> None:
-    folder = saas_project(tmp_path)
+    folder = saas_project(tmp_path, value=True)
     run_project(folder)
     ((findings, spend),) = published(folder, "select findings, spend_model from insight.value_headline")
     assert "No dropout is identifiable in these data" in findings
-    assert "In the backtest the models told 24% less money than came over 3 origins" in findings
+    assert "In the backtest, over 3 origins, the models expected 24% less money than came" in findings
     assert spend == "Hierarchical normal spend"
     ((clv, low, high, last_year),) = published(
         folder,
