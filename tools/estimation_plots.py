@@ -8,7 +8,7 @@ import numpy as np
 
 import evervalue as ev
 from evervalue.numerics.arrays import Array
-from evervalue.numerics.profile import profile_interval
+from evervalue.numerics.estimation.profile import profile_interval
 from tests.support import cdnow
 
 BLUE, ORANGE, GREY = "#0b5cab", "#c2560a", "#8a94a3"

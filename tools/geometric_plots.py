@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evervalue.numerics import bg_nbd as bg
-from evervalue.numerics import mbg_cnbd_k as mbg
 from evervalue.numerics.arrays import Array
+from evervalue.numerics.purchases import bg_nbd as bg
+from evervalue.numerics.purchases import mbg_cnbd_k as mbg
 from tests.support import cdnow, online_retail
 
 BLUE, ORANGE, GREY = "#0b5cab", "#c2560a", "#8a94a3"

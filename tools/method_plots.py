@@ -25,7 +25,7 @@ from tools.interval_plots import PLOTS as INTERVAL_PLOTS  # noqa: E402
 from tools.period_plots import PLOTS as PERIOD_PLOTS  # noqa: E402
 from tools.spend_plots import PLOTS as SPEND_PLOTS  # noqa: E402
 
-from evervalue.numerics import pareto_nbd as pareto  # noqa: E402
+from evervalue.numerics.purchases import pareto_nbd as pareto  # noqa: E402
 from tests.support import cdnow  # noqa: E402
 
 FOLDER = ROOT / "docs" / "img" / "methods"

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from evervalue.numerics.arrays import Array
-from evervalue.numerics.beta_geometric import digamma_step, log_remaining, periods_to_come
+from evervalue.numerics.periods.beta_geometric import digamma_step, log_remaining, periods_to_come
 
 
 def anywhere(rng: np.random.Generator, size: int, low: float = 1e-4, high: float = 1e5) -> Array:

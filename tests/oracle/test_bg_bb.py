@@ -8,8 +8,8 @@ import mpmath as mp
 import numpy as np
 import pytest
 
-from evervalue.numerics import bg_bb
 from evervalue.numerics.arrays import Array
+from evervalue.numerics.periods import bg_bb
 
 PARAMS = (1.2, 0.75, 0.66, 2.78)
 FAR = 1e-9

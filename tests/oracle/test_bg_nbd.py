@@ -8,9 +8,9 @@ import mpmath as mp
 import numpy as np
 import pytest
 
-from evervalue.numerics import bg_nbd
 from evervalue.numerics.arrays import Array
-from evervalue.numerics.discounted_orders import discounted
+from evervalue.numerics.purchases import bg_nbd
+from evervalue.numerics.purchases.discounted_orders import discounted
 from tests.support import plain_orders
 from tests.support.exact_bg_nbd import Points, exact, points, rates
 

@@ -8,9 +8,9 @@ import mpmath as mp
 import numpy as np
 import pytest
 
-from evervalue.numerics import beta_discrete_weibull as bdw
-from evervalue.numerics import shifted_beta_geometric as sbg
 from evervalue.numerics.arrays import Array
+from evervalue.numerics.periods import beta_discrete_weibull as bdw
+from evervalue.numerics.periods import shifted_beta_geometric as sbg
 
 PARAMS = (0.26, 1.72, 1.58)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from evervalue.numerics import active, discounted_orders
 from evervalue.numerics.arrays import Array
+from evervalue.numerics.purchases import active, discounted_orders
 
 
 def anywhere(n: int, seed: int) -> list[Array]:

@@ -6,7 +6,7 @@ import mpmath as mp
 import numpy as np
 import pytest
 
-from evervalue.numerics import gamma_gamma
+from evervalue.numerics.spend import gamma_gamma
 from tests.support import spend_grid
 
 PARAMS = (6.25, 3.74, 15.44)

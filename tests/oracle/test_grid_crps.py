@@ -7,8 +7,8 @@ import pytest
 from scipy import stats
 
 from evervalue.numerics.arrays import Array
-from evervalue.numerics.grid_law import GridLaw
-from evervalue.numerics.probability_scores import crps_draws
+from evervalue.numerics.measures.probability_scores import crps_draws
+from evervalue.numerics.predictive.grid_law import GridLaw
 
 ATOMS = np.array([0.0, 0.3, 0.9])
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from evervalue.numerics import gamma_gamma
-from evervalue.numerics.independence import independence
+from evervalue.numerics.spend import gamma_gamma
+from evervalue.numerics.spend.independence import independence
 
 PARAMS = (1.5, 3.7, 15.0)
 

@@ -15,7 +15,7 @@ import pytest
 from evervalue.models.clv import CLV
 from evervalue.models.purchase_models import BetaGeo, ParetoNBD
 from evervalue.models.spend import GammaGamma
-from evervalue.numerics.coverage import Coverage, coverage
+from evervalue.numerics.measures.coverage import Coverage, coverage
 from tests.support import holdouts
 from tests.support.holdouts import Holdout
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from scipy.special import betainc, betaln, gammaincc
 
-from evervalue.numerics import active, mbg_cnbd_k
 from evervalue.numerics.arrays import Array
-from evervalue.numerics.optimise import maximise
+from evervalue.numerics.estimation.optimise import maximise
+from evervalue.numerics.purchases import active, mbg_cnbd_k
 from tests.support import online_retail, plain_orders
 from tests.support.exact_bg_nbd import Points, exact, exact_regular, points, rates
 

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from scipy import stats
 from scipy.integrate import quad
 
-from evervalue.numerics import measures, ranking
-from evervalue.numerics.bootstrap import resamples
-from evervalue.numerics.probability_scores import crps_discrete, crps_draws
+from evervalue.numerics.measures import errors as measures
+from evervalue.numerics.measures import ranking
+from evervalue.numerics.measures.bootstrap import resamples
+from evervalue.numerics.measures.probability_scores import crps_discrete, crps_draws
 
 Floats = NDArray[np.float64]
 Measure = Callable[..., float | Floats]

@@ -25,8 +25,8 @@ from evervalue.models.scoring import (
 )
 from evervalue.models.to_sql import to_sql
 from evervalue.models.value_scores import Asked, ValueScores
-from evervalue.numerics.predictive import Corrections
-from evervalue.numerics.recalibration import no_correction
+from evervalue.numerics.predictive.recalibration import no_correction
+from evervalue.numerics.predictive.score import Corrections
 from evervalue.pipeline.from_file import scored_files, settings_for_file
 from evervalue.pipeline.tables import create_empty
 from evervalue.warehouse.arrays import columns

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import nnls
 
-from evervalue.numerics.nonnegative import nonnegative_least_squares
+from evervalue.numerics.predictive.nonnegative import nonnegative_least_squares
 
 
 @given(st.integers(1, 12), st.integers(1, 60), st.integers(0, 2**31))

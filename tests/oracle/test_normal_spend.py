@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from scipy import special
 
-from evervalue.numerics import normal_spend
-from evervalue.numerics.student_t import t_cdf, t_quantile
+from evervalue.numerics.spend import normal_spend
+from evervalue.numerics.spend.student_t import t_cdf, t_quantile
 from tests.support import spend_grid
 
 PARAMS = (10.0, 0.5, 3.0, 80.0)

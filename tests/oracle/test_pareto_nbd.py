@@ -8,11 +8,11 @@ import pytest
 from scipy.integrate import dblquad, quad
 from scipy.special import gammaln
 
-from evervalue.numerics import pareto_nbd
 from evervalue.numerics.arrays import Array
-from evervalue.numerics.discounted_life import discounted_life, expected_life
-from evervalue.numerics.gauss_legendre import gauss_legendre
-from evervalue.numerics.order_counts import order_counts
+from evervalue.numerics.functions.gauss_legendre import gauss_legendre
+from evervalue.numerics.purchases import pareto_nbd
+from evervalue.numerics.purchases.discounted_life import discounted_life, expected_life
+from evervalue.numerics.purchases.order_counts import order_counts
 from tests.support.exact_pareto_nbd import by_2f1, exact, stress_grid
 
 CDNOW = (0.553277, 10.57768, 0.606240, 11.66873)

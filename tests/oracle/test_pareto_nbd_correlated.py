@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from evervalue.numerics import pareto_nbd
-from evervalue.numerics import pareto_nbd_correlated as correlated
 from evervalue.numerics.arrays import Array
-from evervalue.numerics.gauss_legendre import gauss_legendre
+from evervalue.numerics.functions.gauss_legendre import gauss_legendre
+from evervalue.numerics.purchases import pareto_nbd
+from evervalue.numerics.purchases import pareto_nbd_correlated as correlated
 
 PLAIN = (1.4, 9.0, 1.6, 14.0)
 X, T_X, T = np.array([0.0, 1.0, 4.0, 12.0]), np.array([0.0, 3.0, 20.0, 29.0]), 30.0

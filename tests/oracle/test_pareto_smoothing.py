@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as nps
 from scipy import stats
 
 from evervalue.numerics.arrays import Array
-from evervalue.numerics.pareto_smoothing import (
+from evervalue.numerics.estimation.pareto_smoothing import (
     ParetoTail,
     fit_pareto_tail,
     pareto_smoothed,

@@ -8,12 +8,12 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from evervalue.numerics import bg_nbd, pareto_nbd
 from evervalue.numerics.arrays import Array
-from evervalue.numerics.optimise import Maximum, maximise
-from evervalue.numerics.posterior import posterior
-from evervalue.numerics.sampler import sample
-from evervalue.numerics.weak_prior import HALF_WIDTH, log_weak_prior
+from evervalue.numerics.estimation.optimise import Maximum, maximise
+from evervalue.numerics.estimation.posterior import posterior
+from evervalue.numerics.estimation.sampler import sample
+from evervalue.numerics.estimation.weak_prior import HALF_WIDTH, log_weak_prior
+from evervalue.numerics.purchases import bg_nbd, pareto_nbd
 from tests.support import cdnow
 
 

@@ -13,15 +13,16 @@ from evervalue.models.laws import orders_law, spend_law, spent_by
 from evervalue.models.purchase import PurchaseModel
 from evervalue.models.purchase_models import BetaGeo, ParetoNBD
 from evervalue.models.spend import GammaGamma, NormalSpend
-from evervalue.numerics import bg_nbd, gamma_gamma, normal_spend
 from evervalue.numerics.arrays import Array
-from evervalue.numerics.gamma_gamma_law import GammaGammaLaw, counts_to, onto
-from evervalue.numerics.intervals import shortest
-from evervalue.numerics.normal_spend_law import NormalSpendLaw
-from evervalue.numerics.posterior_points import one_point
-from evervalue.numerics.predictive import Customers, expectations, score
-from evervalue.numerics.predictive_orders import TAIL, Block, DistinctHistories, OrdersLaw
-from evervalue.numerics.predictive_value import GammaGammaSpend, Spent
+from evervalue.numerics.predictive.intervals import shortest
+from evervalue.numerics.predictive.orders import TAIL, Block, DistinctHistories, OrdersLaw
+from evervalue.numerics.predictive.posterior_points import one_point
+from evervalue.numerics.predictive.score import Customers, expectations, score
+from evervalue.numerics.predictive.value import GammaGammaSpend, Spent
+from evervalue.numerics.purchases import bg_nbd
+from evervalue.numerics.spend import gamma_gamma, normal_spend
+from evervalue.numerics.spend.gamma_gamma_law import GammaGammaLaw, counts_to, onto
+from evervalue.numerics.spend.normal_spend_law import NormalSpendLaw
 from tests.support import cdnow
 
 Frame = dict[str, Array]

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from mpmath.calculus.quadrature import GaussLegendre
 
-from evervalue.numerics import chunks
 from evervalue.numerics.arrays import Array
-from evervalue.numerics.falling_integral import NODES, Rows, both_fallen, by_nodes, fallen
-from evervalue.numerics.gauss_legendre import gauss_legendre
-from evervalue.numerics.rising import digamma_rise, log_rising, log_rising_with_slope
+from evervalue.numerics.functions import chunks
+from evervalue.numerics.functions.gauss_legendre import gauss_legendre
+from evervalue.numerics.functions.rising import digamma_rise, log_rising, log_rising_with_slope
+from evervalue.numerics.purchases.falling_integral import NODES, Rows, both_fallen, by_nodes, fallen
 
 
 @pytest.mark.parametrize("degree", [2, 3, 4, 5])

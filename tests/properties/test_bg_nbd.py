@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evervalue.numerics import bg_nbd, mbg_cnbd_k
 from evervalue.numerics.arrays import Array
-from evervalue.numerics.kernel import Kernel
+from evervalue.numerics.purchases import bg_nbd, mbg_cnbd_k
+from evervalue.numerics.purchases.kernel import Kernel
 from tests.support.exact_bg_nbd import points
 
 MODELS = {

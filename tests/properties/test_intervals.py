@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from evervalue.core.errors import SettingsError
 from evervalue.numerics.arrays import Array
-from evervalue.numerics.grid_law import GridLaw
-from evervalue.numerics.intervals import asked_mass, shortest, shortest_counts
+from evervalue.numerics.predictive.grid_law import GridLaw
+from evervalue.numerics.predictive.intervals import asked_mass, shortest, shortest_counts
 
 laws = st.lists(st.integers(0, 40), min_size=1, max_size=12).filter(lambda parts: sum(parts) > 0)
 masses = st.sampled_from([0.05, 0.5, 0.8, 0.9, 0.95, 0.999])

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evervalue.numerics import pareto_nbd
+from evervalue.numerics.purchases import pareto_nbd
 
 positive = st.floats(-4, 5).map(lambda e: 10.0**e)
 

@@ -8,9 +8,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evervalue.numerics import beta_discrete_weibull as bdw
-from evervalue.numerics import bg_bb
-from evervalue.numerics import shifted_beta_geometric as sbg
+from evervalue.numerics.periods import beta_discrete_weibull as bdw
+from evervalue.numerics.periods import bg_bb
+from evervalue.numerics.periods import shifted_beta_geometric as sbg
 
 positive = st.floats(-9, 11).map(lambda e: float(np.exp(e)))
 counts = st.integers(0, 12)

@@ -13,8 +13,8 @@ from evervalue.models.spend import GammaGamma, NormalSpend
 from evervalue.models.spend_model import SpendModel
 from evervalue.models.value_scores import Asked, value_scores
 from evervalue.numerics.arrays import Array
-from evervalue.numerics.predictive import Corrections
-from evervalue.numerics.recalibration import learn
+from evervalue.numerics.predictive.recalibration import learn
+from evervalue.numerics.predictive.score import Corrections
 from tests.support import cdnow
 
 NAMES = ("frequency", "recency", "T", "monetary_value")

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evervalue.numerics import gamma_gamma, normal_spend
+from evervalue.numerics.spend import gamma_gamma, normal_spend
 
 positive = st.floats(1e-4, 1e5)
 amount = st.floats(1e-4, 1e8)

@@ -7,10 +7,10 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from evervalue.numerics import bg_nbd, mbg_cnbd_k
 from evervalue.numerics.arrays import Array
-from evervalue.numerics.kernel import Kernel
-from evervalue.numerics.optimise import maximise
+from evervalue.numerics.estimation.optimise import maximise
+from evervalue.numerics.purchases import bg_nbd, mbg_cnbd_k
+from evervalue.numerics.purchases.kernel import Kernel
 
 TRUE: dict[str, tuple[ModuleType, dict[str, int], tuple[float, ...]]] = {
     "BG/NBD": (bg_nbd, {}, (0.6, 5.0, 0.9, 2.5)),

@@ -13,7 +13,7 @@ from evervalue.models.recalibration import learnt
 from evervalue.models.spend import GammaGamma, NormalSpend
 from evervalue.models.spend_model import SpendModel
 from evervalue.numerics.arrays import Array
-from evervalue.numerics.coverage import Coverage, coverage
+from evervalue.numerics.measures.coverage import Coverage, coverage
 
 HORIZON = 26.0
 GG = (4.0, 3.5, 30.0)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from evervalue.numerics import pareto_nbd
 from evervalue.numerics.arrays import Array
-from evervalue.numerics.optimise import maximise
+from evervalue.numerics.estimation.optimise import maximise
+from evervalue.numerics.purchases import pareto_nbd
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ import pytest
 
 import evervalue as ev
 from evervalue.models.period_model import PeriodModel
-from evervalue.numerics import beta_discrete_weibull, bg_bb, shifted_beta_geometric
 from evervalue.numerics.arrays import Array
+from evervalue.numerics.periods import beta_discrete_weibull, bg_bb, shifted_beta_geometric
 
 
 def near(model: PeriodModel, truth: tuple[float, ...]) -> None:

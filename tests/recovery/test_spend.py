@@ -9,7 +9,7 @@ import pytest
 
 import evervalue as ev
 from evervalue.models.spend_model import SpendModel
-from evervalue.numerics import gamma_gamma, normal_spend
+from evervalue.numerics.spend import gamma_gamma, normal_spend
 
 CUSTOMERS = 6_000
 GAMMA_GAMMA = {"p": 4.0, "q": 3.5, "v": 20.0}

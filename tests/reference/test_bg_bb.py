@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from evervalue.numerics import bg_bb
 from evervalue.numerics.arrays import Array
+from evervalue.numerics.periods import bg_bb
 from tests.support import published
 
 # As the spreadsheet (Fader, Hardie and Shang 2011, "Implementing the BG/BB model for customer-base analysis in Excel")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from evervalue.numerics import bg_nbd
+from evervalue.numerics.purchases import bg_nbd
 from tests.support import cdnow
 
 MAXIMUM = (0.242595, 4.413602, 0.792922, 2.425907)

@@ -10,8 +10,8 @@ import pytest
 
 import evervalue as ev
 from evervalue.models.spend import GammaGamma
-from evervalue.numerics.gamma_gamma import conditional_expected_order_value
-from evervalue.numerics.ranking import normalised_gini
+from evervalue.numerics.measures.ranking import normalised_gini
+from evervalue.numerics.spend.gamma_gamma import conditional_expected_order_value
 from tests.support import cdnow
 
 # orders: bias, MAE, RMSE, Spearman; dollars with Gamma-Gamma: bias, MAE, Spearman, normalised Gini, decile MAPE.

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from evervalue.numerics import beta_discrete_weibull as bdw
-from evervalue.numerics import shifted_beta_geometric as sbg
 from evervalue.numerics.arrays import Array
+from evervalue.numerics.periods import beta_discrete_weibull as bdw
+from evervalue.numerics.periods import shifted_beta_geometric as sbg
 from tests.support import published
 
 HIGH_END = (0.668, 3.806)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import evervalue as ev
-from evervalue.numerics import gamma_gamma
+from evervalue.numerics.spend import gamma_gamma
 from tests.support import cdnow
 
 # Fader and Hardie (2013), printed to two places with their spreadsheet; the first ten customers by id.

@@ -12,9 +12,9 @@ from collections import defaultdict
 import numpy as np
 import pytest
 
-from evervalue.numerics import mbg_cnbd_k
 from evervalue.numerics.arrays import Array
-from evervalue.numerics.optimise import maximise
+from evervalue.numerics.estimation.optimise import maximise
+from evervalue.numerics.purchases import mbg_cnbd_k
 from tests.support import cdnow
 
 MAXIMUM = (0.524843, 6.183085, 0.891359, 1.614002)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from evervalue.numerics import pareto_nbd
 from evervalue.numerics.arrays import Array
-from evervalue.numerics.optimise import hessian, maximise
+from evervalue.numerics.estimation.optimise import hessian, maximise
+from evervalue.numerics.purchases import pareto_nbd
 from tests.support import cdnow
 
 MAXIMUM = (0.553277, 10.57768, 0.606240, 11.66873)

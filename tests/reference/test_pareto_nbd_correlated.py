@@ -11,8 +11,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from evervalue.numerics import pareto_nbd
-from evervalue.numerics import pareto_nbd_correlated as correlated
+from evervalue.numerics.purchases import pareto_nbd
+from evervalue.numerics.purchases import pareto_nbd_correlated as correlated
 from tests.support import published
 
 ESTIMATES = (1.4704880102238511, 48.554568945269587, 0.24618673896477541, 11.205184518564876)

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 import evervalue as ev
-from evervalue.numerics import pareto_nbd
 from evervalue.numerics.arrays import Array
-from evervalue.numerics.optimise import Maximum, maximise
+from evervalue.numerics.estimation.optimise import Maximum, maximise
+from evervalue.numerics.purchases import pareto_nbd
 from tests.support import published
 
 PLAIN = (1.4490, 48.6361, 0.5613, 46.8844)

@@ -11,8 +11,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from evervalue.numerics import pareto_nbd_time_varying as varying
 from evervalue.numerics.arrays import Array
+from evervalue.numerics.purchases import pareto_nbd_time_varying as varying
 from tests.support import published
 
 # Weeks of the 104 in which a high season begins or ends: 2005-05-29 to 06-18, 2005-10-02 to 12-10, the same in 2006.

@@ -2,7 +2,8 @@
 
 The mean over the chance of leaving, p ~ Beta(a, b), is taken by the trapezoidal rule in y = log(p / (1 - p)), after the
 chord of the integrand from p = 0 to p = 1, whose mean is known, has been taken off: what is left falls at both ends
-however small a and b are. `evervalue.numerics.beta_mean` uses Gaussian panels, product rules at the ends and no chord.
+however small a and b are. `evervalue.numerics.functions.beta_mean` uses Gaussian panels, product rules at the ends
+and no chord.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Pareto/NBD in arbitrary precision: slow, sure, and by another route than the one it checks.
 
 The integral over the time of dropout w after the last order is taken in log w, panel by panel, in 25 digits. It shares
-neither variable, nor range, nor nodes with `evervalue.numerics.dropout_integral`. `by_2f1` is the closed form, for
-points where mpmath's 2F1 converges in bearable time.
+neither variable, nor range, nor nodes with `evervalue.numerics.purchases.dropout_integral`. `by_2f1` is the
+closed form, for points where mpmath's 2F1 converges in bearable time.
 """
 
 from __future__ import annotations

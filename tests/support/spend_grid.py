@@ -9,7 +9,7 @@ import mpmath as mp
 import numpy as np
 from numpy.typing import NDArray
 
-from evervalue.numerics import gamma_gamma, normal_spend
+from evervalue.numerics.spend import gamma_gamma, normal_spend
 
 Array = NDArray[np.float64]
 SIZE = 10_000

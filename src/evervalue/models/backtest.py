@@ -21,12 +21,13 @@ from evervalue.core.text import listing
 from evervalue.models.fold import Fold, Folds
 from evervalue.models.forecast import Candidate, Forecast, Outlook
 from evervalue.models.naive import RULES
-from evervalue.numerics import measures, ranking
 from evervalue.numerics.arrays import Array, Number
-from evervalue.numerics.bootstrap import resamples, spread
-from evervalue.numerics.measures import Weights, weighted_mean
-from evervalue.numerics.probability_scores import brier
-from evervalue.numerics.ranking import RankMeasures, rank_measures
+from evervalue.numerics.measures import errors as measures
+from evervalue.numerics.measures import ranking
+from evervalue.numerics.measures.bootstrap import resamples, spread
+from evervalue.numerics.measures.errors import Weights, weighted_mean
+from evervalue.numerics.measures.probability_scores import brier
+from evervalue.numerics.measures.ranking import RankMeasures, rank_measures
 
 Target = Literal["orders", "value"]
 Group = Literal["known", "late"]

@@ -20,13 +20,13 @@ from evervalue.models.purchase import PurchaseModel
 from evervalue.models.purchase_models import INTERVALS, RegularBetaGeo
 from evervalue.models.spend_model import SpendModel
 from evervalue.numerics.arrays import Array
-from evervalue.numerics.gamma_gamma_law import GammaGammaLaw
-from evervalue.numerics.intervals import Intervals
-from evervalue.numerics.normal_spend_law import NormalSpendLaw
-from evervalue.numerics.posterior_points import Points, one_point
-from evervalue.numerics.predictive import expectations, outcomes, score
-from evervalue.numerics.predictive_orders import DistinctHistories, OrdersLaw
-from evervalue.numerics.predictive_value import GammaGammaSpend, SpendLaw
+from evervalue.numerics.predictive.intervals import Intervals
+from evervalue.numerics.predictive.orders import DistinctHistories, OrdersLaw
+from evervalue.numerics.predictive.posterior_points import Points, one_point
+from evervalue.numerics.predictive.score import expectations, outcomes, score
+from evervalue.numerics.predictive.value import GammaGammaSpend, SpendLaw
+from evervalue.numerics.spend.gamma_gamma_law import GammaGammaLaw
+from evervalue.numerics.spend.normal_spend_law import NormalSpendLaw
 
 FAR = 1e-6
 """A probability below this is not taken from the difference of two cumulative ones."""

@@ -27,8 +27,8 @@ from evervalue.models.fold import Folds
 from evervalue.models.forecast import Candidate, Forecast
 from evervalue.models.naive import RULES
 from evervalue.numerics.arrays import Array
-from evervalue.numerics.bootstrap import Spread, resamples, spread
-from evervalue.numerics.measures import weighted_mean
+from evervalue.numerics.measures.bootstrap import Spread, resamples, spread
+from evervalue.numerics.measures.errors import weighted_mean
 
 NO_DIFFERENCE = 0.001
 """Share of the lowest score by which another may be higher and still count as equal."""

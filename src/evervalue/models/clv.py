@@ -20,8 +20,8 @@ from evervalue.models.spend import GammaGamma
 from evervalue.models.spend_model import SpendModel
 from evervalue.models.value_scores import Asked, ValueScores, value_scores
 from evervalue.models.value_total import Total, value_total
-from evervalue.numerics.predictive import Corrections
-from evervalue.numerics.predictive_value import Spent
+from evervalue.numerics.predictive.score import Corrections
+from evervalue.numerics.predictive.value import Spent
 
 MONEY = ("expected_order_value", "expected_clv", "clv_low", "clv_high")
 COLUMNS = (

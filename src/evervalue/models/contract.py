@@ -21,10 +21,10 @@ from evervalue.models.discrete import discount
 from evervalue.models.histories import Distinct
 from evervalue.models.period_model import PeriodModel, beta_mean_starts, shortest
 from evervalue.models.period_rows import whole
-from evervalue.numerics import beta_discrete_weibull, shifted_beta_geometric
 from evervalue.numerics.arrays import Array
-from evervalue.numerics.optimise import maximise
-from evervalue.numerics.simulated_contracts import SimulatedContracts
+from evervalue.numerics.estimation.optimise import maximise
+from evervalue.numerics.periods import beta_discrete_weibull, shifted_beta_geometric
+from evervalue.numerics.periods.simulated_contracts import SimulatedContracts
 
 POLAR = 0.02
 """Sum of a beta distribution's parameters below which nearly all customers leave at once or never."""

@@ -15,7 +15,7 @@ import numpy as np
 
 from evervalue.models.histories import Distinct
 from evervalue.numerics.arrays import Array, Number
-from evervalue.numerics.kernel import Kernel
+from evervalue.numerics.purchases.kernel import Kernel
 
 PROCESSES = ("transaction", "dropout")
 STILL = 1e-9

@@ -15,10 +15,10 @@ from evervalue.models.findings import no_dropout
 from evervalue.models.histories import Distinct, distinct
 from evervalue.models.period_model import PeriodModel, beta_mean_starts, shortest
 from evervalue.models.period_rows import Rows, refuse, rows_of, whole
-from evervalue.numerics import bg_bb
 from evervalue.numerics.arrays import Array
-from evervalue.numerics.optimise import maximise
-from evervalue.numerics.simulated import Simulated
+from evervalue.numerics.estimation.optimise import maximise
+from evervalue.numerics.periods import bg_bb
+from evervalue.numerics.purchases.simulated import Simulated
 
 NEVER_LEAVES = (1e-9, 1.0)
 """gamma and delta of customers who stay."""

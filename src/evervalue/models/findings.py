@@ -12,10 +12,10 @@ from evervalue.core.text import count, joined, listing
 from evervalue.models.base import Finding
 from evervalue.models.histories import Distinct
 from evervalue.models.likelihood import Likelihood
-from evervalue.numerics import nbd
 from evervalue.numerics.arrays import Array
-from evervalue.numerics.kernel import Kernel
-from evervalue.numerics.optimise import Maximum, maximise
+from evervalue.numerics.estimation.optimise import Maximum, maximise
+from evervalue.numerics.purchases import nbd
+from evervalue.numerics.purchases.kernel import Kernel
 
 FLAT = 1e-6
 """Curvature of the log-likelihood by a log parameter below which the data say nothing about it."""

@@ -17,12 +17,12 @@ from evervalue.models.posterior import ModelPosterior
 from evervalue.models.purchase import PurchaseModel
 from evervalue.models.spend_model import SpendModel
 from evervalue.numerics.arrays import Array, Number
-from evervalue.numerics.gamma_gamma_law import GammaGammaLaw
-from evervalue.numerics.normal_spend_law import NormalSpendLaw
-from evervalue.numerics.posterior_points import Points, few_points, one_point
-from evervalue.numerics.predictive import Customers
-from evervalue.numerics.predictive_orders import DistinctHistories, OrdersLaw
-from evervalue.numerics.predictive_value import GammaGammaSpend, SpendLaw, Spent
+from evervalue.numerics.predictive.orders import DistinctHistories, OrdersLaw
+from evervalue.numerics.predictive.posterior_points import Points, few_points, one_point
+from evervalue.numerics.predictive.score import Customers
+from evervalue.numerics.predictive.value import GammaGammaSpend, SpendLaw, Spent
+from evervalue.numerics.spend.gamma_gamma_law import GammaGammaLaw
+from evervalue.numerics.spend.normal_spend_law import NormalSpendLaw
 
 PROBED = (0.0, 0.5, 1.0, 2.0, 4.0)
 """Repeat orders of the probes, in multiples of what the model expects of a new customer in the mean age."""

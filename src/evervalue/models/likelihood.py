@@ -14,7 +14,7 @@ import numpy as np
 from evervalue.models.covariates import PROCESSES, Covariates, shifted
 from evervalue.models.histories import Distinct
 from evervalue.numerics.arrays import Array, Number
-from evervalue.numerics.kernel import Kernel
+from evervalue.numerics.purchases.kernel import Kernel
 
 CELLS = 32_768
 """Histories times points at a time: what a likelihood keeps of them then fits the processor's cache."""

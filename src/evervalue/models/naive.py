@@ -15,8 +15,8 @@ from scipy.special import gammaln, xlogy
 from evervalue.models.fold import Fold
 from evervalue.models.forecast import Forecast, Outlook
 from evervalue.numerics.arrays import Array
-from evervalue.numerics.intervals import shortest_counts
-from evervalue.numerics.probability_scores import crps_discrete
+from evervalue.numerics.measures.probability_scores import crps_discrete
+from evervalue.numerics.predictive.intervals import shortest_counts
 
 COHORT = 30
 """A quarter with fewer customers takes the mean of all."""

@@ -23,11 +23,11 @@ from evervalue.models.posterior import BUDGET, ModelPosterior, natural, of_likel
 from evervalue.models.priors import penalty_of, priors_of
 from evervalue.models.purchase import NORMAL_95
 from evervalue.numerics.arrays import Array
-from evervalue.numerics.intervals import asked_mass, shortest_counts
-from evervalue.numerics.kernel import Kernel
-from evervalue.numerics.optimise import Maximum, hessian, maximise
-from evervalue.numerics.posterior import posterior
-from evervalue.numerics.weak_prior import HALF_WIDTH, with_weak_prior
+from evervalue.numerics.estimation.optimise import Maximum, hessian, maximise
+from evervalue.numerics.estimation.posterior import posterior
+from evervalue.numerics.estimation.weak_prior import HALF_WIDTH, with_weak_prior
+from evervalue.numerics.predictive.intervals import asked_mass, shortest_counts
+from evervalue.numerics.purchases.kernel import Kernel
 
 FEW = 30
 """Customers below which a fit is little more than a guess."""

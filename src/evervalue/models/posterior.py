@@ -12,8 +12,8 @@ from evervalue.core import show
 from evervalue.core.arguments import number
 from evervalue.models.likelihood import Likelihood
 from evervalue.numerics.arrays import Array
-from evervalue.numerics.posterior import posterior
-from evervalue.numerics.weak_prior import with_weak_prior
+from evervalue.numerics.estimation.posterior import posterior
+from evervalue.numerics.estimation.weak_prior import with_weak_prior
 
 if TYPE_CHECKING:
     from evervalue.models.spend_likelihood import SpendLikelihood

@@ -20,8 +20,8 @@ from evervalue.models.stand_in import PooledRate
 from evervalue.models.value_scores import Asked, ValueScores, value_scores
 from evervalue.models.value_total import Total, value_total
 from evervalue.numerics.arrays import Array
-from evervalue.numerics.predictive import Corrections, expectations
-from evervalue.numerics.predictive_orders import DistinctHistories
+from evervalue.numerics.predictive.orders import DistinctHistories
+from evervalue.numerics.predictive.score import Corrections, expectations
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from evervalue.core import show
 from evervalue.core.arguments import number
 from evervalue.models.likelihood import Likelihood
 from evervalue.numerics.arrays import Array
-from evervalue.numerics.profile import profile_interval
+from evervalue.numerics.estimation.profile import profile_interval
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,8 @@ from evervalue.models.priors import penalty_of, priors_of
 from evervalue.models.profiles import Profiles, profiles
 from evervalue.models.purchase_predictions import PurchasePredictions
 from evervalue.numerics.arrays import Array
-from evervalue.numerics.kernel import Kernel
-from evervalue.numerics.optimise import Maximum, maximise, refine
+from evervalue.numerics.estimation.optimise import Maximum, maximise, refine
+from evervalue.numerics.purchases.kernel import Kernel
 
 LOG_BOX = math.log(1e5)
 """Parameters are searched from 1e-5 to 1e5 in scaled time."""
@@ -260,9 +260,9 @@ class PurchaseModel(PurchasePredictions):
 
         The prior is that of the fit, where it has one, times a weak one that makes the posterior proper: on the log of
         every parameter, in time divided by the mean age, it is flat from 1/1,000 to 1,000 and falls beyond as a normal
-        law of one e-fold (`numerics/weak_prior.py`). The fit knows no weak prior, only the box of its search, 1e-5 to
-        1e5: an estimate at the end of a ridge may lie where draws hardly go. Draws are kept, so that the same call
-        costs nothing twice.
+        law of one e-fold (`numerics/estimation/weak_prior.py`). The fit knows no weak prior, only the box of its
+        search, 1e-5 to 1e5: an estimate at the end of a ridge may lie where draws hardly go. Draws are kept, so that
+        the same call costs nothing twice.
 
         Raises
         ------

@@ -11,12 +11,12 @@ from evervalue.core.errors import InputError, SettingsError
 from evervalue.models.base import Finding
 from evervalue.models.histories import Distinct, distinct, histories
 from evervalue.models.purchase import PurchaseModel, weights
-from evervalue.numerics.kernel import Kernel
+from evervalue.numerics.purchases.kernel import Kernel
 
 
 @cache
 def _kernel(module: str, **options: int) -> Kernel:
-    return Kernel.of(import_module(f"evervalue.numerics.{module}"), **options)
+    return Kernel.of(import_module(f"evervalue.numerics.purchases.{module}"), **options)
 
 
 class ParetoNBD(PurchaseModel):
@@ -152,7 +152,7 @@ class RegularBetaGeo(PurchaseModel):
             return self
         if log_interval_sum is None:
             raise InputError(f"k='auto' needs {INTERVALS}: ev.purchase_history(..., columns='all') makes it.")
-        from evervalue.numerics.mbg_cnbd_k import interval_log_likelihood
+        from evervalue.numerics.purchases.mbg_cnbd_k import interval_log_likelihood
 
         reached: list[float] = []
         best: dict[str, Any] = {}

@@ -25,8 +25,8 @@ from evervalue.models.histories import (
     tell_that_nobody_repeats,
 )
 from evervalue.numerics.arrays import Array, Number
-from evervalue.numerics.kernel import Kernel
-from evervalue.numerics.simulated import Simulated
+from evervalue.numerics.purchases.kernel import Kernel
+from evervalue.numerics.purchases.simulated import Simulated
 
 if TYPE_CHECKING:
     from evervalue.models.purchase import PurchaseModel
@@ -73,8 +73,8 @@ class PurchasePredictions(Estimator):
             The horizon or the interval is impossible; an unlimited horizon has no interval of counts.
         """
         from evervalue.models.laws import customers_of, orders_law
-        from evervalue.numerics.intervals import asked_mass
-        from evervalue.numerics.predictive import expectations, score
+        from evervalue.numerics.predictive.intervals import asked_mass
+        from evervalue.numerics.predictive.score import expectations, score
 
         h, t, mass = self._histories(history), self._time(horizon), asked_mass(interval)
         if math.isinf(t):

@@ -19,9 +19,11 @@ from evervalue.models.laws import customers_of, orders_law, spend_law, spent_by
 from evervalue.models.purchase import PurchaseModel
 from evervalue.models.spend_model import SpendModel
 from evervalue.numerics.arrays import Array
-from evervalue.numerics.coverage import Coverage, coverage
-from evervalue.numerics.intervals import asked_mass
-from evervalue.numerics.predictive import (
+from evervalue.numerics.measures.coverage import Coverage, coverage
+from evervalue.numerics.predictive.intervals import asked_mass
+from evervalue.numerics.predictive.orders import OrdersLaw
+from evervalue.numerics.predictive.recalibration import CorrectionMap, learn
+from evervalue.numerics.predictive.score import (
     PACES,
     Corrections,
     Customers,
@@ -31,9 +33,7 @@ from evervalue.numerics.predictive import (
     pace_of,
     score,
 )
-from evervalue.numerics.predictive_orders import OrdersLaw
-from evervalue.numerics.predictive_value import SpendLaw
-from evervalue.numerics.recalibration import CorrectionMap, learn
+from evervalue.numerics.predictive.value import SpendLaw
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ from evervalue.core.text import did_you_mean
 from evervalue.models.base import Estimator, Finding
 from evervalue.models.covariates import Covariates
 from evervalue.models.recalibration import Recalibration
-from evervalue.numerics.independence import Independence
+from evervalue.numerics.spend.independence import Independence
 
 FORMAT = 1
 LARGEST = 100_000

@@ -18,7 +18,7 @@ from evervalue.models.purchase_models import (
     ParetoNBD,
     RegularBetaGeo,
 )
-from evervalue.numerics.mbg_cnbd_k import interval_log_likelihood
+from evervalue.numerics.purchases.mbg_cnbd_k import interval_log_likelihood
 
 
 def with_regular_timing(

@@ -16,10 +16,10 @@ from evervalue.models.amounts import ALL, REPEAT, Amounts, amounts
 from evervalue.models.base import Finding
 from evervalue.models.spend_model import SpendModel
 from evervalue.models.spend_search import Search
-from evervalue.numerics import gamma_gamma
 from evervalue.numerics.arrays import Array
-from evervalue.numerics.optimise import Maximum
-from evervalue.numerics.spend_kernel import SpendKernel
+from evervalue.numerics.estimation.optimise import Maximum
+from evervalue.numerics.spend import gamma_gamma
+from evervalue.numerics.spend.spend_kernel import SpendKernel
 
 MOST = 1e5
 """Largest p and q of Gamma-Gamma that are tried."""
@@ -33,7 +33,7 @@ NO_MONEY = 1e-6
 
 @cache
 def _kernel(module: str) -> SpendKernel:
-    return SpendKernel.of(import_module(f"evervalue.numerics.{module}"))
+    return SpendKernel.of(import_module(f"evervalue.numerics.spend.{module}"))
 
 
 class GammaGamma(SpendModel):

@@ -12,8 +12,8 @@ from evervalue.core.text import count
 from evervalue.models.amounts import REPEAT, Amounts
 from evervalue.models.base import Finding
 from evervalue.models.findings import FEW, HOMOGENEOUS, WIDE, not_identified
-from evervalue.numerics.gamma_gamma import shape_within
-from evervalue.numerics.independence import Independence
+from evervalue.numerics.spend.gamma_gamma import shape_within
+from evervalue.numerics.spend.independence import Independence
 
 NEVER_VARIES = 1e3
 """Shape of a customer's amounts from which they vary by no more than 3 %."""

@@ -13,7 +13,7 @@ import numpy as np
 from evervalue.models.amounts import Amounts
 from evervalue.models.likelihood import Prior
 from evervalue.numerics.arrays import Array
-from evervalue.numerics.spend_kernel import SpendKernel
+from evervalue.numerics.spend.spend_kernel import SpendKernel
 
 ROWS = 32_768
 """Customers at a time: what a likelihood keeps of them then fits the processor's cache."""

@@ -22,9 +22,9 @@ from evervalue.models.purchase import NORMAL_95, weights
 from evervalue.models.spend_likelihood import SpendLikelihood
 from evervalue.models.spend_search import Search, best_fit
 from evervalue.numerics.arrays import Array, Number
-from evervalue.numerics.independence import Independence, independence
-from evervalue.numerics.optimise import Maximum
-from evervalue.numerics.spend_kernel import SpendKernel
+from evervalue.numerics.estimation.optimise import Maximum
+from evervalue.numerics.spend.independence import Independence, independence
+from evervalue.numerics.spend.spend_kernel import SpendKernel
 
 NOT_VARYING = ("constant_spend", "same_spend")
 """Findings that say so."""
@@ -208,8 +208,8 @@ class SpendModel(Estimator):
 
         The prior is that of the fit, where it has one, times a weak one that makes the posterior proper: on the log of
         every parameter, in scaled money, it is flat from 1/1,000 to 1,000 and falls beyond as a normal law of one
-        e-fold (`numerics/weak_prior.py`). The fit knows no weak prior, only the box of its search. Draws are kept, so
-        that the same call costs nothing twice.
+        e-fold (`numerics/estimation/weak_prior.py`). The fit knows no weak prior, only the box of its search. Draws are
+        kept, so that the same call costs nothing twice.
 
         Raises
         ------

@@ -16,7 +16,7 @@ from evervalue.core.errors import FitFailed
 from evervalue.core.text import count
 from evervalue.models.spend_likelihood import SpendLikelihood
 from evervalue.numerics.arrays import Array
-from evervalue.numerics.optimise import Maximum, Objective, maximise, refine
+from evervalue.numerics.estimation.optimise import Maximum, Objective, maximise, refine
 
 SAMPLE = 2_000
 """Customers on whom all starts are tried; the best goes on over all of them."""

@@ -19,7 +19,7 @@ from scipy.special import gammaln
 
 from evervalue.core.text import count
 from evervalue.numerics.arrays import Array
-from evervalue.numerics.intervals import shortest_counts
+from evervalue.numerics.predictive.intervals import shortest_counts
 
 TAIL = 1e-9
 LARGEST = 1 << 20

@@ -14,10 +14,10 @@ from evervalue.models.laws import customers_of, orders_law, spend_law, spent_by
 from evervalue.models.purchase import PurchaseModel
 from evervalue.models.spend_model import SpendModel
 from evervalue.numerics.arrays import Array
-from evervalue.numerics.intervals import asked_mass
-from evervalue.numerics.predictive import Corrections, Customers, Expectations, expectations, score
-from evervalue.numerics.predictive_orders import OrdersLaw
-from evervalue.numerics.predictive_value import Spent
+from evervalue.numerics.predictive.intervals import asked_mass
+from evervalue.numerics.predictive.orders import OrdersLaw
+from evervalue.numerics.predictive.score import Corrections, Customers, Expectations, expectations, score
+from evervalue.numerics.predictive.value import Spent
 
 
 @dataclass(frozen=True)

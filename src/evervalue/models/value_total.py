@@ -16,9 +16,9 @@ from evervalue.models.purchase import PurchaseModel
 from evervalue.models.spend_model import SpendModel
 from evervalue.models.value_scores import Asked, ValueScores
 from evervalue.numerics.arrays import Array
-from evervalue.numerics.intervals import asked_mass
-from evervalue.numerics.predictive import Customers, expectations, second_moments
-from evervalue.numerics.predictive_total import TotalLaw, normal_means, of_draws, of_normals, spread_of
+from evervalue.numerics.predictive.intervals import asked_mass
+from evervalue.numerics.predictive.score import Customers, expectations, second_moments
+from evervalue.numerics.predictive.total import TotalLaw, normal_means, of_draws, of_normals, spread_of
 
 FEW = 2_000
 """Customers up to which totals are simulated: their luck is not Normal yet."""

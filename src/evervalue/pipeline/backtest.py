@@ -27,7 +27,7 @@ from evervalue.models.purchase_models import MODELS, RegularBetaGeo
 from evervalue.models.regularity import with_regular_timing
 from evervalue.models.spend import GammaGamma, NormalSpend
 from evervalue.models.spend_model import SpendModel
-from evervalue.numerics.intervals import asked_mass
+from evervalue.numerics.predictive.intervals import asked_mass
 from evervalue.pipeline.folds import SAMPLE, make_folds
 from evervalue.warehouse.duckdb import Connection, insert
 

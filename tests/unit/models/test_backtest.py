@@ -10,7 +10,8 @@ import pytest
 from evervalue.models.backtest import MEASURES, run_backtest
 from evervalue.models.fold import Folds
 from evervalue.models.verdict import naive_wins, wide
-from evervalue.numerics import measures, ranking
+from evervalue.numerics.measures import errors as measures
+from evervalue.numerics.measures import ranking
 from tests.support.folds import ORIGIN, Says, fold, folds
 
 LATER = ORIGIN + dt.timedelta(days=30)

@@ -23,7 +23,7 @@ from evervalue.models.purchase_models import BetaGeo, ModifiedBetaGeo, ParetoNBD
 from evervalue.models.recalibration import Recalibration
 from evervalue.models.spend import GammaGamma, NormalSpend
 from evervalue.numerics.arrays import Array
-from evervalue.numerics.predictive import expectations
+from evervalue.numerics.predictive.score import expectations
 from tests.support import cdnow
 
 MONEY = {"expected_order_value", "expected_clv", "clv_low", "clv_high"}

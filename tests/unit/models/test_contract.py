@@ -14,7 +14,7 @@ import evervalue as ev
 from evervalue.core.errors import FitFailed, InputError, MissingColumns, SettingsError
 from evervalue.models.contract import ContractModel
 from evervalue.models.registry import load_model, save
-from evervalue.numerics import beta_discrete_weibull, shifted_beta_geometric
+from evervalue.numerics.periods import beta_discrete_weibull, shifted_beta_geometric
 from tests.support import published
 
 MODELS: list[type[ContractModel]] = [ev.ShiftedBetaGeo, ev.BetaDiscreteWeibull]

@@ -235,7 +235,7 @@ def test_data_that_cannot_be_fitted(history: dict[str, Any], says: str) -> None:
 
 
 def drawn(params: tuple[float, ...], n: int, size: int = 4_000) -> dict[str, Any]:
-    from evervalue.numerics import bg_bb
+    from evervalue.numerics.periods import bg_bb
 
     found = bg_bb.simulate(params, np.full(size, float(n)), np.random.default_rng(5))
     return {"frequency": found.x, "recency": found.t_x, "n_periods": found.T}

@@ -8,7 +8,7 @@ from scipy import stats
 
 from evervalue.models import naive
 from evervalue.models.naive import RULES, cohort_mean, past_rate, past_spend, zero
-from evervalue.numerics.probability_scores import crps_discrete
+from evervalue.numerics.measures.probability_scores import crps_discrete
 from tests.support.folds import fold
 
 

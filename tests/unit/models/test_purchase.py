@@ -12,7 +12,7 @@ import evervalue as ev
 from evervalue.core.errors import FitFailed, InputError, NotFitted, SettingsError
 from evervalue.models.histories import UnitSuspected
 from evervalue.models.purchase import PurchaseModel
-from evervalue.numerics.optimise import maximise
+from evervalue.numerics.estimation.optimise import maximise
 from tests.support import cdnow
 
 MODELS: list[PurchaseModel] = [ev.ParetoNBD(), ev.BetaGeo(), ev.ModifiedBetaGeo(), ev.RegularBetaGeo(k=2)]

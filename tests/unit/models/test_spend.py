@@ -13,7 +13,7 @@ import pytest
 import evervalue as ev
 from evervalue.core.errors import FitFailed, InputError, MissingColumns, NotFitted, SettingsError
 from evervalue.models.spend_model import SpendModel
-from evervalue.numerics import gamma_gamma, normal_spend
+from evervalue.numerics.spend import gamma_gamma, normal_spend
 from tests.support import cdnow
 
 Rows = dict[str, Any]

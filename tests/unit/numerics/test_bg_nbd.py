@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import hyp2f1
 
-from evervalue.numerics import bg_nbd
+from evervalue.numerics.purchases import bg_nbd
 
 PARAMS = (0.6, 5.0, 0.9, 2.5)
 X, T_X, T = np.array([0.0, 1.0, 4.0]), np.array([0.0, 3.0, 20.0]), np.array([30.0, 30.0, 21.0])

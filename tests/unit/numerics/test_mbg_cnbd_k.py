@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from evervalue.numerics import bg_nbd, mbg_cnbd_k
+from evervalue.numerics.purchases import bg_nbd, mbg_cnbd_k
 
 PARAMS = (0.9, 1.6, 0.8, 2.4)
 X, T_X, T = np.array([0.0, 1.0, 4.0]), np.array([0.0, 3.0, 20.0]), np.array([30.0, 30.0, 21.0])

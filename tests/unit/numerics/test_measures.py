@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from evervalue.numerics import measures, ranking
-from evervalue.numerics.bootstrap import resamples, spread
-from evervalue.numerics.probability_scores import crps_discrete, crps_draws, log_score
+from evervalue.numerics.measures import errors as measures
+from evervalue.numerics.measures import ranking
+from evervalue.numerics.measures.bootstrap import resamples, spread
+from evervalue.numerics.measures.probability_scores import crps_discrete, crps_draws, log_score
 
 ACTUAL = np.array([0.0, 4.0, 1.0, 0.0, 9.0])
 

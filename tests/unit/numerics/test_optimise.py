@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from evervalue.numerics.arrays import Array
-from evervalue.numerics.optimise import hessian, maximise, refine
+from evervalue.numerics.estimation.optimise import hessian, maximise, refine
 
 BOX = np.full(2, 12.0)
 

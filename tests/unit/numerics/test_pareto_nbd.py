@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from evervalue.numerics import chunks, pareto_nbd
 from evervalue.numerics.arrays import Array
+from evervalue.numerics.functions import chunks
+from evervalue.numerics.purchases import pareto_nbd
 
 PARAMS = (0.553277, 10.57768, 0.606240, 11.66873)
 X = np.array([0.0, 2.0, 7.0, 26.0])

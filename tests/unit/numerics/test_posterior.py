@@ -10,12 +10,12 @@ from scipy.integrate import quad
 from scipy.stats import qmc
 
 from evervalue.numerics.arrays import Array
-from evervalue.numerics.laplace import laplace
-from evervalue.numerics.low_discrepancy import even_points
-from evervalue.numerics.posterior import Posterior, posterior
-from evervalue.numerics.proposals import Mixture, SplitT, t_law
-from evervalue.numerics.ridges import with_ridges
-from evervalue.numerics.weak_prior import log_weak_prior, with_weak_prior
+from evervalue.numerics.estimation.laplace import laplace
+from evervalue.numerics.estimation.low_discrepancy import even_points
+from evervalue.numerics.estimation.posterior import Posterior, posterior
+from evervalue.numerics.estimation.proposals import Mixture, SplitT, t_law
+from evervalue.numerics.estimation.ridges import with_ridges
+from evervalue.numerics.estimation.weak_prior import log_weak_prior, with_weak_prior
 
 Density = Callable[[Array], Array]
 

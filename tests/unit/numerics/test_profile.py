@@ -10,10 +10,10 @@ from scipy.optimize import brentq
 from scipy.special import chdtri, xlogy
 from scipy.stats import chi2
 
-from evervalue.numerics import bg_nbd, pareto_nbd
 from evervalue.numerics.arrays import Array
-from evervalue.numerics.optimise import Objective, maximise
-from evervalue.numerics.profile import WIDEST, profile_interval
+from evervalue.numerics.estimation.optimise import Objective, maximise
+from evervalue.numerics.estimation.profile import WIDEST, profile_interval
+from evervalue.numerics.purchases import bg_nbd, pareto_nbd
 from tests.support import cdnow
 
 

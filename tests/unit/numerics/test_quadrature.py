@@ -6,10 +6,10 @@ import numpy as np
 from scipy.special import betaln
 
 from evervalue.numerics.arrays import Array
-from evervalue.numerics.beta_mean import beta_mean
-from evervalue.numerics.counts import over_counts
-from evervalue.numerics.distinct_columns import once_each
-from evervalue.numerics.gamma_mean import gamma_mean
+from evervalue.numerics.functions.beta_mean import beta_mean
+from evervalue.numerics.functions.counts import over_counts
+from evervalue.numerics.functions.distinct_columns import once_each
+from evervalue.numerics.functions.gamma_mean import gamma_mean
 
 
 def anywhere(n: int, seed: int) -> Array:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from evervalue.numerics.arrays import Array
-from evervalue.numerics.proposals import Mixture, t_law
-from evervalue.numerics.sampler import diagnostics, sample
+from evervalue.numerics.estimation.proposals import Mixture, t_law
+from evervalue.numerics.estimation.sampler import diagnostics, sample
 
 SPREAD = np.array([[4.0, 1.9, 0.0], [1.9, 1.0, 0.0], [0.0, 0.0, 1e-4]])
 

@@ -6,11 +6,11 @@ import mpmath as mp
 import numpy as np
 import pytest
 
-from evervalue.numerics import gamma_gamma, normal_spend
-from evervalue.numerics.counts import by_count
-from evervalue.numerics.log_gamma_draw import exp_within_floats, log_gamma_draw
-from evervalue.numerics.spend_kernel import SpendKernel
-from evervalue.numerics.stirling import digamma_rest, log_gamma_rest
+from evervalue.numerics.estimation.log_gamma_draw import exp_within_floats, log_gamma_draw
+from evervalue.numerics.functions.counts import by_count
+from evervalue.numerics.functions.stirling import digamma_rest, log_gamma_rest
+from evervalue.numerics.spend import gamma_gamma, normal_spend
+from evervalue.numerics.spend.spend_kernel import SpendKernel
 
 GAMMA_GAMMA = np.array([[6.25, 3.74, 15.44], [2.0, 2.5, 40.0], [0.3, 0.8, 5.0]])
 NORMAL = np.array([[10.0, 0.5, 3.0, 80.0], [-3.0, 2.0, 0.7, 5.0], [0.0, 30.0, 9.0, 700.0]])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,7 @@ def look(path: Path, name: str | None = None) -> Proposal:
     return guess(connect(), name or path.name, path.parent)
 
 
-def source(path: Path, **given: str) -> FileSource:
+def source(path: Path, **given: Any) -> FileSource:
     return source_for_file(connect, path.name, base=path.parent, **given)
 
 

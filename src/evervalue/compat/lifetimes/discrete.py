@@ -9,7 +9,7 @@ import numpy as np
 from evervalue.compat.lifetimes.errors import as_lifetimes_errors
 from evervalue.compat.lifetimes.fitter import Fitter, like, number, pandas, weights_of
 from evervalue.models.discrete import BetaGeoBetaBinomial
-from evervalue.numerics import bg_bb
+from evervalue.numerics.periods import bg_bb
 
 
 class BetaGeoBetaBinomFitter(Fitter):

@@ -11,7 +11,7 @@ from evervalue.compat.lifetimes.fitter import Fitter, like, number, pandas, weig
 from evervalue.models.purchase import PurchaseModel
 from evervalue.models.purchase_models import BetaGeo, ModifiedBetaGeo, ParetoNBD
 from evervalue.numerics.arrays import Array
-from evervalue.numerics.kernel import Kernel
+from evervalue.numerics.purchases.kernel import Kernel
 
 
 class PurchaseFitter(Fitter):

@@ -1,0 +1,1 @@
+"""From a likelihood to its maximum, profiles and a posterior."""

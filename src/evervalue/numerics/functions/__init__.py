@@ -1,0 +1,1 @@
+"""Integrals, log-gamma differences and tables that kernels share."""

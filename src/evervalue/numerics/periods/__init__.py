@@ -1,0 +1,1 @@
+"""Kernels of the models that count periods: opportunities to buy, contracts to renew."""

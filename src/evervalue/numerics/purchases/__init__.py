@@ -1,0 +1,1 @@
+"""Kernels of the purchase models in continuous time: likelihood, P(alive), expectations, counts, simulation."""

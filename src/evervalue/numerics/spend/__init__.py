@@ -1,0 +1,1 @@
+"""Kernels of the spend models and their laws of money."""
