@@ -32,6 +32,6 @@ def refuse_empty_past(con: Connection, as_of: dt.date | None = None) -> None:
         return
     day = dt.timedelta(days=1)
     raise SettingsError(
-        f"The cutoff (as_of) {end} leaves no sale: the first is of {first}, and sales count up to the day before the "
-        f"cutoff. Take a day from {first + day} on; without one it is {newest + day}, which takes all."
+        f"The cutoff {end} (as_of, --as-of) leaves no sale: the first is of {first}, and sales count up to the day "
+        f"before the cutoff. Take a day from {first + day} on; without one it is {newest + day}, which takes all."
     )
