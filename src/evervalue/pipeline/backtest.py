@@ -17,7 +17,8 @@ from evervalue.core.arguments import seed_of
 from evervalue.core.duration import duration
 from evervalue.core.errors import FitFailed, InputError, SettingsError
 from evervalue.core.text import did_you_mean
-from evervalue.models.backtest import DRAWS, Backtest, run_backtest
+from evervalue.models.backtest import DRAWS, Backtest
+from evervalue.models.backtest_measures import run_backtest
 from evervalue.models.candidate import ModelCandidate, SpendCandidate
 from evervalue.models.choice import Choice, choice_of, choose
 from evervalue.models.clv import CLV

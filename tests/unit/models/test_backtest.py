@@ -7,7 +7,8 @@ import datetime as dt
 import numpy as np
 import pytest
 
-from evervalue.models.backtest import MEASURES, run_backtest
+from evervalue.models.backtest import MEASURES
+from evervalue.models.backtest_measures import run_backtest
 from evervalue.models.fold import Folds
 from evervalue.models.verdict import naive_wins, wide
 from evervalue.numerics.measures import errors as measures

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from evervalue.core.errors import InputError
-from evervalue.models.backtest import run_backtest
+from evervalue.models.backtest_measures import run_backtest
 from evervalue.models.choice import choice_of, choose
 from evervalue.models.fold import Fold
 from evervalue.models.forecast import Forecast
