@@ -63,7 +63,8 @@ def test_gradient_with_covariates_against_differences(kind: type[PurchaseModel])
     history = {name: column[:300] for name, column in simulated(model).items()}
     h = histories(history, extra=("loud", "size"))
     data = distinct(h.frequency, h.recency, h.T, None, h.extra)
-    both = {"loud": 0.0, "size": 0.0}, {"loud": 1.0, "size": 1.0}
+    nought, one = {"loud": 0.0, "size": 0.0}, {"loud": 1.0, "size": 1.0}
+    both = nought, one, nought, one
     likelihood = Likelihood(model.kernel, data, 20.0, Covariates(model._covariates(), *both))
     at = np.array([-0.3, 0.2, -0.1, 0.4, 0.3, -0.2, 0.1])
     gradient = likelihood.objective(at)[1]

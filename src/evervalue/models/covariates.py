@@ -8,10 +8,12 @@ or the origin of a covariate, theta is of the average customer, and coefficients
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from evervalue.models.histories import Distinct
 from evervalue.numerics.arrays import Array, Number
@@ -32,6 +34,10 @@ class Covariates:
     """Covariate to its mean over the customers fitted."""
     sd: Mapping[str, float]
     """Covariate to its standard deviation."""
+    low: Mapping[str, float]
+    """Covariate to its least value."""
+    high: Mapping[str, float]
+    """Covariate to its largest value."""
     constant: tuple[str, ...] = ()
     """Covariates that were asked for and are the same for all customers: they have no effect that could be told."""
 
@@ -56,13 +62,35 @@ class Covariates:
                 place += 1
         return found
 
+    def corners(self, most: int = 8) -> list[dict[str, Array]]:
+        """The average customer, then those who lie as far out as any, in all directions or in `most` of them."""
+        found = [dict(self.mean)]
+        if self.mean:
+            m = len(self.mean)
+            sides = np.array(list(itertools.product((0, 1), repeat=m))) if 2**m <= most else _sides(most, m)
+            found += [
+                {
+                    name: (self.high if up else self.low)[name]
+                    for name, up in zip(self.mean, side, strict=True)
+                }
+                for side in sides
+            ]
+        return [{name: np.full(1, value) for name, value in values.items()} for values in found]
 
-NONE = Covariates({}, {}, {})
+
+def _sides(size: int, m: int) -> NDArray[np.int64]:
+    """Corners of a box of m dimensions: some at random, each beside the one across."""
+    half = np.random.default_rng(0).integers(0, 2, (size // 2, m))
+    return np.concatenate([half, 1 - half])
+
+
+NONE = Covariates({}, {}, {}, {}, {})
 
 
 def seen_in(data: Distinct, asked: Mapping[str, Sequence[str]]) -> Covariates:
     """The covariates of the customers in `data`."""
-    mean, sd, constant = {}, {}, []
+    mean: dict[str, float] = {}
+    sd, low, high, constant = dict(mean), dict(mean), dict(mean), []
     for name in dict.fromkeys(name for process in PROCESSES for name in asked.get(process, ())):
         column = data.extra[name]
         centre = float(np.average(column, weights=data.weight))
@@ -71,8 +99,9 @@ def seen_in(data: Distinct, asked: Mapping[str, Sequence[str]]) -> Covariates:
             constant.append(name)
         else:
             mean[name], sd[name] = centre, spread
+            low[name], high[name] = float(column.min()), float(column.max())
     names = {process: tuple(name for name in asked.get(process, ()) if name in mean) for process in PROCESSES}
-    return Covariates(names, mean, sd, tuple(constant))
+    return Covariates(names, mean, sd, low, high, tuple(constant))
 
 
 def shifted(

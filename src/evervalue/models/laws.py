@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 import numpy as np
+from numpy.typing import NDArray
 
 from evervalue.core.errors import SettingsError
 from evervalue.models.amounts import Amounts
@@ -32,6 +33,10 @@ LONG = 5.0
 """With an unlimited horizon: how many mean ages ahead is looked too."""
 COUNTS = 48
 """Numbers of orders up to which probes look."""
+AT_CORNERS = np.array([0, 1, 2, 4, 8, 16, 32])
+"""Those for customers with extreme covariates."""
+MOST_USUAL = 500.0
+"""Orders of the probes at most: with extreme covariates a model may expect any number."""
 LEVELS = np.linspace(0.02, 0.98, 13)
 """Cumulative probabilities at which a spend model is probed."""
 Made = TypeVar("Made")
@@ -123,34 +128,46 @@ def _logs(model: SpendModel, values: Array) -> Array:
 
 
 def _probe_orders(model: PurchaseModel, thetas: Array, horizon: float) -> Array:
-    """Cumulative probabilities of orders of a few histories that are usual under the model, (P, m)."""
+    """Cumulative probabilities of orders of a few histories that are usual under the model, (P, m).
+
+    With covariates those of the average customer, and fewer of customers who lie as far out as any: what holds at the
+    corners of a box of covariates holds within it.
+    """
+    average, *corners = model._seen.corners()
+    found = [_probe_of(model, thetas, horizon, average, np.arange(COUNTS + 1))]
+    found += [_probe_of(model, thetas, horizon, corner, AT_CORNERS) for corner in corners]
+    return np.concatenate(found, axis=1)
+
+
+def _probe_of(
+    model: PurchaseModel,
+    thetas: Array,
+    horizon: float,
+    covariates: Mapping[str, Array],
+    counts: NDArray[np.intp],
+) -> Array:
+    """The same of customers with given covariates, up to given numbers of orders."""
     age = model._scale
     t = age if math.isinf(horizon) else horizon
-    own: list[Number] = model._params(_average(model), model._theta)
-    usual = max(1.0, float(np.asarray(model.kernel.expected_orders(own, age)).reshape(-1)[0]))
+    own: list[Number] = model._params(covariates, model._theta)
+    usual = float(np.asarray(model.kernel.expected_orders(own, age)).reshape(-1)[0])
+    usual = min(max(1.0, usual), MOST_USUAL)
     seen = sorted({(round(times * usual), share if times else 0.0) for times in PROBED for share in SILENT})
     x = np.array([count for count, _ in seen], dtype=float)
     t_x = np.array([share * age if count else 0.0 for count, share in seen])
     # (P, 1) parameters against (histories,) data.
-    params = [np.asarray(p)[..., :1] if np.ndim(p) else p for p in _column(model, thetas)]
+    params: list[Number] = [
+        np.asarray(p)[..., :1] if np.ndim(p) else p for p in model._params(covariates, thetas[:, None, :])
+    ]
     ages = np.full(len(x), age)
     # Whether a customer is alive, and what comes within their age, are probed whatever the horizon: in a short one
     # all laws look alike, and points that serve it would say otherwise of P(alive) than those of a long one.
     found = [
-        np.cumsum(model.kernel.conditional_pmf(params, x, t_x, ages, ahead, COUNTS), axis=-1)
+        np.cumsum(model.kernel.conditional_pmf(params, x, t_x, ages, ahead, COUNTS), axis=-1)[..., counts]
         for ahead in sorted({t, age, LONG * age} if math.isinf(horizon) else {t, age})
     ]
     alive = np.asarray(model.kernel.p_alive(params, x, t_x, ages), dtype=np.float64)
     return np.concatenate([part.reshape(len(thetas), -1) for part in (*found, alive)], axis=1)
-
-
-def _column(model: PurchaseModel, thetas: Array) -> list[Number]:
-    """Parameters of many points, (P, 1) each, of a customer with average covariates."""
-    return model._params(_average(model), thetas[:, None, :])
-
-
-def _average(model: PurchaseModel) -> Mapping[str, Array]:
-    return {name: np.full(1, mean) for name, mean in model._seen.mean.items()}
 
 
 def _spend_points(model: SpendModel, draws: Array) -> Points:

@@ -104,3 +104,37 @@ def test_a_file_keeps_what_covariates_were_measured_by(rows: Rows, tmp_path: Any
     again = load_model(save(model, tmp_path / "model.json"))
     for name, column in model.predict(rows, horizon="39W").items():
         np.testing.assert_array_equal(again.predict(rows, horizon="39W")[name], column)
+
+
+@pytest.mark.parametrize("kind", [ev.BetaGeo, pytest.param(ev.ParetoNBD, marks=pytest.mark.slow)])
+def test_predictions_are_means_over_the_posterior_wherever_covariates_lie(
+    kind: type[PurchaseModel], cdnow_sample: Any
+) -> None:
+    """Second method: the closed form at every draw. Customers with extreme covariates hang on other draws than most."""
+    found: Rows = {name: column[::4] for name, column in cdnow.calibration().items()}
+    n = len(found["T"])
+    rng = np.random.default_rng(8)
+    found["amount"], found["cds"] = rng.lognormal(3.0, 1.0, n), rng.geometric(0.4, n).astype(float)
+    model = kind(transaction_covariates=["amount"], dropout_covariates=["cds"]).fit(found, unit="W")
+    told = model.predict(found, "39W")["p_alive"]
+    drawn = model.posterior()
+    x, t_x, T = (found[name] for name in ("frequency", "recency", "T"))
+    by_hand = np.zeros(n)
+    for draw in drawn.draws:
+        p = dict(zip(drawn.names, draw, strict=True))
+        effects = {
+            "transaction": p["transaction: amount"] * found["amount"],
+            "dropout": p["dropout: cds"] * found["cds"],
+        }
+        params = [
+            p[name]
+            * np.exp(
+                sum(
+                    signs.get(name, 0) * effects[process]
+                    for process, signs in model.kernel.covariates.items()
+                )
+            )
+            for name in model.kernel.names
+        ]
+        by_hand += model.kernel.p_alive(params, x, t_x, T) / len(drawn.draws)
+    np.testing.assert_allclose(told, by_hand, atol=4e-3)
