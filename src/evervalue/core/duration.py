@@ -6,7 +6,7 @@ import datetime as dt
 import math
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from evervalue.core.errors import SettingsError
 
@@ -17,6 +17,7 @@ DAYS_IN_YEAR = 365
 WRITTEN = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]+)\s*", re.IGNORECASE)
 WORDS = {"d": 1, "day": 1, "days": 1, "w": 7, "week": 7, "weeks": 7,
          "y": DAYS_IN_YEAR, "year": DAYS_IN_YEAR, "years": DAYS_IN_YEAR}  # fmt: skip
+UNFIXED = {"M": "months", "Y": "calendar years"}
 MONTHS = {"m", "mo", "month", "months"}
 
 
@@ -36,15 +37,17 @@ class Duration:
         return f"{self.days:g} {'day' if self.days == 1 else 'days'}"
 
 
-def duration(value: object, name: str = "") -> Duration:
+def duration(value: object, name: str = "", *, endless: bool = True) -> Duration:
     """The duration that a text or a timedelta stands for.
 
     Parameters
     ----------
     value
-        '39W', '365d', '1y' (365 days), 'inf', a `datetime.timedelta` or a `Duration`.
+        '39W', '365d', '1y' (365 days), 'inf', a `datetime.timedelta`, numpy's `timedelta64` or a `Duration`.
     name
         The argument that it was given as, for errors.
+    endless
+        Whether unlimited time makes sense to the caller; errors offer 'inf' only then.
 
     Raises
     ------
@@ -59,6 +62,8 @@ def duration(value: object, name: str = "") -> Duration:
     shown = f"{name}={value!r}" if name else f"{value!r}"
     if isinstance(value, Duration):
         return value
+    if type(value).__name__ == "timedelta64":  # numpy's; numpy itself is not imported for this
+        value = _of_numpy(value, shown)
     if isinstance(value, dt.timedelta):
         days = value / dt.timedelta(days=1)
         if days >= 0:
@@ -73,6 +78,20 @@ def duration(value: object, name: str = "") -> Duration:
             raise SettingsError(
                 f"{shown} counts months, which have no fixed length. Write days or weeks: '30d', '365d', '52W'."
             )
+    or_inf = ", or 'inf'" if endless else ""
     raise SettingsError(
-        f"{shown} is not a duration. Write a number with its unit, such as '39W', '365d' or '1y', or 'inf'."
+        f"{shown} is not a duration. Write a number with its unit, such as '39W', '365d' or '1y'{or_inf}."
     )
+
+
+def _of_numpy(value: Any, shown: str) -> object:
+    """A `timedelta64` as a `timedelta`; one without a unit or a length (NaT) as something that is no duration."""
+    unit = str(value.dtype)[len("timedelta64") :].strip("[]")
+    if not unit:
+        return None
+    if unit in UNFIXED:
+        raise SettingsError(
+            f"{shown} counts {UNFIXED[unit]}, which have no fixed length. Write days or weeks: '30d', '365d', '52W'."
+        )
+    found: object = value.astype("timedelta64[us]").item()
+    return found

@@ -278,7 +278,7 @@ class PurchasePredictions(Estimator):
 
     def _time(self, horizon: Any, name: str = "horizon") -> float:
         """A horizon in the unit of the history; numbers are in that unit already."""
-        if isinstance(horizon, int | float | np.number) and not isinstance(horizon, bool):
+        if isinstance(horizon, int | float | np.number) and not isinstance(horizon, bool | np.timedelta64):
             if not float(horizon) >= 0:
                 raise SettingsError(f"{name}={horizon!r} is not possible: it must be 0 or more.")
             return float(horizon)

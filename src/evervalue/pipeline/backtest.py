@@ -111,7 +111,7 @@ def backtested(
     purchases, interval, random_state = _purchases(models), asked_mass(interval), seed_of(random_state)
     folds = make_folds(
         con,
-        horizon_days=duration(horizon, "horizon").days,
+        horizon_days=duration(horizon, "horizon", endless=False).days,
         origins=origins,
         step_days=None if step is None else _days_apart(step),
         as_of=as_of,
@@ -140,7 +140,7 @@ def backtested(
 
 
 def _days_apart(step: Any) -> int:
-    days = duration(step, "step").days
+    days = duration(step, "step", endless=False).days
     if not 1 <= days < math.inf:
         raise SettingsError(
             f"step={step!r} is impossible: origins lie one day apart at least, such as '13W'."
@@ -228,10 +228,12 @@ def _spends(asked: Any, folds: Folds) -> list[SpendCandidate]:
         return [SpendCandidate(model) for model in usual_spends(folds)]
     if isinstance(asked, str) and asked in SPENDS:
         return [SpendCandidate(SPENDS[asked](spend="all"))]
-    hint = did_you_mean(asked, SPENDS) if isinstance(asked, str) else ""
+    if isinstance(asked, str):
+        hint, others = did_you_mean(asked, SPENDS), ""
+    else:
+        hint, others = "", ", and models such as ev.GammaGamma()"
     raise SettingsError(
-        f"{asked!r} is no spend model{hint}. There are: auto, {', '.join(SPENDS)}, none, and models such as "
-        "ev.GammaGamma()."
+        f"{asked!r} is no spend model{hint}. There are: auto, {', '.join(SPENDS)}, none{others}."
     )
 
 
@@ -246,10 +248,11 @@ def _model(one: Any) -> PurchaseModel:
         return RegularBetaGeo("auto")  # as a run fits it
     if isinstance(one, str) and one in MODELS:
         return MODELS[one]()
-    hint = did_you_mean(one, MODELS) if isinstance(one, str) else ""
-    raise SettingsError(
-        f"{one!r} is no model{hint}. There are: {', '.join(MODELS)}, and models such as ev.BetaGeo()."
-    )
+    if isinstance(one, str):
+        hint, others = did_you_mean(one, MODELS), ""
+    else:
+        hint, others = "", ", and models such as ev.BetaGeo()"
+    raise SettingsError(f"{one!r} is no model{hint}. There are: {', '.join(MODELS)}{others}.")
 
 
 def land_rows(con: Connection, found: Backtest, table: str) -> None:

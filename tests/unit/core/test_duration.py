@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from typing import Literal
 
+import numpy as np
 import pytest
 
 from evervalue.core.duration import duration
@@ -34,3 +36,30 @@ def test_months_have_no_fixed_length(written: str) -> None:
 def test_what_is_no_duration(written: object) -> None:
     with pytest.raises(SettingsError, match="not a duration"):
         duration(written)
+
+
+@pytest.mark.parametrize(
+    ("given", "days"),
+    [(np.timedelta64(7, "D"), 7), (np.timedelta64(2, "W"), 14), (np.timedelta64(36, "h"), 1.5)],
+)
+def test_timedeltas_of_numpy(given: object, days: float) -> None:
+    assert duration(given).days == days
+
+
+@pytest.mark.parametrize("unit", ["M", "Y"])
+def test_months_of_numpy_have_no_fixed_length_either(unit: Literal["M", "Y"]) -> None:
+    with pytest.raises(SettingsError, match="no fixed length"):
+        duration(np.timedelta64(1, unit))
+
+
+@pytest.mark.parametrize("given", [np.timedelta64(3), np.timedelta64("NaT", "D"), np.timedelta64(-1, "D")])
+def test_timedeltas_of_numpy_that_are_no_duration(given: object) -> None:
+    with pytest.raises(SettingsError, match="not a duration"):
+        duration(given)
+
+
+def test_unlimited_time_is_offered_where_it_makes_sense_alone() -> None:
+    with pytest.raises(SettingsError, match="or 'inf'"):
+        duration("5", "horizon")
+    with pytest.raises(SettingsError, match="or '1y'\\.$"):
+        duration("5", "step", endless=False)

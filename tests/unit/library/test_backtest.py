@@ -200,6 +200,10 @@ def test_orders_alone_and_one_model(report: Any) -> None:
     ("asked", "says"),
     [
         ({"models": "bg-nbt"}, r"no model \(did you mean 'bg-nbd'\?\)"),
+        ({"models": "foo"}, r"'foo' is no model\. There are: [a-z, -]+\.$"),
+        ({"models": [5]}, "and models such as ev.BetaGeo"),
+        ({"spend": 5}, "and models such as ev.GammaGamma"),
+        ({"step": "5"}, r"step='5' is not a duration\. .* or '1y'\.$"),
         ({"models": []}, "names no model"),
         ({"models": ev.CLV()}, "takes the two halves of ev.CLV apart"),
         ({"models": ["bg-nbd", "bg-nbd"]}, "'bg-nbd' twice"),
