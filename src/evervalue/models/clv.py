@@ -151,8 +151,10 @@ class CLV(Estimator):
         FitFailed
             One of the models has no maximum that could be found.
         """
-        purchase, spend = _copied(self.purchase or ParetoNBD()), _copied(self.spend or GammaGamma())
+        purchase = ParetoNBD() if self.purchase is None else self.purchase
+        spend = GammaGamma() if self.spend is None else self.spend
         _refuse_others(purchase, spend)
+        purchase, spend = _copied(purchase), _copied(spend)
         h = self._read(history, purchase, unit)
         purchase.fit(h, sample_weight=sample_weight)
         spend.fit(h, sample_weight=sample_weight)
@@ -368,11 +370,17 @@ def _refuse_others(purchase: object, spend: object) -> None:
         (
             purchase,
             PurchaseModel,
-            "ev.ParetoNBD(), ev.BetaGeo(), ev.ModifiedBetaGeo() and ev.RegularBetaGeo()",
+            "ev.ParetoNBD(), ev.BetaGeo(), ev.ModifiedBetaGeo() or ev.RegularBetaGeo()",
         ),
-        (spend, SpendModel, "ev.GammaGamma() and ev.NormalSpend()"),
+        (spend, SpendModel, "ev.GammaGamma() or ev.NormalSpend()"),
     ):
-        if not isinstance(given, kind):
+        if isinstance(given, type) and issubclass(given, kind):
             raise SettingsError(
-                f"A {type(given).__name__} cannot take this place in ev.CLV(purchase, spend). There are: {usual}."
+                f"{given.__name__} is a class; ev.CLV(purchase, spend) takes instances. "
+                f"Give an instance: ev.{given.__name__}()."
+            )
+        if not isinstance(given, kind):
+            what = repr(given) if isinstance(given, str) else f"A {type(given).__name__}"
+            raise SettingsError(
+                f"{what} cannot take this place in ev.CLV(purchase, spend). Give an instance: {usual}."
             )

@@ -335,3 +335,23 @@ def test_a_hundred_years_are_as_good_as_for_ever_for_few_customers() -> None:
             for ahead in ("100y", "inf")
         ]
         assert told[1].discounted_orders.sum() == pytest.approx(told[0].discounted_orders.sum(), rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("purchase", "spend", "says"),
+    [
+        ("pareto-nbd", "auto", "'pareto-nbd' cannot take this place .* Give an instance: ev.ParetoNBD()"),
+        (ParetoNBD, GammaGamma, "ParetoNBD is a class; .* Give an instance: ev.ParetoNBD"),
+        (ParetoNBD(), NormalSpend, "NormalSpend is a class; .* Give an instance: ev.NormalSpend"),
+        (GammaGamma(), ParetoNBD(), "A GammaGamma cannot take this place"),
+    ],
+)
+def test_what_is_no_model_is_refused_before_anything_is_fitted(purchase: Any, spend: Any, says: str) -> None:
+    with pytest.raises(SettingsError, match=says):
+        CLV(purchase, spend).fit(frame(), unit="W")
+
+
+def test_a_timedelta_of_numpy_is_a_horizon() -> None:
+    model = BetaGeo().fit(frame(), unit="W")
+    weeks = model.conditional_expected_orders(frame(), "2W")
+    assert (model.conditional_expected_orders(frame(), np.timedelta64(14, "D")) == weeks).all()
