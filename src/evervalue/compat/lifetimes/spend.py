@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Self
 
 import numpy as np
@@ -99,7 +100,7 @@ class GammaGammaFitter(Fitter):
         recency: Any,
         T: Any,
         monetary_value: Any,
-        time: int = 12,
+        time: float = 12,
         discount_rate: float = 0.01,
         freq: str = "D",
     ) -> Any:
@@ -112,7 +113,7 @@ class GammaGammaFitter(Fitter):
         frequency, recency, T, monetary_value
             Histories.
         time
-            Number of months.
+            Number of months; a month begun counts whole.
         discount_rate
             Per month.
         freq
@@ -128,7 +129,7 @@ class GammaGammaFitter(Fitter):
         month = UNITS_IN_A_MONTH[freq]
         value = number(self.conditional_expected_average_profit(frequency, monetary_value))
         total, before = np.zeros(value.shape), np.zeros(value.shape)
-        for k in range(1, int(time) + 1):
+        for k in range(1, math.ceil(time) + 1):
             upto = number(transaction_prediction_model.predict(k * month, frequency, recency, T))
             total += value * (upto - before) / (1 + discount_rate) ** k
             before = upto
