@@ -93,14 +93,22 @@ class Estimator:
     def _settle(self) -> None:
         """Makes what predictions need and is made when they are first asked for; called before a file is written."""
 
-    def _kept(self, draws: int) -> tuple[Array, float | None, str, str]:
+    def _kept(self, draws: int, random_state: int | None) -> tuple[Array, float | None, str, str]:
         """The posterior draws that came with a file, which holds no data; any part of them is a fair sample too."""
         kept = 0 if self._drawn is None else len(self._drawn[2])
         if self._drawn is None or draws > kept:
             raise NotFitted(
                 f"This model came out of a file that keeps {count(kept, 'draw')}; {draws:,} need a new fit."
             )
-        return self._drawn[2][:draws], *self._drawn[3:]
+        _, seed, thetas, k_hat, method, says = self._drawn
+        if random_state is not None and random_state != seed:
+            raise NotFitted(
+                f"This model came out of a file that keeps {count(kept, 'draw')} of the seed {seed}; those of "
+                f"random_state={random_state} need a new fit."
+            )
+        if draws < kept:
+            says = f"The first {draws:,} of {says}"
+        return thetas[:draws], k_hat, method, says
 
     def save(self, path: str | Path, about: Mapping[str, Any] | None = None) -> Path:
         """The JSON file into which the fitted model was written; `ev.load_model` gives it back without a refit.

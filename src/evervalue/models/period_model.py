@@ -11,7 +11,7 @@ import numpy as np
 from scipy.special import expit, log_expit
 
 from evervalue.core.arguments import seed_of, whole
-from evervalue.core.errors import FitFailed, NotFitted
+from evervalue.core.errors import FitFailed
 from evervalue.core.text import count
 from evervalue.models.base import Estimator, Finding, Summary
 from evervalue.models.covariates import NONE
@@ -228,23 +228,19 @@ class PeriodModel(Estimator):
         Raises
         ------
         NotFitted
-            There is nothing to draw from.
+            There is nothing to draw from: a model out of a file has the draws that it was saved with, and no others.
         """
         self._check_fitted()
         draws = whole(draws, "draws", "must be a whole number from 1 up, such as 1000.", least=1)
         seed = seed_of(self.random_state if random_state is None else random_state)
         if self._likelihood is None:
-            kept = 0 if self._drawn is None else len(self._drawn[2])
-            if self._drawn is None or draws > kept:
-                raise NotFitted(
-                    f"This model came out of a file that keeps {count(kept, 'draw')}; fit it again."
-                )
-        elif self._drawn is None or self._drawn[:2] != (draws, seed):
-            drawn, k_hat, method, says = self._draw(self._likelihood, draws, seed)
-            self._drawn = (draws, seed, storable(drawn), k_hat, method, says)
-        thetas, k_hat, method, says = self._drawn[2:]
+            thetas, k_hat, method, says = self._kept(draws, random_state)
+        else:
+            if self._drawn is None or self._drawn[:2] != (draws, seed):
+                drawn, k_hat, method, says = self._draw(self._likelihood, draws, seed)
+                self._drawn = (draws, seed, storable(drawn), k_hat, method, says)
+            thetas, k_hat, method, says = self._drawn[2:]
         names = self.numerics.NAMES
-        thetas = thetas[:draws]
         return ModelPosterior(names, natural(names, (), 1.0, thetas), thetas, k_hat, method, says)
 
     # Inside

@@ -267,7 +267,7 @@ class PurchaseModel(PurchasePredictions):
         Raises
         ------
         NotFitted
-            There is nothing to draw from.
+            There is nothing to draw from: a model out of a file has the draws that it was saved with, and no others.
         SettingsError
             `draws` or `random_state` is no such number.
         """
@@ -275,7 +275,7 @@ class PurchaseModel(PurchasePredictions):
         draws = whole(draws, "draws", "must be a whole number from 1 up, such as 1000.", least=1)
         seed = seed_of(self.random_state if random_state is None else random_state)
         if self._likelihood is None:  # out of a file, which holds draws and no data
-            return self._posterior_of(*self._kept(draws))
+            return self._posterior_of(*self._kept(draws, random_state))
         if self._drawn is None or self._drawn[:2] != (draws, seed):
             found = of_likelihood(self._likelihood, self._theta, self._hessian, draws=draws, seed=seed)
             self._drawn = (draws, seed, storable(found[0]), *found[1:])

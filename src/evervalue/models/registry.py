@@ -189,6 +189,10 @@ def _parsed(file: Path) -> dict[str, Any]:
         raise StorageError(
             f"There is no fitted model at {file}. A run writes them beside its snapshot."
         ) from None
+    except IsADirectoryError:
+        raise StorageError(
+            f"{file} is a folder. Name the file in it that holds the model, such as {file / 'orders.json'}."
+        ) from None
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise StorageError(
             f"{file} is damaged: it is not JSON ({error}). Fit again, or take another run's."

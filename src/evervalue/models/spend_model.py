@@ -214,13 +214,13 @@ class SpendModel(Estimator):
         Raises
         ------
         NotFitted
-            There is nothing to draw from.
+            There is nothing to draw from: a model out of a file has the draws that it was saved with, and no others.
         """
         self._check_fitted()
         draws = whole(draws, "draws", "must be a whole number from 1 up, such as 1000.", least=1)
         seed = seed_of(self.random_state if random_state is None else random_state)
         if self._likelihood is None:  # out of a file, which holds draws and no data
-            thetas, k_hat, method, says = self._kept(draws)
+            thetas, k_hat, method, says = self._kept(draws, random_state)
             return ModelPosterior(self.kernel.names, self._natural(thetas), thetas, k_hat, method, says)
         if self._drawn is None or self._drawn[:2] != (draws, seed):
             first = len(self._fixed_spread)
