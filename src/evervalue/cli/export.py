@@ -24,12 +24,15 @@ def chosen_format(asked: str | None, output: Path | None) -> str:
     Raises
     ------
     SettingsError
-        No such format, or Parquet without a file to write to.
+        No such format, an output whose name ends in none, or Parquet without a file to write to.
     """
     suffix = output.suffix.lstrip(".").lower() if output else ""
-    chosen = asked or (
-        "json" if suffix == "json" else suffix if suffix in FORMATS else "csv" if output else "table"
-    )
+    if not asked and output and suffix not in FORMATS[1:]:
+        raise SettingsError(
+            f"{output} ends in no format that can be written: name a file that ends in "
+            f"{', '.join('.' + f for f in FORMATS[1:-1])} or .{FORMATS[-1]}, or say which with --format."
+        )
+    chosen = asked or suffix or "table"
     if chosen not in FORMATS:
         raise SettingsError(
             f"No format is called '{chosen}'{did_you_mean(chosen, FORMATS)}. There are: {', '.join(FORMATS)}."

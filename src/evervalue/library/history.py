@@ -86,7 +86,7 @@ def purchase_history(
     MissingColumns, InputError
         As `ev.lrfm`.
     SettingsError
-        The unit or `columns` is not one of them, or `as_of` is not a date, or is not after the first sale.
+        The unit, `columns` or `frame` is not one of them, or `as_of` is not a date, or is not after the first sale.
 
     Examples
     --------
@@ -109,13 +109,13 @@ def purchase_history(
         )
     if columns not in ("usual", "all"):
         raise SettingsError(f"columns={columns!r} is not known. There are: 'usual' and 'all'.")
+    asked = kind_named(frame)
     day = cutoff(as_of)
     if isinstance(orders, Orders):
         with orders._beside("Counting purchases") as (con, _):
             _build(con, orders.lines_view(con), day)
-            kind = kind_named(frame)
-            found = give_out(con, _query(con, "VARCHAR", unit, columns), kind)
-            return with_facts(found, kind, {"unit": unit, "currency": orders.currency})
+            found = give_out(con, _query(con, "VARCHAR", unit, columns), asked)
+            return with_facts(found, asked, {"unit": unit, "currency": orders.currency})
     kind = kind_of(orders)
     named = frame_columns(
         orders,

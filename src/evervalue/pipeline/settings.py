@@ -300,7 +300,7 @@ def read_project(folder: Path) -> Project:
     except FileNotFoundError:
         raise SettingsError(
             f"There is no {FILE} in {folder.resolve()}. Write one with 'evervalue init DIR --from FILE', "
-            "or name the project's folder with --project."
+            "or give the project's folder after the command, as in 'evervalue run DIR'."
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{file} cannot be read: {error}.") from None

@@ -48,8 +48,10 @@ class FoundFile:
         return self.sha256[:16]
 
 
-def find_files(pattern: str, base: Path, source: str) -> list[FoundFile]:
+def find_files(pattern: str, base: Path, source: str | None) -> list[FoundFile]:
     """The files that `pattern` means, ordered by their shown path.
+
+    `source` is the name under which the settings give the path; None where it was given without settings.
 
     Raises
     ------
@@ -65,12 +67,12 @@ def find_files(pattern: str, base: Path, source: str) -> list[FoundFile]:
             digest = _sha256(path)
         except OSError as error:
             raise InputError(
-                f"sources.{source}: {shown} cannot be read ({_why(error)}). Give this user the right to read it, "
+                f"{_of(source)}{shown} cannot be read ({_why(error)}). Give this user the right to read it, "
                 "or take it out of the path."
             ) from None
         if size == 0:
             raise InputError(
-                f"sources.{source}: {shown} is empty (0 bytes). Export it again, or take it out of the path."
+                f"{_of(source)}{shown} is empty (0 bytes). Export it again, or take it out of the path."
             )
         found.append(FoundFile(path, shown, format, compression, size, digest))
     return found
@@ -165,7 +167,7 @@ def file_format(path: Path, shown: str) -> tuple[str, str | None]:
     return "csv", compression
 
 
-def _paths(pattern: str, base: Path, source: str) -> list[Path]:
+def _paths(pattern: str, base: Path, source: str | None) -> list[Path]:
     whole = located(pattern, base)
     try:
         if whole.is_dir():
@@ -173,7 +175,7 @@ def _paths(pattern: str, base: Path, source: str) -> list[Path]:
             paths = [p for p in everything if p.is_file() and not p.name.startswith(".") and _is_data(p)]
             if not paths:
                 raise InputError(
-                    f"sources.{source}: the folder {pattern} holds no data file (csv, tsv, jsonl, parquet, xlsx; "
+                    f"{_of(source)}the folder {pattern} holds no data file (csv, tsv, jsonl, parquet, xlsx; "
                     f"gz or zst){', only ' + listing(p.name for p in everything) if everything else ''}."
                 )
             return paths
@@ -181,7 +183,7 @@ def _paths(pattern: str, base: Path, source: str) -> list[Path]:
             return [whole]
     except OSError as error:
         raise InputError(
-            f"sources.{source}: {pattern} cannot be read ({_why(error)}). Give this user the right to read it."
+            f"{_of(source)}{pattern} cannot be read ({_why(error)}). Give this user the right to read it."
         ) from None
     top, rest = _parted(pattern, base)
     found = glob.glob(os.path.join("", *rest), root_dir=top, recursive=True)  # noqa: PTH118, PTH207
@@ -191,9 +193,14 @@ def _paths(pattern: str, base: Path, source: str) -> list[Path]:
     siblings = [p.name for p in whole.parent.iterdir()] if whole.parent.is_dir() else []
     where = "" if whole.parent.is_dir() else f"; the folder {whole.parent.name} is not there either"
     raise InputError(
-        f"sources.{source}: {pattern} is not there{did_you_mean(whole.name, siblings)}{where}. "
-        "A path is relative to the folder of evervalue.toml."
+        f"{_of(source)}{pattern} is not there{did_you_mean(whole.name, siblings)}{where}. "
+        f"A path is relative to the {'current folder' if source is None else 'folder of evervalue.toml'}."
     )
+
+
+def _of(source: str | None) -> str:
+    """How a sentence about a source begins."""
+    return "" if source is None else f"sources.{source}: "
 
 
 def _is_data(path: Path) -> bool:

@@ -80,7 +80,7 @@ def profile(con: Connection, path: str, base: Path, **reader: str | None) -> Fil
 
     `reader` may give `encoding`, `delimiter`, `quote` and `sheet`, as in the settings.
     """
-    found = find_files(path, base, SOURCE)
+    found = find_files(path, base, None)
     file = found[0]
     # Not validated: what the columns are is yet to be found out.
     settings = FilesSource.model_construct(path=path, columns={}).model_copy(

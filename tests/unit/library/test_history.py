@@ -159,3 +159,9 @@ def test_a_file_gives_its_currency_too(tmp_path: Any) -> None:
 def test_unknown_columns_are_refused() -> None:
     with pytest.raises(SettingsError, match="'usual' and 'all'"):
         ev.purchase_history(frame(random_orders(9)), columns="most")  # type: ignore[call-overload]
+
+
+def test_an_unknown_kind_of_frame_is_refused_even_where_a_frame_came_in() -> None:
+    orders = pl.DataFrame({"customer": ["a"], "order_date": [dt.date(2024, 1, 1)], "monetary": [1.0]})
+    with pytest.raises(SettingsError, match="frame='spark' is not known"):
+        ev.purchase_history(orders, frame="spark")  # type: ignore[call-overload]

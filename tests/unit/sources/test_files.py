@@ -90,3 +90,12 @@ def test_a_folder_with_brackets_in_its_name(tmp_path: Path) -> None:
 def test_the_home_folder_of_nobody(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="home folder of somebody who is not known"):
         find_files("~nosuchuser/x.csv", tmp_path, "sales")
+
+
+def test_a_path_given_without_settings_is_told_without_them(tmp_path: Path) -> None:
+    with pytest.raises(
+        InputError, match=r"^nofile.csv is not there\. A path is relative to the current folder\.$"
+    ):
+        find_files("nofile.csv", tmp_path, None)
+    with pytest.raises(InputError, match=r"^sources.sales: nofile.csv .* the folder of evervalue.toml\.$"):
+        find_files("nofile.csv", tmp_path, "sales")
