@@ -48,10 +48,10 @@ class GammaGamma(SpendModel):
         As for `SpendModel`.
     within
         What p, which says how little amounts vary within customers, is told from: "means", with q and v by maximum
-        likelihood, as published; or "amounts", how they do vary (`numerics.gamma_gamma.shape_within`), with q and v by
-        maximum likelihood given p. Means tell it poorly, and amounts of real customers vary more than they say: on
-        CDNOW 90 % intervals of what the next purchases brought held 82 % with "means" and 90 % with "amounts". It
-        needs `ev.purchase_history(orders, columns="all")`.
+        likelihood, as published; or "amounts", how they do vary (`numerics.spend.gamma_gamma.shape_within`), with q
+        and v by maximum likelihood given p. Means tell it poorly, and amounts of real customers vary more than they
+        say: on CDNOW 90 % intervals of what the next purchases brought held 82 % with "means" and 90 % with "amounts".
+        It needs `ev.purchase_history(orders, columns="all")`.
     not_positive
         What to do with customers whose mean spend is at or below zero: "refuse" to fit or predict, or "leave_out",
         which fits to the others, says how many were left out, and predicts with 0 for their mean.

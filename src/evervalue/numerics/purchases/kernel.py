@@ -25,7 +25,7 @@ FUNCTIONS = (
 
 @dataclass(frozen=True)
 class Kernel:
-    """Functions of a purchase model, all with the signatures that `numerics.bg_nbd` documents."""
+    """Functions of a purchase model, all with the signatures that `numerics.purchases.bg_nbd` documents."""
 
     names: tuple[str, ...]
     """Parameters, in order."""

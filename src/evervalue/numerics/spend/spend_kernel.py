@@ -24,7 +24,7 @@ FUNCTIONS = (
 
 @dataclass(frozen=True)
 class SpendKernel:
-    """Functions of a spend model, as `numerics.gamma_gamma` and `numerics.normal_spend` document them."""
+    """Functions of a spend model, as `numerics.spend.gamma_gamma` and `numerics.spend.normal_spend` document."""
 
     names: tuple[str, ...]
     """Parameters, in order."""
