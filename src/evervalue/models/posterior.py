@@ -10,10 +10,12 @@ import numpy as np
 
 from evervalue.core import show
 from evervalue.core.arguments import number
+from evervalue.core.text import listing
+from evervalue.models.findings import covariance
 from evervalue.models.likelihood import Likelihood
 from evervalue.numerics.arrays import Array
 from evervalue.numerics.estimation.posterior import posterior
-from evervalue.numerics.estimation.weak_prior import with_weak_prior
+from evervalue.numerics.estimation.weak_prior import HALF_WIDTH, with_weak_prior
 
 if TYPE_CHECKING:
     from evervalue.models.spend_likelihood import SpendLikelihood
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
 LogDensity = Callable[[Array], Array]
 BUDGET = 30_000_000
 """Histories times draws up to which every draw is weighted by the exact posterior; beyond, data make it normal."""
+STRONG = float(np.log(10))
+"""A coefficient whose standard deviation of the covariate means a factor of ten is not preferred to any below it."""
+RIDGE = 2.0
+"""Times the standard error from which on a coefficient is wider than its curvature says: a ridge."""
 CHECKED_AT = 2.0
 """Standard deviations from the mode at which a normal posterior is held against the exact one."""
 
@@ -85,17 +91,27 @@ def of_likelihood(
 ) -> tuple[Array, float | None, str, str]:
     """Draws (D, k) of theta with k-hat, method and words.
 
-    The prior is that of the fit, and `weak_prior.log_weak_prior`, which is flat wherever data speak: on theta:
-    the logs of parameters and coefficients a standard deviation, so that it knows no unit of these either.
+    The prior is that of the fit, and `weak_prior.log_weak_prior`, which is flat wherever data speak: on the logs of
+    parameters and, up to `STRONG` or half as much again as the estimate, on coefficients a standard deviation.
     """
     rng = np.random.default_rng(seed)
-    log_density = with_weak_prior(likelihood.log_density)
+    first = len(likelihood.kernel.names) if isinstance(likelihood, Likelihood) else len(mode)
+    narrowed = np.ones(len(mode))
+    narrowed[first:] = HALF_WIDTH / np.maximum(STRONG, 1.5 * np.abs(mode[first:]))
+    log_density = with_weak_prior(likelihood.log_density, lambda thetas: thetas * narrowed)
     if len(likelihood.data.x) * max(1_000, 2 * draws) > BUDGET:
         normal = _normal(likelihood, log_density, mode, hessian, draws, rng)
         if normal is not None:
             return normal
     found = posterior(log_density, mode, hessian, draws=draws, rng=rng)
-    return found.log_draws, found.k_hat, found.method, found.says
+    says = found.says
+    if isinstance(likelihood, Likelihood):
+        labels, curved = likelihood.covariates.labels(), np.sqrt(np.diag(covariance(hessian)))[first:]
+        open_ended = found.log_draws[:, first:].std(axis=0) > RIDGE * curved
+        if open_ended.any():
+            names = listing(label for label, wide in zip(labels, open_ended, strict=True) if wide)
+            says += f" The data hardly limit {names}: the prior does, and predictions are averaged over all of it."
+    return found.log_draws, found.k_hat, found.method, says
 
 
 def natural(likelihood_names: Sequence[str], time_names: Sequence[str], scale: float, thetas: Array) -> Array:

@@ -138,3 +138,18 @@ def test_predictions_are_means_over_the_posterior_wherever_covariates_lie(
         ]
         by_hand += model.kernel.p_alive(params, x, t_x, T) / len(drawn.draws)
     np.testing.assert_allclose(told, by_hand, atol=4e-3)
+
+
+def test_a_coefficient_that_the_data_hardly_limit_is_said(cdnow_sample: Any) -> None:
+    """Few leave of the few who began with five records: the likelihood levels off towards the largest effects."""
+    found: Rows = dict(cdnow.calibration())
+    first: dict[str, tuple[Any, float]] = {}
+    for customer, day, amount in cdnow.orders():
+        if customer not in first or day < first[customer][0]:
+            first[customer] = (day, amount)
+    amounts = np.array([first[customer][1] for customer in sorted(first)])
+    found["big"] = (amounts > 75).astype(float)
+    model = ev.BetaGeo(dropout_covariates=["big"]).fit(found, unit="W")
+    drawn = model.posterior()
+    assert drawn.sd["dropout: big"] < 5
+    assert "The data hardly limit dropout: big" in drawn.says
