@@ -61,6 +61,20 @@ def test_where_no_model_can_be_fitted_the_rules_are_shown_alone(orders: pl.DataF
         report.plot()
 
 
+def test_of_money_that_is_lost_nobody_has_a_share() -> None:
+    orders = scattered(lambda: float(RNG.normal(-5.0, 4.0)))
+    report = ev.backtest(orders, horizon="60d", origins=1, models="mbg-nbd", spend="normal-spend")
+    of_money = report.table.filter(target="value", customers="known")
+    assert len(of_money) > 4
+    assert of_money["top_decile_capture"].null_count() == len(of_money)
+    assert of_money["normalised_gini"].null_count() == len(of_money)
+    assert of_money["mae"].null_count() == 0
+    assert not any("capture" in says or "Gini" in says for says in report.naive_wins if "money" in says)
+    (note,) = (note for note in report.notes if note.startswith("Money after the origin sums to nothing"))
+    assert note.endswith("top-decile capture and Gini of money are empty there.")
+    assert "over all origins together" in note
+
+
 def test_money_that_no_model_takes_is_left_out_with_a_word() -> None:
     orders = scattered(lambda: -5.0)
     report = ev.backtest(orders, horizon="60d", origins=1, models="mbg-nbd", spend="gamma-gamma")

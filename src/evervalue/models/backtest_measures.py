@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from evervalue.core.text import joined
 from evervalue.models.backtest import (
     BY_KEY,
     DRAWS,
@@ -60,7 +61,28 @@ def run_backtest(
     if found.alone:
         rules = forecast_all(replace(folds, folds=found.alone), (), interval=interval)
         rows += [row for row in _apart(rules) if row.origin is not None]
-    return replace(found, rows=rows, deciles=_deciles(found))
+    folds = replace(found.folds, notes=[*found.folds.notes, *_lost(found)])
+    return replace(found, folds=folds, rows=rows, deciles=_deciles(found))
+
+
+def _lost(test: Backtest) -> list[str]:
+    """A sentence where known customers' money sums to nothing or less, so that there are no shares of it."""
+    if "value" not in test.targets:
+        return []
+    folds = list(test.folds)
+    sums = [
+        float(f.actual_value[known].sum()) for f, known in zip(folds, _groups(folds)["known"], strict=True)
+    ]
+    where = [f"at {f.origin}" for f, total in zip(folds, sums, strict=True) if total <= 0]
+    if sum(sums) <= 0:
+        where.append("over all origins together")
+    if not where:
+        return []
+    says = (
+        f"Money after the origin sums to nothing or less {joined(where)}: there are no shares of that, so "
+        "top-decile capture and Gini of money are empty there."
+    )
+    return [says]
 
 
 @dataclass(frozen=True)

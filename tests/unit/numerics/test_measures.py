@@ -104,3 +104,18 @@ def test_a_spread_knows_on_which_side_of_zero_it_lies() -> None:
     assert spread(np.linspace(-1, -0.1, 50)).sign == -1
     assert spread(np.linspace(-1, 1, 50)).sign == 0
     assert spread(np.array([1.0, np.nan])).sign == 0
+
+
+def test_there_are_no_shares_of_a_loss() -> None:
+    predicted, actual = [3.0, 2.0, 1.0, 0.0], [-9.0, 1.0, 2.0, 3.0]
+    assert np.isnan(ranking.top_capture(predicted, actual, share=0.25))
+    assert np.isnan(ranking.normalised_gini(predicted, actual))
+    drawn = ranking.top_capture(predicted, actual, np.array([[1.0, 1, 1, 1], [0, 1, 1, 1]]), share=0.25)
+    assert np.isnan(drawn).tolist() == [True, False]
+
+
+@pytest.mark.parametrize("n", [3, 7, 49, 1_000])
+def test_a_forecast_that_tells_nobody_apart_has_a_gini_of_exactly_zero(n: int) -> None:
+    actual = np.random.default_rng(n).gamma(0.3, 7.0, n)
+    assert ranking.normalised_gini(np.full(n, 0.1), actual) == 0.0
+    assert (np.asarray(ranking.normalised_gini(np.full(n, 0.1), actual, np.full((2, n), 3.0))) == 0.0).all()

@@ -67,7 +67,8 @@ def top_capture(
 ) -> Number:
     """Share of the whole outcome that the top `share` of customers by prediction brought.
 
-    A tie across the edge gives its average. Limits: nan where the outcome sums to zero.
+    A tie across the edge gives its average. Limits: nan where the outcome sums to zero or less, for a share of a loss
+    would call those best who lost most.
 
     Parameters
     ----------
@@ -161,9 +162,11 @@ class _Outcome:
         mid, size = ties.midranks(self.weight)
         money = ties.sums(self.money)
         area = _area(money, mid, self.half, self.whole)
+        if len(ties.starts) == 1:
+            area = np.where(np.isnan(area), np.nan, 0.0)  # the diagonal itself, whatever rounding makes of it
         reached = np.clip(2 * share * self.half - (mid - size / 2), 0.0, size)
         part = np.divide(reached, size, out=np.zeros_like(size), where=size > 0)
-        capture = ratio((part * money).sum(axis=0), self.whole)
+        capture = (part * money).sum(axis=0) / _gained(self.whole)
         mid -= self.half
         spread = np.sqrt((size * mid**2).sum(axis=0) * self.spread)
         return ratio((mid * ties.sums(self.ranked)).sum(axis=0), spread), ratio(area, self.area), capture
@@ -172,9 +175,14 @@ class _Outcome:
 def _area(money: Array, mid: Array, half: Array, whole: Array) -> Array:
     """Area between the share of the outcome, group by group, and the diagonal; nan where the outcome is not above 0."""
     # Whoever stands at mid-rank m counts on all of the curve behind m; trapezoids sum to exactly this.
-    below = np.where(whole > 0, whole, np.nan) * 2 * half
+    below = _gained(whole) * 2 * half
     area: Array = (money * (2 * half - mid)).sum(axis=0) / below - 0.5
     return area
+
+
+def _gained(whole: Array) -> Array:
+    """The whole outcome of which shares are taken; nan where there is none to share."""
+    return np.where(whole > 0, whole, np.nan)
 
 
 @dataclass(frozen=True)
