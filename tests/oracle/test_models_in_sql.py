@@ -78,7 +78,7 @@ def test_p_alive_in_closed_form_is_that_of_predict(
     per = {"D": 1, "W": 7}[unit]
     history = {"frequency": h.frequency, "recency": h.recency / per, "T": h.T / per}
     model.fit(history, unit=unit)
-    found = scored(con, model.to_sql(horizon=horizon))["p_alive"]
+    found = scored(con, to_sql(model, horizon=horizon, checked=False))["p_alive"]
     wanted = model.predict(history, horizon)["p_alive"]
     assert len(found) == 2357
     assert np.abs(found - wanted).max() < 1e-12
@@ -107,7 +107,7 @@ def test_the_select_equals_what_a_run_says_of_each_customer(
 ) -> None:
     h = customer_histories(con)
     wanted = landed(con, purchase.fit(h), spend.fit(h))
-    found = scored(con, to_sql(purchase, spend, horizon="365d"))
+    found = scored(con, to_sql(purchase, spend, horizon="365d", checked=False))
     assert list(found) == ["customer_id", *COLUMNS]
     for name in COLUMNS:
         assert off(found[name], getattr(wanted, name)) < 1e-9, name
@@ -124,12 +124,68 @@ def test_a_history_that_no_run_has_scored_has_what_closed_forms_say(con: Connect
     purchase, spend = ev.ModifiedBetaGeo().fit(h), ev.NormalSpend(spend="all").fit(h)
     wanted = landed(con, purchase, spend)
     con.execute("delete from models.history_scores where repeat_orders = 3")
-    found = scored(con, to_sql(purchase, spend))
+    found = scored(con, to_sql(purchase, spend, checked=False))
     gone = h.frequency == 3
     assert off(found["p_alive"], wanted.p_alive) < 1e-9
     assert off(found["expected_order_value"], wanted.expected_order_value) < 1e-9
     assert np.isnan(found["expected_clv"][gone]).all()
     assert off(found["expected_clv"][~gone], wanted.expected_clv[~gone]) < 1e-9
+
+
+def fitted_by_a_run(con: Connection, model: Any) -> None:
+    create_empty(con, "models.fits")
+    con.execute(
+        "insert into models.fits by name select 'orders' as role, ? as model, ? as model_key, true as is_fitted, "
+        "'' as model_says, 'D' as time_unit, ?::double as log_likelihood, ?::bigint as customers, "
+        "1 as distinct_histories, '' as data_sha256",
+        [model.name, model.key, model.log_likelihood_, int(model.n_customers_)],
+    )
+
+
+def test_scores_of_another_model_or_horizon_are_not_taken(con: Connection) -> None:
+    h = customer_histories(con)
+    run, other, spend = ev.ModifiedBetaGeo().fit(h), ev.BetaGeo().fit(h), ev.NormalSpend(spend="all").fit(h)
+    wanted = landed(con, run, spend)
+    fitted_by_a_run(con, run)
+    mine = scored(con, to_sql(ev.ModifiedBetaGeo().fit(h), spend, horizon="1y"))
+    for name in COLUMNS:
+        assert off(mine[name], getattr(wanted, name)) < 1e-9, name
+    weeks = ev.ModifiedBetaGeo().fit(
+        {"frequency": h.frequency, "recency": h.recency / 7, "T": h.T / 7}, unit="W"
+    )
+    part = ev.ModifiedBetaGeo().fit(
+        {name: getattr(h, name)[:-1] for name in ("frequency", "recency", "T")}, unit="D"
+    )
+    for model, horizon in (
+        (other, "365d"),
+        (run, "91d"),
+        (run, "inf"),
+        (weeks, "365d"),
+        (part, "365d"),
+    ):
+        found = scored(con, to_sql(model, spend, horizon=horizon))
+        for name in ("expected_orders", "orders_low", "orders_high", "expected_clv"):
+            assert np.isnan(found[name]).all(), (model, horizon, name)
+        assert np.isfinite(found["p_alive"]).all(), "in closed form"
+
+
+def test_lifetime_value_is_its_two_models(con: Connection) -> None:
+    h = customer_histories(con)
+    value = ev.CLV(ev.ModifiedBetaGeo(), ev.NormalSpend(spend="all")).fit(h)
+    landed(con, value.purchase_, value.spend_)
+    fitted_by_a_run(con, value.purchase_)
+    assert value.to_sql() == to_sql(value.purchase_, value.spend_)
+    wanted = value.predict(horizon="365d")["expected_clv"]
+    assert np.abs(scored(con, value.to_sql())["expected_clv"] - np.asarray(wanted, dtype=float)).max() < 1e-4
+
+
+def test_models_without_sql_say_which_have_it() -> None:
+    model = ev.BetaGeoBetaBinomial().fit(
+        {"frequency": [0, 1, 1, 2, 2, 3], "recency": [0, 1, 3, 2, 3, 3], "n_periods": [3] * 6},
+        sample_weight=[400, 150, 60, 90, 110, 190],
+    )
+    with pytest.raises(SettingsError, match=r"BG/BB has no SQL\. Purchase models .* and ev\.CLV have"):
+        model.to_sql()
 
 
 def test_customers_whose_sales_lost_money_on_the_whole(con: Connection) -> None:
@@ -164,7 +220,7 @@ def test_extreme_parameters_overflow_nowhere(con: Connection) -> None:
     model = ev.BetaGeo().fit(h)
     model._theta = np.log([5_000.0, 1e-4 / model._scale, 1e5, 1e-4])
     model._likelihood = model._drawn = None
-    found = scored(con, model.to_sql())["p_alive"]
+    found = scored(con, to_sql(model, checked=False))["p_alive"]
     assert np.isfinite(found).all()
     assert ((found >= 0) & (found <= 1)).all()
 

@@ -158,6 +158,7 @@ def models_sql(
     typer.echo(
         to_sql(
             *(one.model for one in saved), dialect=dialect, horizon=saved[0].about["settings"]["horizon"],
+            checked=False,  # they are the run's own
             recalibration=Recalibration.from_dict(learnt) if learnt else None,
         )
     )  # fmt: skip

@@ -135,7 +135,8 @@ class Estimator:
         """One SELECT over `customers.purchase_history` that scores every customer inside the engine that holds them.
 
         Its numbers are those of `predict`: closed forms where there are some, the others joined from the distinct
-        histories that a run has scored; `evervalue.models.to_sql` says which.
+        histories that a run has scored, and null unless that run fitted this very model for this horizon;
+        `evervalue.models.to_sql` says which.
 
         Parameters
         ----------
@@ -147,7 +148,8 @@ class Estimator:
         Raises
         ------
         SettingsError
-            There is no such dialect, or the model does not know its unit of time, or depends on covariates.
+            There is no such dialect, or the model has no SQL (those of whole periods have none), does not know its unit
+            of time, or depends on covariates.
         """
         from evervalue.models.to_sql import to_sql
 

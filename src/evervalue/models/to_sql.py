@@ -12,17 +12,20 @@ doubles in every dialect.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import sqlglot
 
-from evervalue.core.duration import DAYS_IN
+from evervalue.core.duration import DAYS_IN, Duration
 from evervalue.core.errors import SettingsError
 from evervalue.core.text import listing
 from evervalue.models.base import Estimator
+from evervalue.models.clv import CLV
 from evervalue.models.laws import orders_law
+from evervalue.models.purchase import PurchaseModel
 from evervalue.models.recalibration import Recalibration
 from evervalue.models.spend_model import SpendModel
 from evervalue.warehouse.dialects import check_dialect
@@ -32,9 +35,15 @@ SCORES = "models.history_scores"
 SAME = "{0}.repeat_orders = h.repeat_orders and {0}.length_days = h.length_days and {0}.age_days = h.age_days"
 JOINED = ("expected_orders", "orders_low", "orders_high")
 OF_TABLE = (
-    "{columns} come from {scores}, hence with the horizon, interval and discount rate of its run; a history that it "
-    "does not hold has none."
+    "{columns} come from {scores}, hence with the horizon, interval, discount rate and correction of its run; a "
+    "history that it does not hold has none."
 )
+OF_THIS_RUN = (
+    "They are null unless {fits} and {clv} say that the run fitted this very {model}, on the same customers, for "
+    "{ahead}."
+)
+SAME_FIT = 1e-6
+"""Share by which log-likelihoods of one fit may differ where it was searched for twice."""
 NO_CLV = "expected_clv is not here: the run's correction of money has no closed form. It is in models.clv."
 
 
@@ -56,6 +65,7 @@ def to_sql(
     recalibration: Recalibration | None = None,
     history: str = HISTORY,
     scores: str = SCORES,
+    checked: bool = True,
 ) -> str:
     """One SELECT that gives `customer_id` and what the fitted models say, formatted, in a dialect.
 
@@ -66,29 +76,42 @@ def to_sql(
     Parameters
     ----------
     models
-        A fitted purchase model, a fitted spend model, or both.
+        A fitted purchase model, a fitted spend model, or both, apart or in an `ev.CLV`.
     dialect
         duckdb, spark, redshift, snowflake or bigquery.
     horizon
-        That `predict` is asked for: the points that stand for the posterior are chosen for it. What is joined is of the
-        horizon of the run.
+        That `predict` is asked for. What is joined is of the run's horizon, and null where that is another one.
     recalibration
         Of the run, if any.
     history
         The table of purchase histories, with the columns of `customers.purchase_history`.
     scores
         The table of scored histories that the purchase model filled, for what has no closed form.
+    checked
+        Whether scores count only where `fits` and `clv` beside them say that the run fitted this very purchase model
+        (its key, customers and log-likelihood, times in days) for this horizon; else they are null. The interval, the
+        discount rate and a correction stay those of the run. False takes scores as they are, without those two tables:
+        for the models and the horizon of the run itself.
 
     Raises
     ------
     SettingsError
-        The dialect is not one of them, a model knows no unit of time, or it depends on covariates.
+        The dialect is not one of them, a model has no SQL or knows no unit of time, or it depends on covariates.
     NotFitted
         A model is not fitted.
     """
     check_dialect(dialect)
     told: list[_Said] = []
+    apart: list[Estimator] = []
     for model in models:
+        model._check_fitted()
+        if isinstance(model, CLV):
+            apart += [model.purchase_, model.spend_]
+            recalibration = recalibration or model.recalibration
+        else:
+            apart.append(model)
+    for model in apart:
+        _refuse_others(model)
         model._check_fitted()
         told.append(
             _of_spend(model) if isinstance(model, SpendModel) else _of_orders(model, horizon, history)
@@ -104,6 +127,11 @@ def to_sql(
     if "expected_orders" in columns:
         joined = [name for name, sql in columns.items() if sql.startswith("s.")]
         notes.append(OF_TABLE.format(columns=listing(joined), scores=scores))
+        if checked:
+            purchase = next(model for model in apart if isinstance(model, PurchaseModel))
+            ctes["run_scores"], note = _of_run(purchase, horizon, scores)
+            notes.append(note)
+            scores = "run_scores"
     select = ",\n    ".join(["h.customer_id", *(f"{sql} as {name}" for name, sql in columns.items())])
     joins = f"left join alive as a on {SAME.format('a')}\n" if "alive" in ctes else ""
     joins += f"left join {scores} as s on {SAME.format('s')}\n" if "expected_orders" in columns else ""
@@ -111,6 +139,37 @@ def to_sql(
     sql = f"{beginning}\nselect\n    {select}\nfrom {history} as h\n{joins}order by h.customer_id"
     tree = sqlglot.parse_one(sql, read="duckdb")
     return "".join(f"-- {note}\n" for note in notes) + tree.sql(dialect, pretty=True)
+
+
+def _refuse_others(model: object) -> None:
+    if not isinstance(model, PurchaseModel | SpendModel):
+        raise SettingsError(
+            f"{getattr(model, 'name', type(model).__name__)} has no SQL. Purchase models (ev.BetaGeo, "
+            "ev.ModifiedBetaGeo, ev.RegularBetaGeo, ev.ParetoNBD), spend models (ev.GammaGamma, ev.NormalSpend) and "
+            "ev.CLV have. Use predict."
+        )
+
+
+def _of_run(model: PurchaseModel, horizon: Any, scores: str) -> tuple[str, str]:
+    """The scores of a run if it is a run of this fit and horizon, else no row; and what to say of it."""
+    schema = scores.rpartition(".")[0]
+    fits, clv = (f"{schema}.{table}" if schema else table for table in ("fits", "clv"))
+    _times(model)  # refuses a model that knows no unit
+    days = model._time(horizon) * DAYS_IN[model.unit_ or "D"]
+    ahead = "c.horizon_days is null" if math.isinf(days) else f"c.horizon_days = {_number(days)}"
+    likelihood = f"abs(f.log_likelihood - {_number(model.log_likelihood_)})"
+    # A run counts in days; the likelihood of times in weeks is another number.
+    known = "f.is_fitted" if model.unit_ == "D" else "1 = 0"
+    query = (
+        f"select * from {scores} where exists (select 1 from {fits} as f where {known} and f.role = 'orders' "
+        f"and f.model_key = '{model.key}' and f.customers = {_number(model.n_customers_)} "
+        f"and {likelihood} <= {_number(SAME_FIT * abs(model.log_likelihood_))}) "
+        f"and exists (select 1 from {clv} as c where c.expected_clv is not null and {ahead})"
+    )
+    note = OF_THIS_RUN.format(fits=fits, clv=clv, model=model.name, ahead=Duration(days))
+    if model.unit_ != "D":
+        note += " A run counts in days and this model does not: fit it on days to have them."
+    return query, note
 
 
 def _of_orders(model: Any, horizon: Any, history: str) -> _Said:
