@@ -27,6 +27,7 @@ STRONG = float(np.log(10))
 """A coefficient whose standard deviation of the covariate means a factor of ten is not preferred to any below it."""
 RIDGE = 2.0
 """Times the standard error from which on a coefficient is wider than its curvature says: a ridge."""
+LARGEST_LOG = 300.0
 CHECKED_AT = 2.0
 """Standard deviations from the mode at which a normal posterior is held against the exact one."""
 
@@ -60,8 +61,9 @@ class ModelPosterior:
 
     @property
     def sd(self) -> dict[str, float]:
-        """Posterior standard deviations."""
-        return dict(zip(self.names, self.draws.std(axis=0, ddof=1).tolist(), strict=True))
+        """Posterior standard deviations; NaN of a single draw."""
+        spread = self.draws.std(axis=0, ddof=1) if len(self.draws) > 1 else np.full(len(self.names), np.nan)
+        return dict(zip(self.names, spread.tolist(), strict=True))
 
     def interval(self, mass: float = 0.95) -> dict[str, tuple[float, float]]:
         """Equal-tailed intervals of the parameters."""
@@ -118,7 +120,10 @@ def natural(likelihood_names: Sequence[str], time_names: Sequence[str], scale: f
     """Logs (D, k) of parameters, then coefficients, with the parameters in the unit of the history."""
     draws = thetas.copy()
     for i, name in enumerate(likelihood_names):
-        draws[:, i] = np.exp(thetas[:, i]) * (scale if name in time_names else 1.0)
+        # Of a customer whose covariates are all 0, who may be nobody: any power of ten, and no number at all.
+        draws[:, i] = np.exp(np.clip(thetas[:, i], -LARGEST_LOG, LARGEST_LOG)) * (
+            scale if name in time_names else 1.0
+        )
     return draws
 
 

@@ -153,3 +153,12 @@ def test_a_coefficient_that_the_data_hardly_limit_is_said(cdnow_sample: Any) -> 
     drawn = model.posterior()
     assert drawn.sd["dropout: big"] < 5
     assert "The data hardly limit dropout: big" in drawn.says
+
+
+def test_two_covariates_that_mirror_each_other_have_a_posterior(rows: Rows) -> None:
+    """Of a customer with both at 0, who cannot be, parameters may be anything: numbers all the same."""
+    model = ev.BetaGeo(transaction_covariates=["z", "mirror"]).fit(
+        {**rows, "mirror": 2026 - rows["z"]}, unit="W"
+    )
+    assert np.isfinite(model.posterior().draws).all()
+    assert np.isnan(model.posterior(1).sd["r"])
