@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import signal
 import subprocess
 import sys
 import time
@@ -40,18 +41,24 @@ def fresh(
     RuntimeError
         It failed; with the end of what it said.
     """
-    done = subprocess.run(
+    started = subprocess.Popen(
         [str(python), "-m", module, *arguments],
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
         cwd=Path(__file__).parents[1],
         env={**os.environ, **(environment or {})},
-        check=False,
-        timeout=timeout,
+        start_new_session=True,
     )
-    if done.returncode:
-        raise RuntimeError(f"{module} {' '.join(arguments)} failed:\n{done.stderr[-2000:]}")
-    told = json.loads(done.stdout.splitlines()[-1])
+    try:
+        out, errors = started.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        os.killpg(started.pid, signal.SIGKILL)  # its own processes too
+        started.communicate()
+        raise
+    if started.returncode:
+        raise RuntimeError(f"{module} {' '.join(arguments)} failed:\n{errors[-2000:]}")
+    told = json.loads(out.splitlines()[-1])
     return Result(told.pop("seconds"), told.pop("cpu_seconds"), told.pop("peak_mb"), told)
 
 

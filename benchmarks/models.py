@@ -30,7 +30,8 @@ the best of three runs, a peer's its only one."""
 
 POSTERIOR = """\
 Ours: 1,000 draws, fit included. pymc-marketing: NUTS, four chains of 1,000 draws after 1,000 of tuning, half-flat
-priors on all parameters. Seconds include compiling its model, as its user waits for that too."""
+priors on all parameters, where ours are flat on their logs: the same posterior once ours is weighted to these priors
+(docs/methods/estimation.md). Seconds include compiling its model, as its user waits for that too."""
 
 
 SCORES = """\

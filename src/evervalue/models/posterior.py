@@ -27,6 +27,8 @@ STRONG = float(np.log(10))
 """A coefficient whose standard deviation of the covariate means a factor of ten is not preferred to any below it."""
 RIDGE = 2.0
 """Times the standard error from which on a coefficient is wider than its curvature says: a ridge."""
+NORMAL_ENOUGH = 0.1
+"""Largest relative difference of the log densities there; at 0.18 a mean was off by a fifth of its sd."""
 LARGEST_LOG = 300.0
 CHECKED_AT = 2.0
 """Standard deviations from the mode at which a normal posterior is held against the exact one."""
@@ -148,7 +150,7 @@ def _normal(
     points = np.concatenate([mode[None, :], mode + CHECKED_AT * reach.T, mode - CHECKED_AT * reach.T])
     density = log_density(points)
     off = float(np.abs((density[0] - density[1:]) / (CHECKED_AT**2 / 2) - 1).max())
-    if not off < 0.5:
+    if not off < NORMAL_ENOUGH:
         return None
     thetas = mode + rng.standard_normal((draws, len(mode))) @ reach.T
     says = (
