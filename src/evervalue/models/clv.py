@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
 
@@ -243,15 +244,17 @@ class CLV(Estimator):
         interval: float = 0.9,
         *,
         margin: float = 1.0,
+        covariates: Mapping[str, float] | None = None,
     ) -> NewCustomer:
         """What a customer is worth who orders for the first time now.
 
-        Arguments are those of `predict`. Nothing is corrected: a recalibration is learnt on customers already known.
+        Arguments are those of `predict`, and the customer's covariates where the model depends on any. Nothing is
+        corrected: a recalibration is learnt on customers already known.
         """
         self._check_fitted()
-        self.purchase_._no_covariates("new_customer")
         none = np.zeros(1)
-        h = Histories(none, none, none, none, unit=self.purchase_.unit_)
+        extra = {name: np.reshape(v, 1) for name, v in self.purchase_._of_new(covariates).items()}
+        h = Histories(none, none, none, none, unit=self.purchase_.unit_, extra=extra)
         spent = Spent(none, none, none, self.spend_._expected(none, none))
         asked = self._asked(horizon, discount_rate_annual, interval, margin)
         scores = value_scores(self.purchase_, self.spend_, h, asked, spent=spent)

@@ -15,6 +15,7 @@ import numpy as np
 from evervalue.core.arguments import number, seed_of, whole
 from evervalue.core.duration import UNIT_NAMES, duration
 from evervalue.core.errors import InputError, SettingsError
+from evervalue.core.text import listing
 from evervalue.models.base import Estimator
 from evervalue.models.covariates import Covariates, shifted
 from evervalue.models.histories import (
@@ -142,26 +143,37 @@ class PurchasePredictions(Estimator):
         """Probability of at least one purchase day within the horizon, (n,)."""
         return np.asarray(1.0 - self.conditional_pmf(history, horizon, 0)[:, 0])
 
-    def expected_orders(self, time: Any) -> Array:
-        """Expected repeat purchase days of a new customer up to a time after the first purchase."""
-        self._check_fitted()
-        self._no_covariates("expected_orders")
-        return np.asarray(self.kernel.expected_orders(self._params({}), self._time(time, "time")))
+    def expected_orders(self, time: Any, *, covariates: Mapping[str, Any] | None = None) -> Array:
+        """Expected repeat purchase days of a new customer up to a time after the first purchase.
 
-    def pmf(self, time: Any, n_max: int) -> Array:
-        """P(n repeat purchase days of a new customer up to a time) for n = 0..n_max."""
+        `covariates` are those of the new customer, a number each, or (m,) of m new customers; needed where the model
+        depends on any.
+        """
         self._check_fitted()
-        self._no_covariates("pmf")
+        params = self._params(self._of_new(covariates))
+        return np.asarray(self.kernel.expected_orders(params, self._time(time, "time")))
+
+    def pmf(self, time: Any, n_max: int, *, covariates: Mapping[str, Any] | None = None) -> Array:
+        """P(n repeat purchase days of a new customer up to a time) for n = 0..n_max, on the last axis."""
+        self._check_fitted()
+        params = self._params(self._of_new(covariates))
         last = whole(n_max, "n_max", "must be a whole number from 0 up, the largest count to tell.")
-        return np.asarray(self.kernel.pmf(self._params({}), self._time(time, "time"), last))
+        return np.asarray(self.kernel.pmf(params, self._time(time, "time"), last))
 
-    def simulate(self, T: Any, *, horizon: Any = 0.0, random_state: int | None = None) -> Simulated:
-        """Histories drawn from the fitted model, one for each age in `T` (n,)."""
+    def simulate(
+        self,
+        T: Any,
+        *,
+        horizon: Any = 0.0,
+        covariates: Mapping[str, Any] | None = None,
+        random_state: int | None = None,
+    ) -> Simulated:
+        """Histories drawn from the fitted model, one for each age in `T` (n,); `covariates` a number or (n,) each."""
         self._check_fitted()
-        self._no_covariates("simulate")
+        params = self._params(self._of_new(covariates))
         rng = np.random.default_rng(seed_of(self.random_state if random_state is None else random_state))
         ages = np.atleast_1d(np.asarray(T, dtype=np.float64))
-        drawn: Simulated = self.kernel.simulate(self._params({}), ages, rng, horizon=self._time(horizon))
+        drawn: Simulated = self.kernel.simulate(params, ages, rng, horizon=self._time(horizon))
         return drawn
 
     def sample_orders(
@@ -241,11 +253,22 @@ class PurchasePredictions(Estimator):
         """Those asked for, by process."""
         return {"transaction": tuple(self.transaction_covariates), "dropout": tuple(self.dropout_covariates)}
 
-    def _no_covariates(self, what: str) -> None:
-        if self._covariate_names():
+    def _of_new(self, given: Mapping[str, Any] | None) -> dict[str, Array]:
+        """Covariates of new customers, checked."""
+        names, given = self._covariate_names(), dict(given or {})
+        if set(given) != set(names):
+            if not names:
+                raise SettingsError("This model has no covariates, and some were given.")
+            example = ", ".join(f"'{name}': ..." for name in names)
             raise SettingsError(
-                f"{what} is of a new customer, and this model depends on covariates: use predict."
+                f"This model depends on {listing(names)}: say what they are for a new customer, "
+                f"as in covariates={{{example}}}."
             )
+        found = {name: np.asarray(value, dtype=np.float64) for name, value in given.items()}
+        bad = [name for name, values in found.items() if not np.isfinite(values).all()]
+        if bad:
+            raise SettingsError(f"covariates: {listing(bad)} must be finite.")
+        return found
 
     def _params(self, extra: Mapping[str, Array], theta: Array | None = None) -> list[Number]:
         """Parameters in the unit of the history; arrays where covariates shift them."""

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import evervalue as ev
+from evervalue.core.errors import SettingsError
 from evervalue.models.purchase import PurchaseModel
 from evervalue.models.registry import load_model, save
 from tests.support import cdnow
@@ -162,3 +163,27 @@ def test_two_covariates_that_mirror_each_other_have_a_posterior(rows: Rows) -> N
     )
     assert np.isfinite(model.posterior().draws).all()
     assert np.isnan(model.posterior(1).sd["r"])
+
+
+def test_new_customers_have_covariates_of_their_own(rows: Rows) -> None:
+    """Against the closed form with parameters shifted by hand, and a simulation of many customers."""
+    model = ev.BetaGeo(transaction_covariates=["z"]).fit({**rows, "z": rows["z"] - 1970}, unit="W")
+    p, gamma = model.params_, model.coefficients_["transaction"]["z"]
+    shifted = (p["r"], p["alpha"] * np.exp(-gamma * 20), p["a"], p["b"])
+    wanted = model.kernel.expected_orders(shifted, 52.0)
+    assert model.expected_orders("52W", covariates={"z": 20}) == pytest.approx(float(wanted))
+    assert model.expected_orders("52W", covariates={"z": [20, -30]})[0] == pytest.approx(float(wanted))
+    pmf = model.pmf("52W", 60, covariates={"z": 20})
+    assert pmf @ np.arange(61) == pytest.approx(float(wanted), rel=0.02)
+    drawn = model.simulate(np.full(40_000, 52.0), covariates={"z": 20}, random_state=1)
+    assert drawn.x.mean() == pytest.approx(float(wanted), rel=0.05)
+
+    value = ev.CLV(ev.BetaGeo(transaction_covariates=["z"]), ev.GammaGamma()).fit(rows, unit="W")
+    old, young = (value.new_customer("52W", covariates={"z": z}).expected_orders for z in (1940, 2004))
+    assert (old > young) == (value.purchase_.coefficients_["transaction"]["z"] < 0)
+    with pytest.raises(SettingsError, match="depends on z"):
+        model.expected_orders("52W")
+    with pytest.raises(SettingsError, match="has no covariates"):
+        ev.BetaGeo().fit(rows, unit="W").pmf("52W", 3, covariates={"z": 1})
+    with pytest.raises(SettingsError, match="finite"):
+        model.simulate(np.ones(3), covariates={"z": np.nan})
