@@ -63,17 +63,18 @@ class Covariates:
         return found
 
     def corners(self, most: int = 8) -> list[dict[str, Array]]:
-        """The average customer, then those who lie as far out as any, in all directions or in `most` of them."""
+        """The average customer, then those who lie as far out as any and half as far, in up to `most` directions."""
         found = [dict(self.mean)]
         if self.mean:
             m = len(self.mean)
             sides = np.array(list(itertools.product((0, 1), repeat=m))) if 2**m <= most else _sides(most, m)
             found += [
                 {
-                    name: (self.high if up else self.low)[name]
+                    name: self.mean[name] + part * ((self.high if up else self.low)[name] - self.mean[name])
                     for name, up in zip(self.mean, side, strict=True)
                 }
                 for side in sides
+                for part in (1.0, 0.5)
             ]
         return [{name: np.full(1, value) for name, value in values.items()} for values in found]
 

@@ -19,7 +19,7 @@ from evervalue.models.purchase import PurchaseModel
 from evervalue.models.spend_model import SpendModel
 from evervalue.numerics.arrays import Array, Number
 from evervalue.numerics.predictive.orders import DistinctHistories, OrdersLaw
-from evervalue.numerics.predictive.posterior_points import Points, few_points, one_point
+from evervalue.numerics.predictive.posterior_points import TOLERANCE, Points, few_points, one_point
 from evervalue.numerics.predictive.score import Customers
 from evervalue.numerics.predictive.value import GammaGammaSpend, SpendLaw, Spent
 from evervalue.numerics.spend.gamma_gamma_law import GammaGammaLaw
@@ -29,6 +29,8 @@ PROBED = (0.0, 0.5, 1.0, 2.0, 4.0)
 """Repeat orders of the probes, in multiples of what the model expects of a new customer in the mean age."""
 SILENT = (0.6, 0.95)
 """When their last order was, as a share of that age."""
+LAST = (0.2, 0.4, 0.6, 0.8, 0.95)
+"""The same where P(alive) is probed, which hangs on it most."""
 LONG = 5.0
 """With an unlimited horizon: how many mean ages ahead is looked too."""
 COUNTS = 48
@@ -49,9 +51,11 @@ def orders_law(model: PurchaseModel, horizon: float) -> OrdersLaw:
     if found is None:
         points = one_point(model._theta)
     else:
+        # Between the probed covariates lies more than between the histories probed.
+        error = TOLERANCE / 2 if model._seen.mean else TOLERANCE
         points = _kept(
             model, found.thetas, horizon,
-            lambda draws: few_points(draws, lambda thetas: _probe_orders(model, thetas, horizon)),
+            lambda draws: few_points(draws, lambda thetas: _probe_orders(model, thetas, horizon), error),
         )  # fmt: skip
     return OrdersLaw(model.kernel, points, horizon, lambda theta, extra: model._params(extra, theta))
 
@@ -166,7 +170,9 @@ def _probe_of(
         np.cumsum(model.kernel.conditional_pmf(params, x, t_x, ages, ahead, COUNTS), axis=-1)[..., counts]
         for ahead in sorted({t, age, LONG * age} if math.isinf(horizon) else {t, age})
     ]
-    alive = np.asarray(model.kernel.p_alive(params, x, t_x, ages), dtype=np.float64)
+    x, t_x = (part.ravel() for part in np.meshgrid(np.unique(x), np.array(LAST) * age))
+    t_x = np.where(x > 0, t_x, 0.0)
+    alive = np.asarray(model.kernel.p_alive(params, x, t_x, np.full(len(x), age)), dtype=np.float64)
     return np.concatenate([part.reshape(len(thetas), -1) for part in (*found, alive)], axis=1)
 
 

@@ -20,7 +20,7 @@ from evervalue.numerics.predictive.nonnegative import nonnegative_least_squares
 
 TOLERANCE = 1e-3
 """Largest error of a cumulative probability at the probes."""
-_COMPONENTS = (6, 12, 24, 48, 96, 192)
+_COMPONENTS = (6, 12, 24, 48, 96, 192, 384)
 
 
 @dataclass(frozen=True)
