@@ -199,6 +199,7 @@ def test_refused_rows_are_listed_mended_and_taken_back(tmp_path: Path) -> None:
     ) == [("Bob", "2024-02-28")]
 
 
+@pytest.mark.slow
 def test_rows_that_contradict_one_another_are_mended_the_same_way(tmp_path: Path) -> None:
     lines = "order,date,customer,amount\n1,2024-01-31,Ann,1.5\n1,2024-01-31,Bob,2\n3,2024-02-01,Ann,3\n"
     folder = project(tmp_path / "shop", {"sales.csv": lines})

@@ -51,6 +51,7 @@ def test_the_table_leads_with_the_total_and_says_why(sales: Path, tmp_path: Path
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_scripts_get_the_promised_columns(sales: Path, tmp_path: Path) -> None:
     done = evervalue(
         "clv", sales, "--format", "csv", "--horizon", "12W", "--interval", "0.8", *QUICK, cwd=tmp_path

@@ -203,6 +203,7 @@ def test_simulated_and_normal_totals_agree(monkeypatch: pytest.MonkeyPatch, valu
     assert two.expected_clv == one.expected_clv
 
 
+@pytest.mark.slow
 def test_a_shock_to_all_customers_widens_totals_and_moves_no_mean(
     monkeypatch: pytest.MonkeyPatch, value: CLV
 ) -> None:

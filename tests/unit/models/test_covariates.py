@@ -14,7 +14,7 @@ from evervalue.models.purchase import PurchaseModel
 from evervalue.models.registry import load_model, save
 from tests.support import cdnow
 
-KINDS = (ev.BetaGeo, ev.ParetoNBD)
+KINDS = (ev.BetaGeo, pytest.param(ev.ParetoNBD, marks=pytest.mark.slow))
 Rows = dict[str, Any]
 
 
