@@ -62,7 +62,7 @@ def orders_law(model: PurchaseModel, horizon: float) -> OrdersLaw:
 
 def drawn_thetas(model: PurchaseModel) -> Array:
     """Draws (D, k) of the posterior that predictions are averaged over; the estimate alone where there is none."""
-    found = _posterior(model)
+    found = averaged_over(model)
     return model._theta[None, :] if found is None else found.thetas
 
 
@@ -86,8 +86,15 @@ def _spend_law(model: SpendModel, points: Points) -> SpendLaw:
 
 
 def averaged_over(model: PurchaseModel | SpendModel) -> ModelPosterior | None:
-    """The posterior that predictions are averaged over; None where they stand at the estimate."""
-    return _posterior(model) if getattr(model, "_varies", True) else None
+    """The posterior that predictions are averaged over; None where they stand at the estimate.
+
+    Draws that came with a file, else a thousand. None where a file holds none, and where amounts do not vary.
+    """
+    if isinstance(model, SpendModel) and not model._varies:
+        return None
+    if model._likelihood is not None:
+        return model.posterior()
+    return model.posterior(len(model._drawn[2])) if model._drawn is not None else None
 
 
 def spent_by(model: SpendModel, history: Any) -> Spent:
@@ -113,13 +120,6 @@ def _kept(model: Estimator, draws: Array, key: object, make: Callable[[Array], M
         made[key] = make(draws)
     found: Made = made[key]
     return found
-
-
-def _posterior(model: PurchaseModel | SpendModel) -> ModelPosterior | None:
-    """Draws of the parameters: those that came with a file, else a thousand; None where a file holds none."""
-    if model._likelihood is not None:
-        return model.posterior()
-    return model.posterior(len(model._drawn[2])) if model._drawn is not None else None
 
 
 def _logs(model: SpendModel, values: Array) -> Array:

@@ -218,15 +218,13 @@ class PurchaseModel(PurchasePredictions):
                 {"parameter": name, "estimate": value, "standard_error": self.standard_errors_[name],
                  "low": value / reach, "high": value * reach}
             )  # fmt: skip
-        place = len(self.params_)
-        for process in PROCESSES:
-            for name, value in self.coefficients_[process].items():
-                spread = math.sqrt(self.covariance_[place, place])
-                rows.append(
-                    {"parameter": f"{process}: {name}", "estimate": value, "standard_error": spread,
-                     "low": value - NORMAL_95 * spread, "high": value + NORMAL_95 * spread}
-                )  # fmt: skip
-                place += 1
+        coefficients = (value for of in self.coefficients_.values() for value in of.values())
+        for i, (label, value) in enumerate(zip(self._seen.labels(), coefficients, strict=True), len(rows)):
+            spread = math.sqrt(self.covariance_[i, i])
+            rows.append(
+                {"parameter": label, "estimate": value, "standard_error": spread,
+                 "low": value - NORMAL_95 * spread, "high": value + NORMAL_95 * spread}
+            )  # fmt: skip
         facts = {
             "customers": f"{self.n_customers_:,.0f}, {self.n_histories_:,} distinct histories",
             "log-likelihood": f"{self.log_likelihood_:,.4f}",

@@ -77,11 +77,7 @@ class PurchasePredictions(Estimator):
         from evervalue.numerics.predictive.intervals import asked_mass
         from evervalue.numerics.predictive.score import expectations, score
 
-        h, t, mass = self._histories(history), self._time(horizon), asked_mass(interval)
-        if math.isinf(t):
-            raise SettingsError(
-                "The number of orders has no end in unlimited time: give a horizon such as '365d'."
-            )
+        h, t, mass = self._histories(history), self._limited(horizon), asked_mass(interval)
         law, customers = orders_law(cast("PurchaseModel", self), t), customers_of(h)
         found, place = expectations(law, customers.histories, 0.0), customers.place
         low = high = np.zeros(len(h))
@@ -202,11 +198,7 @@ class PurchasePredictions(Estimator):
         """
         from evervalue.models.laws import drawn_thetas
 
-        h, t = self._histories(history), self._time(horizon)
-        if math.isinf(t):
-            raise SettingsError(
-                "The number of orders has no end in unlimited time: give a horizon such as '365d'."
-            )
+        h, t = self._histories(history), self._limited(horizon)
         size = whole(draws, "draws", "must be a whole number from 1, such as 1,000.", 1)
         rng = np.random.default_rng(seed_of(self.random_state if random_state is None else random_state))
         thetas = drawn_thetas(cast("PurchaseModel", self))
@@ -298,6 +290,15 @@ class PurchasePredictions(Estimator):
         found = np.asarray(value(self._params(d.extra), d.x, d.t_x, d.T), dtype=np.float64)
         shape = (len(d.x), found.shape[-1]) if covered else (len(d.x),)
         return np.asarray(np.broadcast_to(found, shape)[d.inverse])
+
+    def _limited(self, horizon: Any) -> float:
+        """A horizon within which orders can be counted, in the unit of the history."""
+        t = self._time(horizon)
+        if math.isinf(t):
+            raise SettingsError(
+                "The number of orders has no end in unlimited time: give a horizon such as '365d'."
+            )
+        return t
 
     def _time(self, horizon: Any, name: str = "horizon") -> float:
         """A horizon in the unit of the history; numbers are in that unit already."""

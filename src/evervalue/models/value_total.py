@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from evervalue.core.arguments import number
 from evervalue.models.histories import Histories
-from evervalue.models.laws import _logs, _posterior, customers_of, orders_law, spent_by
+from evervalue.models.laws import _logs, averaged_over, customers_of, drawn_thetas, orders_law, spent_by
 from evervalue.models.purchase import PurchaseModel
 from evervalue.models.spend_model import SpendModel
 from evervalue.models.value_scores import Asked, ValueScores
@@ -125,10 +125,9 @@ class _Parts:
         orders = self.found.orders
         kept = np.divide(self.found.discounted_orders, orders, out=np.ones(len(orders)), where=orders > 0)
         self.worth = kept[self.customers.place] * asked.margin
-        drawn = _posterior(purchase)
-        self.thetas = purchase._theta[None, :] if drawn is None else drawn.thetas
+        self.thetas = drawn_thetas(purchase)
         if spend is not None:
-            spend_drawn = _posterior(spend)
+            spend_drawn = averaged_over(spend)
             values = np.array([spend._params]) if spend_drawn is None else spend_drawn.draws
             self.logs = _logs(spend, values)
 
