@@ -75,3 +75,11 @@ class NothingPublished(EvervalueError):
 
 class StorageError(EvervalueError):
     """The disk is full, unwritable, or a stored file is damaged."""
+
+
+class MissingExtra(EvervalueError):
+    """A library that an optional part needs is not installed."""
+
+
+class SourceUnavailable(EvervalueError):
+    """A source cannot be reached, or does not let us in."""

@@ -30,3 +30,8 @@ def environment() -> Environment:
         threads=int(threads) if threads and threads.isdigit() else None,
         temp_directory=Path(temp) if temp else None,
     )
+
+
+def variable(name: str) -> str | None:
+    """The value of an environment variable that settings name, such as `${SHOP_DSN}`; None where it is not set."""
+    return os.environ.get(name)
