@@ -15,7 +15,9 @@ The tree::
     │   └── NotFitted            a model was asked before it was fitted
     ├── Busy                     another process holds the warehouse
     ├── NothingPublished         there is no snapshot to read yet
-    └── StorageError             the disk is full, unwritable, or a stored file is damaged
+    ├── StorageError             the disk is full, unwritable, or a stored file is damaged
+    ├── SourceUnavailable        a source cannot be reached, or does not let us in
+    └── MissingExtra             a library that an optional part needs is not installed
 """
 
 from __future__ import annotations
