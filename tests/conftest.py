@@ -20,6 +20,7 @@ from hypothesis import settings
 from tests.support import cdnow
 
 if TYPE_CHECKING:
+    from tests.support.mariadb import MariaDB
     from tests.support.postgres import Postgres
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -100,6 +101,22 @@ def postgres() -> Iterator[Postgres]:
     server.remove()
 
 
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[MariaDB]:
+    """A running MariaDB server with its binary log on, one a worker; skips where `make test` has installed none."""
+    from tests.support.mariadb import MariaDB, binary
+
+    try:
+        binary()
+    except FileNotFoundError as error:
+        if browser_tests_must_run():
+            raise
+        pytest.skip(str(error))
+    server = MariaDB().start()
+    yield server
+    server.remove()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark a test by what it asks for, so that no one has to remember."""
     for item in items:
@@ -119,6 +136,7 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 
 
 def browser_tests_must_run() -> bool:
+    """Whether `make check` runs, where no test may be skipped for want of a browser or a server."""
     return bool(os.environ.get("EVERVALUE_NO_SKIPPED_BROWSER_TESTS"))
 
 
