@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
-from tests.support import cdnow
+from tests.support import cdnow, s3
 
 if TYPE_CHECKING:
     from tests.support.mariadb import MariaDB
@@ -115,6 +115,20 @@ def mariadb() -> Iterator[MariaDB]:
     server = MariaDB().start()
     yield server
     server.remove()
+
+
+@pytest.fixture(scope="session")
+def s3_address() -> Iterator[str]:
+    """host:port of an object store that lives as long as the tests."""
+    with s3.moto_server() as address:
+        yield address
+
+
+@pytest.fixture(name="s3")
+def s3_store(s3_address: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[s3.Store]:
+    """An object store with an empty bucket `crm`, which the environment leads to."""
+    with s3.store(s3_address, monkeypatch) as store:
+        yield store
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

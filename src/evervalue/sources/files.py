@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import fnmatch
 import glob
 import hashlib
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath
 
 from evervalue.core.errors import InputError
 from evervalue.core.text import did_you_mean, listing
@@ -41,6 +42,18 @@ class FoundFile:
     compression: str | None
     bytes: int
     sha256: str
+    etag: str | None = None
+    """What an object store calls this state of an object; None for a file."""
+    modified_at: dt.datetime | None = None
+    """When an object was last written, UTC without a zone; None for a file."""
+    fetch: Callable[[], None] | None = field(default=None, compare=False, repr=False)
+    """Brings an object to `path`."""
+
+    def here(self) -> FoundFile:
+        """The file, with its bytes at `path`: an object that was not fetched so far is fetched now."""
+        if self.fetch is not None and not self.path.exists():
+            self.fetch()
+        return self
 
     @property
     def file_id(self) -> str:
@@ -86,12 +99,14 @@ def left_aside(pattern: str, base: Path) -> list[str]:
     return [
         p.name + ("/" if p.is_dir() else "")
         for p in sorted(whole.iterdir())
-        if not p.name.startswith(".") and not (p.is_file() and _is_data(p))
+        if not p.name.startswith(".") and not (p.is_file() and is_data_name(p.name))
     ]
 
 
 def path_means(pattern: str, base: Path, shown: str) -> bool:
     """Whether `pattern` means the file of that shown path, were it there."""
+    if "://" in pattern or "://" in shown:
+        return False  # objects of a bucket: see objects.object_means
     whole = located(pattern, base)
     file = Path(os.path.normpath(base.resolve() / shown))
     return whole in (file, file.parent) or _matches(file.parts, whole.parts)
@@ -172,7 +187,9 @@ def _paths(pattern: str, base: Path, source: str | None) -> list[Path]:
     try:
         if whole.is_dir():
             everything = sorted(whole.iterdir())
-            paths = [p for p in everything if p.is_file() and not p.name.startswith(".") and _is_data(p)]
+            paths = [
+                p for p in everything if p.is_file() and not p.name.startswith(".") and is_data_name(p.name)
+            ]
             if not paths:
                 raise InputError(
                     f"{_of(source)}the folder {pattern} holds no data file (csv, tsv, jsonl, parquet, xlsx; "
@@ -203,9 +220,9 @@ def _of(source: str | None) -> str:
     return "" if source is None else f"sources.{source}: "
 
 
-def _is_data(path: Path) -> bool:
+def is_data_name(name: str) -> bool:
     """Whether a file in a folder is read: .txt and .json are not, for what lies there is as often a README."""
-    suffixes = [s.lower() for s in path.suffixes]
+    suffixes = [s.lower() for s in PurePath(name).suffixes]
     if suffixes and suffixes[-1] in COMPRESSED:
         suffixes = suffixes[:-1]
     return bool(suffixes) and suffixes[-1] in FORMATS and suffixes[-1] not in (".txt", ".json")
