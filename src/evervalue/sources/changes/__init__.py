@@ -1,0 +1,1 @@
+"""Change data capture: streams and files of changes, applied to keyed raw tables."""

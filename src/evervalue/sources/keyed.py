@@ -1,0 +1,358 @@
+"""Tables whose rows have a key and to which changes are applied, in whatever order and however often they come.
+
+What is kept is the set of all versions of all keys, each with its position in the source's own order. The newest
+version of a key is live, in `raw."feed"`; all others, and the marks that deletes and truncates leave, are in
+`raw."feed~past"`. The live table is a function of that set alone, so late, repeated and differently batched changes
+end in the same table.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.resources import files
+
+from evervalue.core.errors import InputError
+from evervalue.sources import raw_zone
+from evervalue.warehouse.duckdb import Connection, literal, quoted
+from evervalue.warehouse.head import split
+
+OWN = {"_lsn": "UBIGINT", "_ordinal": "BIGINT", "_op": "VARCHAR", "_unchanged": "VARCHAR[]"}
+"""Columns that a keyed raw table has beside those of every raw table.
+
+`_op`: i and u for versions; d (delete), t (truncate), x and m (incomplete) stand in the past only.
+`_unchanged`: columns whose value the version took over from the one before it.
+"""
+RAW = ("_file_id", "_line", "_run_id")
+TABLES = ("raw_keyed", "raw_positions")
+
+
+@dataclass
+class Applied:
+    """What became of a batch: read = the sum of the eight counts after it."""
+
+    read: int = 0
+    inserted: int = 0
+    updated: int = 0
+    deleted: int = 0
+    truncated: int = 0
+    """Truncates; the rows they took are in `rows_gone`."""
+    superseded: int = 0
+    """Overtaken by a later change to the same key in the same batch."""
+    repeated: int = 0
+    """Applied before; changed nothing."""
+    late: int = 0
+    """Older than what is live or than the mark of a delete; kept in the past only."""
+    refused: int = 0
+    """Left out values that nothing here knows; set aside in the past, tried again with every batch of their key."""
+    rows_come: int = 0
+    rows_gone: int = 0
+    example: str | None = None
+    """Key of a refused change."""
+    touched: str = ""
+    """Temporary table (file_id text, line bigint) of the live rows that came, went or changed."""
+    columns: list[str] = field(default_factory=list)
+
+    @property
+    def parts(self) -> int:
+        """The counts that must add up to `read`."""
+        return (
+            self.inserted + self.updated + self.deleted + self.truncated
+            + self.superseded + self.repeated + self.late + self.refused
+        )  # fmt: skip
+
+    @property
+    def changed(self) -> bool:
+        """Whether a live row came, went or changed."""
+        return bool(self.rows_come or self.rows_gone or self.updated)
+
+    def add(self, other: Applied) -> None:
+        """Counts of another batch on top."""
+        for name in (
+            "read", "inserted", "updated", "deleted", "truncated", "superseded", "repeated", "late", "refused",
+            "rows_come", "rows_gone",
+        ):  # fmt: skip
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.example = self.example or other.example
+
+
+def ensure(con: Connection) -> None:
+    """Create raw.keyed and raw.positions, as their heads declare them, where they are not there yet."""
+    con.execute("create schema if not exists raw")
+    folder = files("evervalue.sources")
+    for name in TABLES:
+        head = split(folder.joinpath(f"{name}.sql").read_text(encoding="utf-8"), f"sources/{name}.sql")[0]
+        columns = ", ".join(
+            f"{quoted(n)} {c.type}{'' if c.nullable else ' not null'}" for n, c in head.columns.items()
+        )
+        con.execute(f"create table if not exists {head.table} ({columns})")
+
+
+def part_id(feed: str) -> str:
+    """Names the one part that all rows of a keyed feed belong to; the same in every load."""
+    return hashlib.sha256(f"keyed:{feed}".encode()).hexdigest()[:16]
+
+
+def position(alias: str = "") -> str:
+    """SQL of a version's place in the source's order, as one number: 64 bits of LSN above 63 of ordinal."""
+    at = f"{alias}." if alias else ""
+    return f"({at}_lsn::uhugeint * 9223372036854775808::uhugeint + {at}_ordinal::uhugeint)"
+
+
+class KeyedTable:
+    """The live raw table of a feed whose rows have a key, with its past."""
+
+    def __init__(
+        self, con: Connection, feed: str, key: Sequence[str], columns: Iterable[tuple[str, str]]
+    ) -> None:
+        """Create or widen the tables.
+
+        Parameters
+        ----------
+        con
+            The warehouse.
+        feed
+            Name of the feed.
+        key
+            The columns that name a row.
+        columns
+            (name, engine type) of all columns, the key's too.
+
+        Raises
+        ------
+        InputError
+            There is no key, a key column is not among the columns, or the feed was filled under another key.
+        """
+        self.con = con
+        self.feed = feed
+        self.file_id = part_id(feed)
+        self.key = list(key)
+        self.live = raw_zone.table(feed)
+        self.past = raw_zone.table(f"{feed}~past")
+        columns = list(columns)
+        names = [name for name, _ in columns]
+        lacking = [name for name in self.key if name not in names]
+        if not self.key or lacking:
+            raise InputError(
+                f"Changes to {feed} can only be applied by a key, and "
+                + (f"its key column '{lacking[0]}' is not among its columns." if lacking else "it has none.")
+                + " Name the columns that name a row in the setting `key`."
+            )
+        ensure(con)
+        self.widen(columns)
+        self._begin()
+
+    def widen(self, columns: Iterable[tuple[str, str]]) -> None:
+        """Make both tables able to hold `columns`; what does not fit its type any more becomes text."""
+        # Values of nested types are kept as the text they came in: rows that hold them change places when updated.
+        flat = [
+            (n, "VARCHAR" if "[" in t or ("(" in t and not t.startswith("DECIMAL")) else t)
+            for n, t in columns
+        ]
+        wanted = [*OWN.items(), *flat]
+        had = self._types(self.feed)
+        if not had:
+            self._create(self.feed, wanted, "")
+        if not self._types(f"{self.feed}~past"):
+            self._create(
+                f"{self.feed}~past", [*had.items()] if had else wanted, ", _until_run_id text not null"
+            )
+            had = self._types(self.feed)
+        for table in (self.feed, f"{self.feed}~past"):
+            held = self._types(table)
+            folded = {name.lower(): (name, type) for name, type in held.items()}
+            for name, type in wanted:
+                known = folded.get(name.lower())
+                if known is None:
+                    self.con.execute(f"alter table {raw_zone.table(table)} add column {quoted(name)} {type}")
+                elif known[1] != type and name not in OWN:
+                    wider = wider_type(known[1], type)
+                    if wider != known[1]:
+                        self.con.execute(
+                            f"alter table {raw_zone.table(table)} alter column {quoted(known[0])} set data type {wider}"
+                        )
+        self.types = {n: t for n, t in self._types(self.feed).items() if n not in OWN}
+        folded_names = {n.lower(): n for n in self.types}
+        self.key = [folded_names[k.lower()] for k in self.key]
+
+    def apply(self, staged: str, *, run_id: str) -> Applied:
+        """Counts of what a temporary table of changes did to the live table, which is brought to date.
+
+        Parameters
+        ----------
+        staged
+            Temporary table: `_op` (i, u, d, t), `_lsn` ubigint, `_ordinal` bigint >= 0, `_unchanged` text[] (columns
+            whose value is that of the version before), for each key column `"_old KEY"` (null where the key did not
+            change), and columns of the feed with the types they have here. A column that is not there is null.
+            Deletes have their key in the key columns. The table is changed.
+        run_id
+            Run or batch that brings them.
+        """
+        from evervalue.sources.changes.apply import apply
+
+        return apply(self, staged, run_id=run_id)
+
+    def replace(self, rows: str, *, lsn: int, run_id: str) -> Applied:
+        """Counts of what a temporary table of all rows, as they are in the source, did to the live table.
+
+        `lsn` is the position that the rows are put at: they are newer than any change at or before it, and any change
+        after it is newer than they. Rows that are as they were keep their version; rows that are not there any more
+        are deleted.
+        """
+        self._one_row_a_key(rows)
+        held = {str(row[0]) for row in self.con.execute(f"describe {rows}").fetchall()}
+        columns = [name for name in self.types if name in held]
+        absent = [name for name in self.types if name not in held]
+        names = ", ".join(quoted(c) for c in columns)
+        self.con.execute(
+            f"create or replace temp table _replacing as "
+            f"select null::varchar as _op, {lsn}::ubigint as _lsn, 0::bigint as _ordinal, []::varchar[] as _unchanged, "
+            + ", ".join(f"null::{self.types[k]} as {quoted(f'_old {k}')}" for k in self.key)
+            + f", {names} from {rows} limit 0"
+        )
+        match = " and ".join(f"l.{quoted(k)} = r.{quoted(k)}" for k in self.key)
+        same = " and ".join(
+            [f"l.{quoted(c)} is not distinct from r.{quoted(c)}" for c in columns]
+            + [f"l.{quoted(c)} is null" for c in absent]
+        )
+        first = quoted(self.key[0])
+        if self.con.execute(f"select 1 from {self.live} limit 1").fetchone() is None:
+            taken = f"select 'i' as _op, {names} from {rows}"
+        else:
+            taken = (
+                f"select case when l.{first} is null then 'i' else 'u' end as _op, "
+                + ", ".join(f"r.{quoted(c)}" for c in columns)
+                + f" from {rows} as r left join {self.live} as l on {match} "
+                f"where l.{first} is null or not ({same})"
+            )
+        at = f"{lsn}::ubigint as _lsn, 0::bigint as _ordinal"
+        self.con.execute(
+            f"insert into _replacing by name select {at}, []::varchar[] as _unchanged, * from ({taken})"
+        )
+        keys = ", ".join(f"l.{quoted(k)}" for k in self.key)
+        self.con.execute(
+            f"insert into _replacing by name select 'd' as _op, {at}, {keys} from {self.live} as l "
+            f"anti join {rows} as r on {match}"
+        )
+        try:
+            return self.apply("_replacing", run_id=run_id)
+        finally:
+            self.con.execute("drop table if exists _replacing")
+
+    def rebuilt(self) -> str:
+        """SELECT of what must be live, from live and past: the newest version of each key, if not taken away."""
+        keys = ", ".join(quoted(k) for k in self.key)
+        names = ", ".join(["_lsn", "_ordinal", *(quoted(c) for c in self.types)])
+        return (
+            f"with versions as (select _op, {names}, {position()} as _at from {self.live} "
+            f"union all select _op, {names}, {position()} from {self.past}), "
+            "emptied as (select coalesce(max(_at), 0) as bar from versions where _op = 't') "
+            f"select {names} from (select * from versions where _op <> 't' "
+            f"qualify row_number() over (partition by {keys} order by _at desc) = 1), emptied "
+            "where _op in ('i', 'u') and _at > emptied.bar"
+        )
+
+    def state(self) -> Mapping[str, int]:
+        """`last_line`, `live_rows`, `incomplete` and `truncated` (a position as one number, 0 for never)."""
+        row = raw_zone.run(
+            self.con,
+            "select last_line, live_rows, incomplete, coalesce(truncated_lsn, 0), coalesce(truncated_ordinal, 0) "
+            "from raw.keyed where feed = ?",
+            [self.feed],
+        ).fetchone()
+        assert row is not None
+        return {
+            "last_line": row[0],
+            "live_rows": row[1],
+            "incomplete": row[2],
+            "truncated": row[3] * 2**63 + row[4],
+        }
+
+    def forget(self) -> None:
+        """Take the feed out of the raw zone, its past too."""
+        for table in (self.live, self.past):
+            self.con.execute(f"drop table if exists {table}")
+        for name, column in (("keyed", "feed"), ("files", "source"), ("columns", "source")):
+            raw_zone.run(self.con, f"delete from raw.{name} where {column} = ?", [self.feed])
+
+    def _one_row_a_key(self, rows: str) -> None:
+        keys = ", ".join(quoted(k) for k in self.key)
+        twice = self.con.execute(
+            f"select {keys} from {rows} group by {keys} having count(*) > 1 order by all limit 1"
+        ).fetchone()
+        if twice:
+            shown = ", ".join(f"{k}={v}" for k, v in zip(self.key, twice, strict=True))
+            raise InputError(
+                f"Several rows of {self.feed} have one key ({shown}), so changes to them cannot be told apart. "
+                "Name columns that are unique together in the setting `key`."
+            )
+
+    def _begin(self) -> None:
+        known = raw_zone.run(
+            self.con, "select key_columns from raw.keyed where feed = ?", [self.feed]
+        ).fetchone()
+        if known is None:
+            raw_zone.run(
+                self.con,
+                "insert into raw.keyed values (?, ?, ?, 0, 0, 0, null, null)",
+                [self.feed, self.file_id, json.dumps(self.key)],
+            )
+        elif [k.lower() for k in json.loads(known[0])] != [k.lower() for k in self.key]:
+            raise InputError(
+                f"{self.feed} was filled under the key {known[0]} and is now to be kept under "
+                f"{json.dumps(self.key)}. Set the key back, or read everything again with --full-refresh."
+            )
+
+    def _create(self, name: str, columns: Iterable[tuple[str, str]], more: str) -> None:
+        columns = list(columns)
+        taken = [n for n, _ in columns if n.lower() in (*RAW, "rowid")]
+        if taken:
+            raise InputError(
+                f"{self.feed} has a column '{taken[0]}', a name that the raw zone uses itself. Rename the column."
+            )
+        body = ", ".join(f"{quoted(n)} {t}" for n, t in columns)
+        self.con.execute(
+            f"create table {raw_zone.table(name)} (_file_id text not null, _line bigint not null, "
+            f"_run_id text not null, {body}{more})"
+        )
+
+    def _types(self, table: str) -> dict[str, str]:
+        return {
+            str(name): str(type)
+            for name, type in self.con.execute(
+                "select column_name, data_type from information_schema.columns where table_catalog = "
+                f"current_database() and table_schema = 'raw' and table_name = {literal(table)} "
+                "order by ordinal_position"
+            ).fetchall()
+            if name not in (*RAW, "_until_run_id")
+        }
+
+
+INTEGERS = ("SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
+
+
+def wider_type(held: str, wanted: str) -> str:
+    """The type that holds values of both: the longer of two whole numbers, a decimal with room for both, else text.
+
+    >>> (
+    ...     wider_type("INTEGER", "BIGINT"),
+    ...     wider_type("DECIMAL(10,2)", "DECIMAL(12,4)"),
+    ...     wider_type("DATE", "INTEGER"),
+    ... )
+    ('BIGINT', 'DECIMAL(12,4)', 'VARCHAR')
+    """
+    if held == wanted:
+        return held
+    if held in INTEGERS and wanted in INTEGERS:
+        return max(held, wanted, key=INTEGERS.index)
+    if held == "FLOAT" and wanted == "DOUBLE":
+        return wanted
+    if held.startswith("DECIMAL(") and wanted.startswith("DECIMAL("):
+        (p, s), (q, r) = (
+            tuple(int(n) for n in t.removeprefix("DECIMAL(").rstrip(")").split(",")) for t in (held, wanted)
+        )
+        whole, scale = max(p - s, q - r), max(s, r)
+        return f"DECIMAL({whole + scale},{scale})" if whole + scale <= 38 else "VARCHAR"
+    return "VARCHAR"
