@@ -10,7 +10,7 @@ from pathlib import Path
 from evervalue.core.errors import EvervalueError, NothingPublished
 from evervalue.core.text import count
 from evervalue.pipeline.settings import Project, read_project
-from evervalue.sources.files import find_files
+from evervalue.sources.feeds import feed_of
 from evervalue.warehouse.publish import Publisher
 
 
@@ -38,13 +38,14 @@ def examine(folder: Path) -> Iterator[Finding]:
 
 
 def _sources(project: Project) -> Iterator[Finding]:
-    for name, source in project.settings.sources.items():
-        try:
-            files = find_files(source.path, project.folder, name)
-        except EvervalueError as error:
-            yield Finding(f"source {name}", False, str(error))
-        else:
-            yield Finding(f"source {name}", True, count(len(files), "file"))
+    for system in project.settings.sources.values():
+        for name in system.tables:
+            try:
+                found = feed_of(system, name).check(project.folder)
+            except EvervalueError as error:
+                yield Finding(f"source {name}", False, str(error))
+            else:
+                yield Finding(f"source {name}", True, found)
 
 
 def _published(project: Project) -> Iterator[Finding]:

@@ -83,6 +83,7 @@ def run(
                 project_currency=project.settings.project.currency,
                 time_zone=project.settings.project.time_zone,
                 run_id=run_id,
+                known_at=clock.now().replace(tzinfo=None),
                 progress=progress,
                 full_refresh=full_refresh,
                 temp_directory=data_dir / "tmp",

@@ -6,5 +6,8 @@ filled_by: pipeline
 columns:
   source: {type: text, says: name of the source in the settings}
   provides: {type: text, says: what one row of it is}
+  system: {type: text, says: "name of the system that the source is part of"}
+  customer_keys: {type: text, says: "namespace of its customer keys; sources of one namespace mean the same customer by the same key"}
+  keys_given: {type: boolean, says: "whether the settings say the namespace; else it is the system's name"}
   duplicates: {type: text, check: "in ('keep', 'drop')", says: "what happens to identical lines that have no line id"}
 --- */

@@ -18,7 +18,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from evervalue.core.duration import Duration, duration
 from evervalue.core.errors import SettingsError
 from evervalue.core.text import did_you_mean
-from evervalue.sources.settings import FilesSource, files_source, told
+from evervalue.sources.settings import told
+from evervalue.sources.systems import System, system
 
 FILE = "evervalue.toml"
 
@@ -239,7 +240,7 @@ class Settings:
     """Everything that a run is set to."""
 
     project: ProjectSettings
-    sources: dict[str, FilesSource]
+    sources: dict[str, System]
     lrfm: LrfmSettings
     gems: GemSettings
     actions: ActionSettings
@@ -255,7 +256,7 @@ class Settings:
         """Checksum over every setting, so that a run can say what it was set to."""
         whole = {
             "project": self.project.model_dump(mode="json"),
-            "sources": {k: v.model_dump(mode="json") for k, v in sorted(self.sources.items())},
+            "sources": {k: v.dump() for k, v in sorted(self.sources.items())},
             "lrfm": self.lrfm.model_dump(mode="json"),
             "gems": self.gems.model_dump(mode="json"),
             "actions": [r.model_dump(mode="json") for r in self.rules],
@@ -337,7 +338,7 @@ def settings_from(values: dict[str, Any], options: Mapping[str, str] | None = No
             parts[name] = model.model_validate(values.get(name, {}))
         except ValidationError as error:
             faults.append(told(error, name, model, options))
-    sources: dict[str, FilesSource] = {}
+    sources: dict[str, System] = {}
     tables = values.get("sources", {})
     if not isinstance(tables, dict) or not tables:
         faults.append("No source is named: add a table [sources.NAME] with a path and its columns.")
@@ -346,7 +347,7 @@ def settings_from(values: dict[str, Any], options: Mapping[str, str] | None = No
         try:
             if not isinstance(table, dict):
                 raise SettingsError(f"sources.{name} must be a table: write [sources.{name}].")
-            sources[name] = files_source(name, table, options)
+            sources[name] = system(name, table, options)
         except SettingsError as error:
             faults.append(str(error))
     if not faults and (parts["gems"].min_m_score or 1) > parts["lrfm"].bins:

@@ -86,7 +86,18 @@ def fill_run_tables(con: Connection, settings: Settings, *, run_id: str, as_of: 
     _create(
         con,
         "run.source_settings",
-        [[n, s.provides, s.duplicates] for n, s in sorted(settings.sources.items())],
+        [
+            [
+                output.name,
+                output.provides,
+                system.name,
+                system.customer_keys,
+                system.settings.customer_keys is not None,
+                output.settings.duplicates,
+            ]
+            for _, system in sorted(settings.sources.items())
+            for output in system.outputs.values()
+        ],
     )
     _create(con, "run.tables", [])
     _create(con, "run.columns", [])

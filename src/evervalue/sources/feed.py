@@ -49,3 +49,13 @@ class Feed(Protocol):
     def bring(self, context: Context, report: SourceReport) -> Brought:
         """Bring the raw table in step with the source; `report` is told what was found."""
         ...
+
+    def check(self, base: Path) -> str:
+        """What is there, in a few words, after looking: the source is reached, lets us in and holds the table.
+
+        Raises
+        ------
+        EvervalueError
+            What is wrong, and how it is mended.
+        """
+        ...

@@ -10,11 +10,15 @@ from evervalue.sources.evidence import Cells, Survey
 from evervalue.sources.fields import LINE_KINDS, Field, fields_of
 from evervalue.sources.numbers import CURRENCY_MARKS, NOT_FINITE, NumberReading, cast_number, read_numbers
 from evervalue.sources.plan import Plan, Refusal
-from evervalue.sources.settings import FilesSource
+from evervalue.sources.relation import Relation
+from evervalue.sources.rules import rule_sql
+from evervalue.sources.systems import Output
 from evervalue.warehouse.duckdb import Connection, literal, quoted
 
 MONEY, WIDE_MONEY = "decimal(18,4)", "decimal(38,4)"
 TEMPORAL = ("DATE", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS", "TIMESTAMP WITH TIME ZONE")
+SIGNED = ("amount", "quantity", "cost", "margin")
+"""Fields that turn their sign where a row is written without the minus that it means."""
 NUMERIC = (
     "TINYINT",
     "SMALLINT",
@@ -33,18 +37,20 @@ class FieldsSql:
     """Fills a plan field by field, after weighing the evidence of each column."""
 
     def __init__(
-        self, con: Connection, source: str, settings: FilesSource, currency: str, time_zone: str
+        self, con: Connection, output: Output, rows: Relation, currency: str, time_zone: str
     ) -> None:
+        settings = output.settings
         self.con = con
-        self.source = source
+        self.source = output.name
         self.settings = settings
         self.currency = settings.currency or currency
         self.project_zone = time_zone
         self.zone = settings.time_zone or time_zone
-        self.columns = raw_zone.stored_columns(con, source)
+        self.columns = rows.columns
+        self.unmatched = rows.unmatched
         self.surveys: dict[str, Survey] = {}
         self.numbers: dict[str, NumberReading] = {}
-        self.out = Plan(source, settings, raw_zone.table(source), list(self.columns))
+        self.out = Plan(output.name, output.feed, settings, rows.table, rows.base, rows.base_columns)
         self.known = fields_of(settings.provides)
 
     def _column(self, found: str) -> str:
@@ -115,7 +121,7 @@ class FieldsSql:
         cell = self._cell(found)
         c, v = f"c_{known.name}", f"v_{known.name}"
         self.out.parsed[c] = cell
-        self.out.parsed[v] = self._number_sql(known.name, found, known.type)
+        self.out.parsed[v] = self._meant(known.name, found, known.type)
         reading = self.numbers[found]
         readable = "true"
         if stored != "VARCHAR" and stored not in ("DOUBLE", "FLOAT") and not stored.startswith(NUMERIC):
@@ -148,9 +154,30 @@ class FieldsSql:
 
     def _wide(self, name: str, found: str) -> str:
         """SQL over the raw table: the cell as wide money; the narrow cast first, for the wide one is slow."""
-        return (
-            f"coalesce({self._number_sql(name, found, MONEY)}, {self._number_sql(name, found, WIDE_MONEY)})"
-        )
+        return f"coalesce({self._meant(name, found, MONEY)}, {self._meant(name, found, WIDE_MONEY)})"
+
+    def _meant(self, name: str, found: str, type: str) -> str:
+        """SQL over the rows: the number that a cell means, with the unit and the sign that the settings say."""
+        sql = self._number_sql(name, found, type)
+        if name in self.settings.minor_units:
+            currency = literal(self.currency)
+            if column := self.settings.columns.get("currency"):
+                currency = f"coalesce(upper({self._cell(column)}), {currency})"
+            narrow = "decimal(30,4)" if type == WIDE_MONEY else type
+            from evervalue.sources.minor_units import exponent_sql
+
+            unit = (
+                f"case {exponent_sql(currency)} when 0 then 1 when 3 then 0.001 else 0.01 end::decimal(4,3)"
+            )
+            sql = f"try_cast(try_cast({sql} as {narrow}) * {unit} as {type})"
+        if self.settings.negative and name in SIGNED:
+            if self.settings.negative is True:
+                return f"(- {sql})"
+            fits = rule_sql(
+                self.settings.negative, self._cell, lambda column: f"try_cast({self._cell(column)} as double)"
+            )
+            return f"(case when {fits} then - {sql} else {sql} end)"
+        return sql
 
     def _number_sql(self, name: str, found: str, type: str) -> str:
         """SQL over the raw table: the cell as a decimal of `type`."""

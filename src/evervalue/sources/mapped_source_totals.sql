@@ -10,10 +10,13 @@ columns:
   rows_read: {type: bigint, unit: count, says: "rows in the file, counted by its reader"}
   rows_mapped: {type: bigint, unit: count, says: "rows in the mapped table"}
   rows_quarantined: {type: bigint, unit: count, says: "rows in quarantine"}
+  rows_set_aside: {type: bigint, unit: count, says: "rows that the rules of the settings leave out"}
   amount_read: {type: "decimal(38,4)", nullable: true, unit: currency, says: "sum of the amounts that can be read as a number, from the raw cells"}
   amount_mapped: {type: "decimal(38,4)", nullable: true, unit: currency, says: "sum of the mapped amounts"}
   amount_quarantined: {type: "decimal(38,4)", nullable: true, unit: currency, says: "sum of the amounts of refused rows"}
+  amount_set_aside: {type: "decimal(38,4)", nullable: true, unit: currency, says: "sum of the amounts of rows set aside"}
   margin_read: {type: "decimal(38,4)", nullable: true, unit: currency, says: "sum of the margins that can be read as a number, from the raw cells"}
   margin_mapped: {type: "decimal(38,4)", nullable: true, unit: currency, says: "sum of the mapped margins"}
   margin_quarantined: {type: "decimal(38,4)", nullable: true, unit: currency, says: "sum of the margins of refused rows"}
+  margin_set_aside: {type: "decimal(38,4)", nullable: true, unit: currency, says: "sum of the margins of rows set aside"}
 --- */

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from evervalue.sources import raw_zone
 from evervalue.sources.evidence import survey
+from evervalue.sources.fields import fields_of
 from evervalue.sources.fields_sql import FieldsSql
-from evervalue.sources.plan import Plan, Refusal, check_columns
-from evervalue.sources.settings import FilesSource, KindRule
+from evervalue.sources.mapping_settings import Rule
+from evervalue.sources.plan import Plan, Refusal
+from evervalue.sources.relation import check_columns, relation
+from evervalue.sources.rules import rule_sql
+from evervalue.sources.systems import Output, named_columns
 from evervalue.warehouse.duckdb import Connection, literal, quoted
 
 
-def plan(con: Connection, source: str, settings: FilesSource, *, currency: str, time_zone: str) -> Plan:
-    """The SQL that maps a source, after weighing the evidence of its columns.
+def plan(con: Connection, output: Output, *, currency: str, time_zone: str) -> Plan:
+    """The SQL that maps an output, after weighing the evidence of its columns.
 
     Raises
     ------
@@ -20,21 +24,30 @@ def plan(con: Connection, source: str, settings: FilesSource, *, currency: str, 
     AmbiguousInput
         A column can be read in two ways and nothing decides.
     """
-    return _Planner(con, source, settings, currency, time_zone).plan()
+    if not output.lookups and not output.settings.made:
+        _check_files(con, output)
+    return _Planner(con, output, relation(con, output), currency, time_zone).plan()
+
+
+def _check_files(con: Connection, output: Output) -> None:
+    """Refuse a mapping that one of the files lacks a column for."""
+    columns = raw_zone.stored_columns(con, output.feed)
+    for row in raw_zone.files_of(con, output.feed):
+        if row.status == "loaded" and row.rows_read:
+            there = [name for name, column in columns.items() if row.file_id in column.typed_in]
+            check_columns(output.where, named_columns(output.settings), row.path, there)
 
 
 class _Planner(FieldsSql):
     def plan(self) -> Plan:
-        for row in raw_zone.files_of(self.con, self.source):
-            if row.status == "loaded":
-                there = [name for name, column in self.columns.items() if row.file_id in column.typed_in]
-                check_columns(self.source, self.settings, row.path, there)
-        used = {
-            self._column(c)
-            for c in (*self.settings.columns.values(), *(r.column for r in self.settings.kinds.values()))
-        }
+        named = [*self.settings.columns.values(), *self.settings.attributes.values()]
+        named += [r.column for r in (*self.settings.kinds.values(), *self.settings.only)]
+        named += [self.settings.negative.column] if isinstance(self.settings.negative, Rule) else []
+        used = {self._column(c) for c in named}
         texts = sorted(c for c in used if self.columns[c].type == "VARCHAR")
         self.surveys = survey(self.con, self.out.table, texts, raw_zone.in_list(self.settings.missing))
+        self._set_aside()
+        self._unmatched()
         for name, known in self.known.items():
             if name not in self.settings.columns:
                 continue
@@ -103,10 +116,10 @@ class _Planner(FieldsSql):
         have = self.settings.columns
         parts = [self._wide("amount", have["amount"])] if "amount" in have else []
         if {"quantity", "unit_price"} <= set(have):
-            quantity = self._number_sql("quantity", have["quantity"], "decimal(18,4)")
-            price = self._number_sql("unit_price", have["unit_price"], "decimal(28,10)")
+            quantity = self._meant("quantity", have["quantity"], "decimal(18,4)")
+            price = self._meant("unit_price", have["unit_price"], "decimal(28,10)")
             discount = (
-                self._number_sql("discount", have["discount"], "decimal(18,4)") if "discount" in have else ""
+                self._meant("discount", have["discount"], "decimal(18,4)") if "discount" in have else ""
             )
             computed = self._computed(quantity, price, discount)
             parts.append(
@@ -148,28 +161,35 @@ class _Planner(FieldsSql):
             f"coalesce({self.out.mapped['kind']}, {by_rule})" if "kind" in self.settings.columns else by_rule
         )
 
-    def _rule(self, kind: str, rule: KindRule) -> str:
+    def _rule(self, kind: str, rule: Rule) -> str:
+        """Name of a parsed column that says whether a row fits a rule."""
         alias = f"k_{kind}"
-        if rule.below is not None:
-            self.out.parsed[alias] = (
-                f"coalesce({self._number_sql(f'kinds.{kind}', rule.column, 'decimal(28,10)')} < {rule.below}, false)"
-            )
-            return alias
-        cell = self._cell(rule.column)
-        if rule.equals is not None:
-            test = f"{cell} = {literal(rule.equals)}"
-        elif rule.any_of is not None:
-            test = f"{cell} in ({raw_zone.in_list(rule.any_of)})" if rule.any_of else "false"
-        else:
-            test = f"starts_with({cell}, {literal(rule.starts_with or '')})"
-        self.out.parsed[alias] = f"coalesce({test}, false)"
+        self.out.parsed[alias] = rule_sql(
+            rule, self._cell, lambda column: self._number_sql(f"kinds.{kind}", column, "decimal(28,10)")
+        )
         return alias
+
+    def _set_aside(self) -> None:
+        if self.settings.only:
+            fits = [self._rule(f"only_{place}", rule) for place, rule in enumerate(self.settings.only)]
+            self.out.aside = f"(not ({' and '.join(fits)}))"
+
+    def _unmatched(self) -> None:
+        """Refuse a row without the partner that something it cannot do without is looked up in."""
+        needed = {f.name for f in fields_of(self.settings.provides).values() if f.needed}
+        for alias, flag in self.unmatched.items():
+            for name, column in self.settings.columns.items():
+                if name in needed and column.rpartition(".")[0] == alias:
+                    self.out.parsed[flag] = quoted(flag)
+                    says = f"no row of {alias} belongs to it, which {name} is looked up in"
+                    self.out.refusals.append(Refusal(flag, None, "null", "no_match", says))
+                    break
 
     def _warn_of_duplicates(self) -> None:
         listed = ", ".join(quoted(n) for n in self.out.all_columns)
         row = self.con.execute(
             f"select coalesce(sum(n - 1), 0) from (select count(*) as n from (select hash({listed}) as h "
-            f"from {self.out.table}) "
+            f"from {self.out.base}) "
             "group by h having count(*) > 1)"
         ).fetchone()
         if row and row[0]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import hashlib
+import json
 from dataclasses import dataclass, field
 
-from evervalue.core.errors import MissingColumns
-from evervalue.core.text import did_you_mean, listing
-from evervalue.sources.settings import FilesSource
+from evervalue.sources.mapping_settings import MappingSettings
 from evervalue.warehouse.duckdb import literal
 
 
@@ -24,13 +23,18 @@ class Refusal:
 
 @dataclass
 class Plan:
-    """SQL that maps one source."""
+    """SQL that maps one output."""
 
     source: str
-    settings: FilesSource
+    feed: str
+    """The table of which one row is one row of the output."""
+    settings: MappingSettings
     table: str
-    """The raw table, quoted."""
+    """SQL of the rows to map: the raw table of the feed, or its join with what is looked up."""
+    base: str
+    """The raw table of the feed, quoted."""
     all_columns: list[str]
+    """Columns of the raw table."""
     parsed: dict[str, str] = field(default_factory=dict)
     """Name: expression over the raw table; `c_x` is the cell of field x as text, `v_x` its value."""
     mapped: dict[str, str] = field(default_factory=dict)
@@ -38,45 +42,48 @@ class Plan:
     refusals: list[Refusal] = field(default_factory=list)
     totals: dict[str, str] = field(default_factory=dict)
     """amount, margin: expressions over the raw table, wide enough for any number, for the pass that counts money."""
+    aside: str = ""
+    """Predicate over the parsed row: whether it is set aside, because the rules of the settings leave it out."""
     notes: list[str] = field(default_factory=list)
     """How doubts were settled."""
     warnings: list[str] = field(default_factory=list)
 
-    def taken(self, extra: str = "") -> str:
-        """SQL of the parsed rows that are not in quarantine, as the CTE `taken`; to be used after they are."""
-        columns = ", ".join(f"{sql} as {name}" for name, sql in self.parsed.items())
-        return (
-            f"with taken as (select _file_id, _line, {columns}{extra} from {self.table} anti join (select "
-            "file_id, line "
-            f"from raw.quarantine where source = {literal(self.source)}) as q on q.file_id = _file_id and "
-            "q.line = _line)"
-        )
+    @property
+    def fingerprint(self) -> str:
+        """Checksum of everything that decides what a row becomes."""
+        refusals = [[r.when, r.column, r.cell, r.reason, r.says] for r in self.refusals]
+        decides = [self.parsed, self.mapped, refusals, self.totals, self.aside, self.settings.attributes]
+        return hashlib.sha256(json.dumps(decides).encode()).hexdigest()
 
-    def judged(self, extra: str = "") -> str:
+    def taken(self, extra: str = "", touched: str | None = None) -> str:
+        """SQL of the parsed rows that are neither in quarantine nor set aside, as the CTE `taken`; after they are."""
+        columns = ", ".join(f"{sql} as {name}" for name, sql in self.parsed.items())
+        within = f" where {among(touched)}" if touched else ""
+        taken = (
+            f"select _file_id, _line, {columns}{extra} from (select * from {self.table}{within}) anti join "
+            f"(select file_id, line from raw.quarantine where source = {literal(self.source)}) as q "
+            "on q.file_id = _file_id and q.line = _line"
+        )
+        if not self.aside:
+            return f"with taken as ({taken})"
+        return f"with parsed as ({taken}), taken as (select * from parsed where not {self.aside})"
+
+    def judged(self, touched: str | None = None) -> str:
         """SQL of the parsed rows with `_why`: 0, or the place of the first refusal that fits."""
         columns = ", ".join(f"{sql} as {name}" for name, sql in self.parsed.items())
-        whens = " ".join(f"when {r.when} then {i}" for i, r in enumerate(self.refusals, 1))
+        set_aside = f"when {self.aside} then 0 " if self.aside else ""
+        whens = set_aside + " ".join(f"when {r.when} then {i}" for i, r in enumerate(self.refusals, 1))
         why = f"case {whens} else 0 end" if whens else "0"
+        within = f" where {among(touched)}" if touched else ""
         return (
-            f"with parsed as (select _file_id, _line, {columns}{extra} from {self.table}), "
+            f"with parsed as (select _file_id, _line, {columns} from {self.table}{within}), "
             f"judged as (select *, {why} as _why from parsed)"
         )
 
 
-def check_columns(source: str, settings: FilesSource, shown: str, names: Iterable[str]) -> None:
-    """Refuse settings that name a column which the file `shown` lacks, gathering all of them."""
-    names = list(names)
-    wanted = {f"columns.{field}": column for field, column in settings.columns.items()}
-    wanted |= {f"attributes.{attribute}": column for attribute, column in settings.attributes.items()}
-    wanted |= {f"kinds.{kind}.column": rule.column for kind, rule in settings.kinds.items()}
-    have = {name.lower() for name in names}
-    lacking = [
-        f"'{column}' ({key}){did_you_mean(column, names)}"
-        for key, column in wanted.items()
-        if column.lower() not in have
-    ]
-    if lacking:
-        raise MissingColumns(
-            f"sources.{source}: {shown} lacks the column {' and '.join(lacking)}; it has {listing(names, 30)}. "
-            f"Map the right name under [sources.{source}.columns] in evervalue.toml."
-        )
+def among(touched: str, file: str = "_file_id", line: str = "_line") -> str:
+    """SQL: whether a row is among the touched ones; a touched row without a line means the whole file."""
+    return (
+        f"({file} in (select file_id from {touched} where line is null) "
+        f"or ({file}, {line}) in (select (file_id, line) from {touched} where line is not null))"
+    )

@@ -14,7 +14,7 @@ from evervalue.sources.evidence import Cells, date_shapes, number_shapes
 from evervalue.sources.files import FoundFile, find_files
 from evervalue.sources.numbers import looks_like_number
 from evervalue.sources.read import read_file
-from evervalue.sources.settings import FilesSource
+from evervalue.sources.settings import ReaderSettings
 from evervalue.sources.text import text_facts, text_lines
 from evervalue.warehouse.duckdb import Connection, quoted
 
@@ -82,10 +82,7 @@ def profile(con: Connection, path: str, base: Path, **reader: str | None) -> Fil
     """
     found = find_files(path, base, None)
     file = found[0]
-    # Not validated: what the columns are is yet to be found out.
-    settings = FilesSource.model_construct(path=path, columns={}).model_copy(
-        update={k: v for k, v in reader.items() if v is not None}
-    )
+    settings = ReaderSettings(path=path).model_copy(update={k: v for k, v in reader.items() if v is not None})
     raw_zone.ensure(con)
     with tempfile.TemporaryDirectory(prefix="evervalue-") as temp:
         taken, whole = _beginning(file, settings, Path(temp))
@@ -98,7 +95,7 @@ def profile(con: Connection, path: str, base: Path, **reader: str | None) -> Fil
     return FileProfile(file, len(found), result.rows_read, whole, columns, con, raw_zone.table(SOURCE))
 
 
-def _beginning(file: FoundFile, settings: FilesSource, temp: Path) -> tuple[FoundFile, bool]:
+def _beginning(file: FoundFile, settings: ReaderSettings, temp: Path) -> tuple[FoundFile, bool]:
     """The file, or a copy of its first lines where it is long."""
     if file.format not in ("csv", "jsonl") or file.bytes < 1 << 23:
         return file, True

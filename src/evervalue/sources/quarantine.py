@@ -15,6 +15,7 @@ from evervalue.sources import mend, raw_zone
 from evervalue.sources.load import load
 from evervalue.sources.report import LoadReport
 from evervalue.sources.settings import FilesSource
+from evervalue.sources.systems import System
 from evervalue.warehouse.duckdb import Connection, literal
 
 KEYS = ("_file_id", "_line", "_reason", "_says")
@@ -128,7 +129,7 @@ def replay(
     con: Connection,
     path: Path,
     source: str,
-    sources: Mapping[str, FilesSource],
+    sources: Mapping[str, System | FilesSource],
     *,
     base: Path,
     project_currency: str,

@@ -8,4 +8,5 @@ columns:
   settings_hash: {type: text, says: "hash of the settings it was mapped with"}
   report: {type: text, says: "JSON: how doubts were settled, and warnings"}
   run_id: {type: text, says: "run that mapped it"}
+  plan_hash: {type: text, nullable: true, says: "hash of the SQL it was mapped by; while it stays, only rows that changed are mapped"}
 --- */

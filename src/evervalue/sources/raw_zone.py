@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.resources import files
@@ -12,10 +13,13 @@ from evervalue.core.errors import InputError
 from evervalue.warehouse.duckdb import Connection, EngineError, insert, literal, quoted, value
 from evervalue.warehouse.head import Head, split
 
-OWN_COLUMNS = ("_file_id", "_line", "_run_id")
+OWN_COLUMNS = ("_file_id", "_line", "_run_id", "_until_run_id", "_lsn", "_ordinal", "_op")
+"""Columns of raw tables that no source brings."""
+PAST = "~past"
+"""What stands behind the name of a raw table that holds the rows which are live no more."""
 
 TABLES = (
-    "raw_files", "raw_columns", "raw_mappings", "raw_quarantine", "raw_conflicts", "raw_mended",
+    "raw_loads", "raw_files", "raw_columns", "raw_mappings", "raw_quarantine", "raw_conflicts", "raw_mended",
     "mapped_order_lines", "mapped_customer_attributes", "mapped_customers", "mapped_costs", "mapped_rates",
     "mapped_source_totals",
 )  # fmt: skip
@@ -64,6 +68,29 @@ def ensure(con: Connection) -> None:
             for name, column in head.columns.items()
         )
         con.execute(f"create table if not exists {head.table} ({columns})")
+        _upgrade(con, head)
+
+
+def _upgrade(con: Connection, head: Head) -> None:
+    """Give a table that an earlier version made the columns that its head has since got."""
+    schema, name = head.table.split(".")
+    there = run(
+        con,
+        "select column_name from duckdb_columns() where database_name = current_database() and schema_name = ? "
+        "and table_name = ?",
+        [schema, name],
+    ).fetchall()
+    for column, declared in head.columns.items():
+        if (column,) not in there:
+            con.execute(f"alter table {head.table} add column {quoted(column)} {declared.type}")
+
+
+def note_load(con: Connection, run_id: str, known_at: dt.datetime, kind: str) -> None:
+    """Remember the instant from which what a load reads is known."""
+    run(con, "delete from raw.loads where run_id = ?", [run_id])
+    con.execute(
+        f"insert into raw.loads values ({literal(run_id)}, {literal(known_at.isoformat(' '))}, {literal(kind)})"
+    )
 
 
 @contextmanager
@@ -94,6 +121,11 @@ def run(con: Connection, sql: str, values: Iterable[str | int | None] = ()) -> C
 def table(source: str) -> str:
     """The raw table of a source, quoted."""
     return f"raw.{quoted(source)}"
+
+
+def past(source: str) -> str:
+    """The table of rows that a source's raw table held once, quoted: the same columns, and `_until_run_id`."""
+    return f"raw.{quoted(source + PAST)}"
 
 
 def files_of(con: Connection, source: str) -> list[FileRow]:
@@ -133,14 +165,17 @@ def prepare(con: Connection, source: str, columns: Iterable[tuple[str, str]], sh
 
 def column_types(con: Connection, source: str) -> dict[str, str]:
     """The found columns of a source's raw table and their types; empty where there is none."""
+    return {name: type for name, type in _types(con, source).items() if name not in OWN_COLUMNS}
+
+
+def _types(con: Connection, name: str) -> dict[str, str]:
     rows = run(
         con,
-        "select column_name, data_type from information_schema.columns "
-        "where table_catalog = current_database() and table_schema = 'raw' and table_name = ? order by "
-        "ordinal_position",
-        [source],
+        "select column_name, data_type from duckdb_columns() where database_name = current_database() "
+        "and schema_name = 'raw' and table_name = ? order by column_index",
+        [name],
     ).fetchall()
-    return {name: type for name, type in rows if name not in OWN_COLUMNS}
+    return dict(rows)
 
 
 def stored_columns(con: Connection, source: str) -> dict[str, StoredColumn]:
@@ -154,19 +189,59 @@ def stored_columns(con: Connection, source: str) -> dict[str, StoredColumn]:
     return {name: StoredColumn(name, type, typed[name.lower()]) for name, type in types.items()}
 
 
-def note_columns(con: Connection, source: str, file_id: str, columns: Iterable[tuple[str, str]]) -> None:
-    """Keep the names and stored types of a file's columns."""
+def note_columns(
+    con: Connection,
+    source: str,
+    file_id: str,
+    columns: Iterable[tuple[str, str]],
+    key: Sequence[str] = (),
+) -> None:
+    """Keep the names and stored types of a file's columns, and which of them name a row."""
+    places = {name.lower(): place for place, name in enumerate(key)}
     insert(
         con,
         "raw.columns",
-        ([source, file_id, place, name, type] for place, (name, type) in enumerate(columns)),
+        (
+            [source, file_id, place, name, type, places.get(name.lower())]
+            for place, (name, type) in enumerate(columns)
+        ),
     )
 
 
-def forget(con: Connection, source: str, file_id: str) -> None:
-    """Take a file's rows out of the raw zone; its line in raw.files is left to the caller."""
+def key_of(con: Connection, source: str) -> list[str]:
+    """The columns that name a row of a source, in order; empty where rows have no key."""
+    rows = run(
+        con,
+        "select distinct key_position, column_name from raw.columns where source = ? and key_position is not null "
+        "order by key_position",
+        [source],
+    ).fetchall()
+    return [str(name) for _, name in rows]
+
+
+def retire(con: Connection, source: str, where: str, run_id: str) -> int:
+    """Move the rows that `where` (SQL over the raw table) means to the past; returns how many."""
+    live, gone = table(source), past(source)
+    con.execute(
+        f"create table if not exists {gone} as select *, ''::varchar as _until_run_id from {live} limit 0"
+    )
+    held, holds = _types(con, source), _types(con, source + PAST)
+    for name, type in held.items():
+        if name not in holds:
+            con.execute(f"alter table {gone} add column {quoted(name)} {type}")
+        elif holds[name] != type:
+            con.execute(f"alter table {gone} alter column {quoted(name)} set data type varchar")
+    con.execute(
+        f"insert into {gone} by name select *, {literal(run_id)} as _until_run_id from {live} where {where}"
+    )
+    done = con.execute(f"delete from {live} where {where}").fetchone()
+    return int(done[0]) if done else 0
+
+
+def forget(con: Connection, source: str, file_id: str, run_id: str) -> None:
+    """Move a file's rows to the past; its line in raw.files is left to the caller."""
     if column_types(con, source):
-        run(con, f"delete from {table(source)} where _file_id = ?", [file_id])
+        retire(con, source, f"_file_id = {literal(file_id)}", run_id)
     run(con, "delete from raw.columns where source = ? and file_id = ?", [source, file_id])
     run(con, "delete from raw.quarantine where source = ? and file_id = ?", [source, file_id])
 

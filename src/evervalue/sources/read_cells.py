@@ -20,7 +20,7 @@ from evervalue.sources.read_text import (
     insert_canonical,
     printable,
 )
-from evervalue.sources.settings import FilesSource
+from evervalue.sources.settings import ReaderSettings
 from evervalue.sources.text import text_facts, text_lines
 from evervalue.warehouse.duckdb import Connection
 
@@ -33,7 +33,7 @@ class Number(str):
 
 
 def read_json_lines(
-    con: Connection, file: FoundFile, source: str, settings: FilesSource, *, run_id: str, temp: Path
+    con: Connection, file: FoundFile, source: str, settings: ReaderSettings, *, run_id: str, temp: Path
 ) -> ReadResult:
     """Load a file of JSON objects, one a line or all in one array; a line that is no object goes to quarantine."""
     facts = text_facts(file, settings.encoding, None)
@@ -77,10 +77,17 @@ def read_json_lines(
 
 
 def read_workbook(
-    con: Connection, file: FoundFile, source: str, settings: FilesSource, *, run_id: str, temp: Path
+    con: Connection,
+    file: FoundFile,
+    source: str,
+    settings: ReaderSettings,
+    *,
+    run_id: str,
+    temp: Path,
+    wanted: Iterable[str] = (),
 ) -> ReadResult:
     """Load a sheet of a workbook: typed dates as ISO text, typed numbers digit by digit, text as it is."""
-    rows = _sheet_rows(file, settings)
+    rows = _sheet_rows(file, settings, {name.lower() for name in wanted})
     names = header([_as_line(_cell_text(c) or "" for c in rows[0])], ",", '"', file.shown)
     raw_zone.prepare(con, source, [(n, "VARCHAR") for n in names], file.shown)
     kinds = _Kinds(names)
@@ -182,11 +189,10 @@ def _unfit(cells: Iterable[str | None]) -> str | None:
     return None
 
 
-def _sheet_rows(file: FoundFile, settings: FilesSource) -> list[list[Any]]:
+def _sheet_rows(file: FoundFile, settings: ReaderSettings, wanted: set[str]) -> list[list[Any]]:
     """The rows of the sheet that is meant, from its header on."""
     from python_calamine import CalamineError, CalamineWorkbook
 
-    wanted = {c.lower() for c in settings.columns.values()}
     try:
         book = CalamineWorkbook.from_path(str(file.path))
         names = book.sheet_names

@@ -12,7 +12,7 @@ from evervalue.core.errors import InputError
 from evervalue.core.text import listing
 from evervalue.sources import raw_zone
 from evervalue.sources.files import FoundFile
-from evervalue.sources.settings import FilesSource
+from evervalue.sources.settings import ReaderSettings
 from evervalue.sources.text import TextFacts, text_facts, text_lines, transcoded
 from evervalue.sources.tokens import LONGEST_RECORD, WHITESPACE, Record, delimiter_of, records
 from evervalue.warehouse.duckdb import Connection, EngineError, literal, quoted
@@ -44,7 +44,7 @@ class ReadResult:
 
 
 def read_delimited(
-    con: Connection, file: FoundFile, source: str, settings: FilesSource, *, run_id: str, temp: Path
+    con: Connection, file: FoundFile, source: str, settings: ReaderSettings, *, run_id: str, temp: Path
 ) -> ReadResult:
     """Load a delimited text file into the source's raw table; rows that cannot be read go to quarantine."""
     quote = '"' if settings.quote is None else settings.quote

@@ -27,13 +27,21 @@ class SourceReport:
     """Files that were loaded before and that the path does not mean any more; their rows were taken out."""
     remapped: bool = False
     """Whether the mapped rows were computed anew in this run."""
+    changes: dict[str, int] = field(default_factory=dict)
+    """Of a table that is followed: what became of the changes read (inserted, updated, deleted, repeated ...)."""
     rows_read: int = 0
     rows_mapped: int = 0
+    rows_set_aside: int = 0
+    """Rows that the rules of the settings leave out."""
+    failed: str = ""
+    """Why it could not be read, where a run goes on without; what was read before stays."""
     quarantined: dict[str, int] = field(default_factory=dict)
     """Reason: rows, of everything the source holds now."""
     notes: list[str] = field(default_factory=list)
     """How each doubt in a column was settled."""
     warnings: list[str] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+    """Warnings of this load, which no mapping brings back."""
 
     @property
     def rows_quarantined(self) -> int:
@@ -54,8 +62,17 @@ class SourceReport:
         ):
             if n:
                 files.append(f"{count(n, 'file')} {word}" if not files else f"{n:,} {word}")
-        rows = f"{count(self.rows_read, 'row')} read, {self.rows_mapped:,} mapped"
-        said = [f"{self.source}: {', '.join(files) or 'no file'}; {rows}."]
+        rows = f"{count(self.rows_read, 'row')} read"
+        if self.provides:
+            rows += f", {self.rows_mapped:,} mapped"
+        if self.rows_set_aside:
+            rows += f", {self.rows_set_aside:,} set aside"
+        news = ", ".join(f"{n:,} {word}" for word, n in self.changes.items() if n)
+        if self.changes:
+            files.append(f"changes: {news or 'none'}")
+        said = [
+            f"{self.source}: {', '.join(files) + '; ' if files else '' if self.changes else 'no file; '}{rows}."
+        ]
         if self.quarantined:
             reasons = sorted(self.quarantined.items(), key=lambda r: (-r[1], r[0]))
             said.append(

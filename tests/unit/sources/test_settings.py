@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from evervalue.core.errors import SettingsError
-from evervalue.sources.settings import DATE_PARTS, files_source
+from evervalue.sources.mapping_settings import DATE_PARTS
+from evervalue.sources.settings import files_source
 from evervalue.warehouse.duckdb import connect
 from tests.support.sources import COLUMNS
 
