@@ -9,7 +9,7 @@ from typing import Any
 from evervalue.core.progress import Silent
 from evervalue.sources.load import load
 from evervalue.sources.report import LoadReport
-from evervalue.sources.settings import files_source
+from evervalue.sources.systems import system
 from evervalue.warehouse.duckdb import Connection, connect
 
 COLUMNS = {"order_id": "order", "ordered_at": "date", "customer_id": "customer", "amount": "amount"}
@@ -36,7 +36,7 @@ class Warehouse:
         self.runs += 1
         return load(
             self.con,
-            {name: files_source(name, values) for name, values in sources.items()},
+            {name: system(name, values) for name, values in sources.items()},
             base=self.folder,
             project_currency="USD",
             time_zone=time_zone,

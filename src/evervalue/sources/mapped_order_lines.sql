@@ -7,6 +7,7 @@ columns:
   source: {type: text, says: "name of the source in the settings"}
   file_id: {type: text, says: "names the file's content: the first sixteen digits of its sha256"}
   line: {type: bigint, check: ">= 1", says: "data row in the file, the first after the header is 1"}
+  row_key: {type: text, nullable: true, says: "key of the row in its source, where rows have one"}
   order_id: {type: text, nullable: true, says: "order number as the source writes it"}
   line_id: {type: text, nullable: true, says: "line number as the source writes it"}
   ordered_at: {type: timestamp, says: "instant of the order, UTC"}

@@ -47,7 +47,6 @@ class _Planner(FieldsSql):
         texts = sorted(c for c in used if self.columns[c].type == "VARCHAR")
         self.surveys = survey(self.con, self.out.table, texts, raw_zone.in_list(self.settings.missing))
         self._set_aside()
-        self._unmatched()
         for name, known in self.known.items():
             if name not in self.settings.columns:
                 continue
@@ -59,6 +58,7 @@ class _Planner(FieldsSql):
             self._order_lines()
         else:
             self._plain_rows()
+        self._unmatched()
         return self.out
 
     def _order_lines(self) -> None:
@@ -97,6 +97,11 @@ class _Planner(FieldsSql):
             else literal(self.currency)
         )
         out.mapped["kind"] = self._kind(amount)
+        if key := raw_zone.key_of(self.con, out.feed):
+            out.parsed["_row_key"] = " || '/' || ".join(
+                f"coalesce({quoted(name)}::varchar, '')" for name in key
+            )
+            out.mapped["row_key"] = "_row_key"
         out.totals["amount"] = self._wide_amount()
         if "margin" in have:
             out.totals["margin"] = self._wide("margin", have["margin"])
@@ -182,7 +187,7 @@ class _Planner(FieldsSql):
                 if name in needed and column.rpartition(".")[0] == alias:
                     self.out.parsed[flag] = quoted(flag)
                     says = f"no row of {alias} belongs to it, which {name} is looked up in"
-                    self.out.refusals.append(Refusal(flag, None, "null", "no_match", says))
+                    self.out.refusals.insert(0, Refusal(flag, None, "null", "no_match", says))
                     break
 
     def _warn_of_duplicates(self) -> None:

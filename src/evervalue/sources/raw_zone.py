@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.resources import files
@@ -155,12 +155,28 @@ def prepare(con: Connection, source: str, columns: Iterable[tuple[str, str]], sh
         )
         return
     by_folded = {name.lower(): (name, type) for name, type in existing.items()}
+    new, wider = {}, set()
     for name, type in columns:
         known = by_folded.get(name.lower())
         if known is None:
-            con.execute(f"alter table {table(source)} add column {quoted(name)} {type}")
+            new[name] = type
         elif known[1] != type and known[1] != "VARCHAR":
-            con.execute(f"alter table {table(source)} alter column {quoted(known[0])} set data type varchar")
+            wider.add(known[0])
+    reshape(con, source, new, wider)
+
+
+def reshape(con: Connection, name: str, new: Mapping[str, str], to_text: Collection[str]) -> None:
+    """Give a raw table further columns, and turn some of those it has into text.
+
+    The table is written anew: the engine does not alter a table of which the same transaction has deleted rows.
+    """
+    if not new and not to_text:
+        return
+    held = ", ".join(
+        f"{quoted(c)}::varchar as {quoted(c)}" if c in to_text else quoted(c) for c in _types(con, name)
+    )
+    added = "".join(f", null::{type} as {quoted(c)}" for c, type in new.items())
+    con.execute(f"create or replace table {table(name)} as select {held}{added} from {table(name)}")
 
 
 def column_types(con: Connection, source: str) -> dict[str, str]:
@@ -226,11 +242,12 @@ def retire(con: Connection, source: str, where: str, run_id: str) -> int:
         f"create table if not exists {gone} as select *, ''::varchar as _until_run_id from {live} limit 0"
     )
     held, holds = _types(con, source), _types(con, source + PAST)
-    for name, type in held.items():
-        if name not in holds:
-            con.execute(f"alter table {gone} add column {quoted(name)} {type}")
-        elif holds[name] != type:
-            con.execute(f"alter table {gone} alter column {quoted(name)} set data type varchar")
+    reshape(
+        con,
+        source + PAST,
+        {name: type for name, type in held.items() if name not in holds},
+        {name for name, type in held.items() if holds.get(name, type) not in (type, "VARCHAR")},
+    )
     con.execute(
         f"insert into {gone} by name select *, {literal(run_id)} as _until_run_id from {live} where {where}"
     )
