@@ -194,6 +194,23 @@ def day(text: str | None, option: str) -> dt.date | None:
         raise SettingsError(f"{option} {text} is not a date; write it as 2024-01-31.") from None
 
 
+def instant(text: str | None, option: str) -> dt.datetime | None:
+    """The instant an option gives, UTC without a zone; a day means its beginning.
+
+    Raises
+    ------
+    SettingsError
+        It is not an instant.
+    """
+    if text is None:
+        return None
+    try:
+        at = dt.datetime.fromisoformat(text)
+    except ValueError:
+        raise SettingsError(f"{option} {text} is not an instant; write it as 2024-01-31T12:00Z.") from None
+    return at if at.tzinfo is None else at.astimezone(dt.UTC).replace(tzinfo=None)
+
+
 def _with_key(con: Any, columns: str) -> str:
     """The columns, with the customer's key where it differs from the shown name."""
     (differs,) = con.execute(

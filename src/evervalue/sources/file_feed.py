@@ -9,10 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from evervalue.core.errors import InputError
-from evervalue.core.text import count, listing
+from evervalue.core.text import count
 from evervalue.sources import mend, raw_zone
 from evervalue.sources.feed import Brought, Context
-from evervalue.sources.files import FoundFile, find_files, left_aside, located, path_means, shown_path
+from evervalue.sources.files import FoundFile, find_files
+from evervalue.sources.finding import find, means
+from evervalue.sources.objects import count_objects, is_object_path
+from evervalue.sources.objects_store import Access
 from evervalue.sources.raw_zone import FileRow
 from evervalue.sources.read import read_file
 from evervalue.sources.relation import check_columns
@@ -22,6 +25,10 @@ from evervalue.warehouse.duckdb import literal, quoted
 
 READER_SETTINGS = {"encoding", "delimiter", "quote", "sheet"}
 """Settings that change what is read; the others change what is made of it."""
+
+
+GONE = ("replaced", "left_out")
+"""Status of files of which no row is live."""
 
 
 class FileFeed:
@@ -61,6 +68,9 @@ class FileFeed:
 
     def check(self, base: Path) -> str:
         """How many files there are."""
+        if is_object_path(self.settings.path):
+            access = Access(self.settings.requester_pays, self.settings.sse_customer_key)
+            return count(count_objects(self.settings.path, self.name, access), "object")
         return count(len(find_files(self.settings.path, base, self.name)), "file")
 
     def _forget(self, file_id: str) -> None:
@@ -70,7 +80,7 @@ class FileFeed:
     def _read(self) -> bool:
         """Bring the raw table in step with the files; returns whether any row came or went."""
         raw_zone.come_back(self.con, self.name)
-        before = {row.path: row for row in raw_zone.files_of(self.con, self.name) if row.status != "replaced"}
+        before = {row.path: row for row in raw_zone.files_of(self.con, self.name) if row.status not in GONE}
         found = self._find(set(before))
         changed = self._rename(before, found)
         loaded = {row.sha256: row.path for row in before.values() if row.status == "loaded"}
@@ -78,20 +88,25 @@ class FileFeed:
         for path, old in before.items():
             if path in here:
                 continue
-            if path_means(self.settings.path, self.context.base, path):
+            if means(self.settings.path, self.context.base, path):
                 if old.status == "loaded":
                     self.report.files_kept.append(path)
                 continue
+            key = [self.name, path, old.sha256]
             if old.status == "loaded":
                 self._forget(old.file_id)
                 loaded.pop(old.sha256, None)
                 self.report.files_left_out.append(path)
                 changed = True
-            raw_zone.run(
-                self.con,
-                "delete from raw.files where source = ? and path = ? and sha256 = ?",
-                [self.name, path, old.sha256],
-            )
+                raw_zone.run(
+                    self.con,
+                    "update raw.files set status = 'left_out' where source = ? and path = ? and sha256 = ?",
+                    key,
+                )
+            else:
+                raw_zone.run(
+                    self.con, "delete from raw.files where source = ? and path = ? and sha256 = ?", key
+                )
         fresh: list[FoundFile] = []
         for file in found:
             row = before.get(file.shown)
@@ -100,6 +115,7 @@ class FileFeed:
             elif row.status == "loaded" and self._is_current(row, file):
                 if file.shown not in self.report.files_renamed:
                     self.report.files_unchanged.append(file.shown)
+                self._note_state(file)
             else:
                 if row.status == "loaded":
                     self._forget(row.file_id)
@@ -117,7 +133,14 @@ class FileFeed:
             changed = True
             replaced = row is not None and row.status == "loaded"
             (self.report.files_replaced if replaced else self.report.files_new).append(file.shown)
-        if not any(row.rows_read for row in raw_zone.files_of(self.con, self.name) if row.status == "loaded"):
+        held = [row for row in raw_zone.files_of(self.con, self.name) if row.status == "loaded"]
+        if not found and not held:
+            if getattr(self.settings, "optional", False):
+                return changed
+            raise InputError(
+                " ".join(self.said) or f"{self.where}: nothing of {self.settings.path} may be read yet."
+            )
+        if not any(row.rows_read for row in held):
             raise InputError(f"{self.where}: {self.settings.path} has a header and no rows. Export it again.")
         return changed
 
@@ -129,7 +152,7 @@ class FileFeed:
             for path, row in before.items()
             if row.status == "loaded"
             and path not in here
-            and path_means(self.settings.path, self.context.base, path)
+            and means(self.settings.path, self.context.base, path)
         }
         changed = False
         for file in found:
@@ -147,23 +170,11 @@ class FileFeed:
             del before[old.path], gone[file.sha256]
         return changed
 
-    def _find(self, known: set[str]) -> list[FoundFile]:
-        """The files on disk; none, with a warning, where the one file that was loaded before is gone."""
-        path = located(self.settings.path, self.context.base)
-        if shown_path(path, self.context.base) in known and not path.exists() and path.parent.is_dir():
-            self.said.append(
-                f"{self.where}: {self.settings.path} is not there any more; its rows are "
-                "kept as they were read."
-            )
-            return []
-        found = find_files(self.settings.path, self.context.base, self.name)
-        if aside := left_aside(self.settings.path, self.context.base):
-            self.said.append(
-                f"{self.where}: {count(len(aside), 'entry', 'entries')} of the folder {self.settings.path} "
-                f"{'is' if len(aside) == 1 else 'are'} not read: {listing(aside, 3)}. A folder means its files of "
-                "csv, tsv, jsonl, parquet and xlsx; name others with a pattern such as *.txt."
-            )
-        return found
+    def _find(self, before: set[str]) -> list[FoundFile]:
+        """What is there; nothing, with a warning, where the one file that was loaded before is gone."""
+        found = find(self.settings, self.context, self.name, self.where, before)
+        self.said += found.notes
+        return found.files
 
     def _is_current(self, row: FileRow, file: FoundFile) -> bool:
         return row.sha256 == file.sha256 and row.reader == self.reader and not self.context.full_refresh
@@ -199,7 +210,7 @@ class FileFeed:
             temp=self.context.temp,
             wanted=self.wanted.values(),
         )
-        if result.rows_read == 0 and self.settings.path.endswith(file.path.name):
+        if result.rows_read == 0 and self.settings.path.endswith(file.name):
             raise InputError(
                 f"{self.where}: {file.shown} has a header and no rows. Export it again, or take it "
                 "out of the path."
@@ -223,12 +234,29 @@ class FileFeed:
     def _register(
         self, file: FoundFile, encoding: str | None, delimiter: str | None, rows: int, status: str
     ) -> None:
+        raw_zone.run(
+            self.con,
+            "delete from raw.files where source = ? and path = ? and sha256 = ?",
+            [self.name, file.shown, file.sha256],
+        )
         format = file.format + (f".{file.compression}" if file.compression else "")
         raw_zone.run(
             self.con,
-            "insert into raw.files values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "insert into raw.files (source, file_id, path, sha256, bytes, format, encoding, delimiter, reader, "
+            "rows_read, run_id, status) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 *(self.name, file.file_id, file.shown, file.sha256, file.bytes),
                 *(format, encoding, delimiter, self.reader, rows, self.context.run_id, status),
             ],
+        )
+        self._note_state(file)
+
+    def _note_state(self, file: FoundFile) -> None:
+        """Keep what the store calls this state of an object, so that it is not fetched again while it stays so."""
+        if file.etag is None or file.modified_at is None:
+            return
+        raw_zone.run(
+            self.con,
+            "update raw.files set etag = ?, modified_at = ?::timestamp where source = ? and path = ? and sha256 = ?",
+            [file.etag, file.modified_at.isoformat(" "), self.name, file.shown, file.sha256],
         )

@@ -11,8 +11,9 @@ from pathlib import Path
 from evervalue.core.errors import EvervalueError
 from evervalue.core.progress import Progress
 from evervalue.sources import apply, raw_zone
-from evervalue.sources.feed import Context
+from evervalue.sources.feed import Brought, Context
 from evervalue.sources.feeds import feed_of
+from evervalue.sources.known import as_known
 from evervalue.sources.mapped import bring_output, count_output
 from evervalue.sources.report import LoadReport, SourceReport
 from evervalue.sources.settings import FilesSource
@@ -80,6 +81,50 @@ def load(
             for name, warning in _shared_content(con, systems):
                 report.sources[name].warnings = [*report.sources[name].warnings, warning]
                 progress.warn(warning)
+    return report
+
+
+def load_known(
+    con: Connection,
+    sources: Mapping[str, System],
+    *,
+    known_at: dt.datetime,
+    kept: str,
+    base: Path,
+    project_currency: str,
+    time_zone: str,
+    run_id: str,
+    progress: Progress,
+    temp_directory: Path,
+) -> LoadReport:
+    """Map what the attached warehouse `kept` knew at an instant, in the current, empty database.
+
+    Raises
+    ------
+    InputError
+        Nothing had been read by then.
+    """
+    report = LoadReport()
+    context = Context(con, base, run_id, known_at, progress, temp_directory)
+    with raw_zone.transaction(con):
+        progress.step("Going back", detail=f"what was known at {known_at:%Y-%m-%d %H:%M:%S} UTC")
+        feeds = [name for source in sources.values() for name in source.tables]
+        rows = as_known(con, feeds, known_at, kept=kept)
+        for source in sources.values():
+            told = _reports(source)
+            brought = {name: Brought(changed=True) for name in source.tables}
+            for output in source.outputs.values():
+                if rows[output.feed]:
+                    bring_output(
+                        context,
+                        output,
+                        brought,
+                        told[output.name],
+                        currency=project_currency,
+                        time_zone=time_zone,
+                    )
+            report.sources |= told
+            _warn(told, progress)
     return report
 
 

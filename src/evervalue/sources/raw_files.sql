@@ -15,5 +15,7 @@ columns:
   reader: {type: text, says: "hash of the settings it was read with"}
   rows_read: {type: bigint, unit: count, says: "rows it holds; 0 for a copy, which is not read"}
   run_id: {type: text, says: "run that read it"}
-  status: {type: text, check: "in ('loaded', 'same_content', 'replaced', 'replayed', 'left')", says: "loaded: its rows are in the raw table; same_content: a copy of a loaded file, not counted again; replaced: newer content under this path took its place; left: its source is not in the settings any more, its rows are in the raw table and count nowhere; replayed: mended rows of quarantine"}
+  etag: {type: text, nullable: true, says: "what an object store calls this state of the object"}
+  modified_at: {type: timestamp, nullable: true, says: "when the object was last written, as its store says; UTC"}
+  status: {type: text, check: "in ('loaded', 'same_content', 'replaced', 'replayed', 'left', 'left_out')", says: "loaded: its rows are in the raw table; same_content: a copy of a loaded file, not counted again; replaced: newer content under this path took its place; left_out: the setting path does not mean it any more; left: its source is not in the settings any more, its rows are in the raw table and count nowhere; replayed: mended rows of quarantine"}
 --- */

@@ -19,8 +19,10 @@ PAST = "~past"
 """What stands behind the name of a raw table that holds the rows which are live no more."""
 
 TABLES = (
-    "raw_loads", "raw_files", "raw_columns", "raw_mappings", "raw_quarantine", "raw_conflicts", "raw_mended",
+    "raw_loads", "raw_files", "raw_keyed", "raw_positions", "raw_columns", "raw_mappings", "raw_quarantine",
+    "raw_conflicts", "raw_mended",
     "mapped_order_lines", "mapped_customer_attributes", "mapped_customers", "mapped_costs", "mapped_rates",
+    "mapped_cost_entries", "mapped_subscriptions", "mapped_balances", "mapped_income", "mapped_identifiers",
     "mapped_source_totals",
 )  # fmt: skip
 """The declared tables of both zones, by the names of their SQL files."""
@@ -199,7 +201,10 @@ def stored_columns(con: Connection, source: str) -> dict[str, StoredColumn]:
     types = column_types(con, source)
     typed: dict[str, dict[str, str]] = {name.lower(): {} for name in types}
     for file_id, name, type in run(
-        con, "select file_id, column_name, stored_type from raw.columns where source = ?", [source]
+        con,
+        "select file_id, column_name, stored_type from raw.columns where source = ? and file_id not in "
+        "(select file_id from raw.files where source = ? group by file_id having bool_and(status <> 'loaded'))",
+        [source, source],
     ).fetchall():
         typed[name.lower()][file_id] = type
     return {name: StoredColumn(name, type, typed[name.lower()]) for name, type in types.items()}
@@ -213,6 +218,7 @@ def note_columns(
     key: Sequence[str] = (),
 ) -> None:
     """Keep the names and stored types of a file's columns, and which of them name a row."""
+    run(con, "delete from raw.columns where source = ? and file_id = ?", [source, file_id])
     places = {name.lower(): place for place, name in enumerate(key)}
     insert(
         con,
@@ -259,7 +265,6 @@ def forget(con: Connection, source: str, file_id: str, run_id: str) -> None:
     """Move a file's rows to the past; its line in raw.files is left to the caller."""
     if column_types(con, source):
         retire(con, source, f"_file_id = {literal(file_id)}", run_id)
-    run(con, "delete from raw.columns where source = ? and file_id = ?", [source, file_id])
     run(con, "delete from raw.quarantine where source = ? and file_id = ?", [source, file_id])
 
 

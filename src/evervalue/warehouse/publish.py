@@ -79,8 +79,8 @@ class Publisher:
         """Takes away what a failed run has built."""
         shutil.rmtree(self.runs_dir / f"{run_id}.partial", ignore_errors=True)
 
-    def publish(self, run_id: str, manifest: Mapping[str, Any]) -> Snapshot:
-        """The run, published: its files on disk, renamed into place, and the pointer swapped."""
+    def publish(self, run_id: str, manifest: Mapping[str, Any], *, point: bool = True) -> Snapshot:
+        """The run, published: its files on disk, renamed into place, and the pointer swapped (with `point`)."""
         partial, final = self.runs_dir / f"{run_id}.partial", self.runs_dir / run_id
         file = partial / "snapshot.duckdb"
         _sync(file)
@@ -97,7 +97,8 @@ class Publisher:
         _write(partial / "manifest.json", json.dumps(whole, indent=1, default=str) + "\n")
         partial.rename(final)
         _sync(self.runs_dir)
-        self._point(run_id)
+        if point:
+            self._point(run_id)
         self._prune()
         return self.get(run_id)
 
