@@ -56,15 +56,35 @@ class FoundFile:
         return self
 
     @property
+    def name(self) -> str:
+        """The last part of the path, as it is called where it lies."""
+        return PurePath(self.shown).name
+
+    @property
     def file_id(self) -> str:
         """Names the content, so that the same content has the same name under every path."""
         return self.sha256[:16]
 
 
-def find_files(pattern: str, base: Path, source: str | None) -> list[FoundFile]:
+class NothingThere(InputError):
+    """A path means nothing that is there."""
+
+
+def find_files(
+    pattern: str,
+    base: Path,
+    source: str | None,
+    *,
+    finished: Callable[[list[Path]], list[Path]] = lambda paths: paths,
+) -> list[FoundFile]:
     """The files that `pattern` means, ordered by their shown path.
 
-    `source` is the name under which the settings give the path; None where it was given without settings.
+    Parameters
+    ----------
+    source
+        The name under which the settings give the path; None where it was given without settings.
+    finished
+        Those of the paths that may be read already.
 
     Raises
     ------
@@ -72,7 +92,7 @@ def find_files(pattern: str, base: Path, source: str | None) -> list[FoundFile]:
         Nothing is there, a file cannot be read, or its format is not known.
     """
     found = []
-    for path in _paths(pattern, base, source):
+    for path in finished(_paths(pattern, base, source)):
         shown = shown_path(path, base)
         format, compression = file_format(path, shown)
         try:
@@ -191,7 +211,7 @@ def _paths(pattern: str, base: Path, source: str | None) -> list[Path]:
                 p for p in everything if p.is_file() and not p.name.startswith(".") and is_data_name(p.name)
             ]
             if not paths:
-                raise InputError(
+                raise NothingThere(
                     f"{_of(source)}the folder {pattern} holds no data file (csv, tsv, jsonl, parquet, xlsx; "
                     f"gz or zst){', only ' + listing(p.name for p in everything) if everything else ''}."
                 )
@@ -209,7 +229,7 @@ def _paths(pattern: str, base: Path, source: str | None) -> list[Path]:
         return paths
     siblings = [p.name for p in whole.parent.iterdir()] if whole.parent.is_dir() else []
     where = "" if whole.parent.is_dir() else f"; the folder {whole.parent.name} is not there either"
-    raise InputError(
+    raise NothingThere(
         f"{_of(source)}{pattern} is not there{did_you_mean(whole.name, siblings)}{where}. "
         f"A path is relative to the {'current folder' if source is None else 'folder of evervalue.toml'}."
     )

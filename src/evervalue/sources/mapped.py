@@ -8,13 +8,14 @@ from collections.abc import Mapping
 
 from evervalue.sources import apply, raw_zone
 from evervalue.sources.feed import Brought, Context
-from evervalue.sources.file_feed import READER_SETTINGS
+from evervalue.sources.fitted import fitted
 from evervalue.sources.mapping import plan
 from evervalue.sources.report import SourceReport
+from evervalue.sources.settings import ReaderSettings
 from evervalue.sources.systems import Output
 from evervalue.warehouse.duckdb import Connection
 
-MAPPING_VERSION = 3
+MAPPING_VERSION = 4
 """Raised whenever the same raw rows would be mapped otherwise, so that every source is mapped anew."""
 
 
@@ -35,7 +36,7 @@ def bring_output(
         Feed: what the load did to it.
     """
     con = context.con
-    settings = output.settings.model_dump(exclude=READER_SETTINGS | {"path", "kind"}, mode="json")
+    settings = output.settings.model_dump(exclude={*ReaderSettings.model_fields, "kind"}, mode="json")
     lookups = [[x.alias, x.feed, x.on, [rule.model_dump() for rule in x.only]] for x in output.lookups]
     meant = _hashed({"settings": settings, "from": output.feed, "lookups": lookups, "currency": currency,
                      "time_zone": time_zone, "version": MAPPING_VERSION})  # fmt: skip
@@ -45,7 +46,13 @@ def bring_output(
     same = known is not None and known[0] == meant and not context.full_refresh
     if not same or any(brought[feed].changed for feed in output.feeds):
         context.progress.step(f"Mapping {output.name}", detail=output.provides)
-        plans = plan(con, output, currency=currency, time_zone=time_zone)
+        there = {feed: list(raw_zone.column_types(con, feed)) for feed in output.feeds}
+        fit = fitted(output, there, preset=output.preset)
+        if fit.output is None:
+            report.notes = fit.notes
+            return
+        plans = plan(con, fit.output, currency=currency, time_zone=time_zone)
+        plans.notes = [*fit.notes, *plans.notes]
         within = _touched(output, brought) if same and known and known[2] == plans.fingerprint else None
         apply.apply(con, plans, run_id=context.run_id, touched=within)
         if plans.table != plans.base:

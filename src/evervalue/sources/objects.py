@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 
 from evervalue.core.errors import InputError, SettingsError
 from evervalue.core.text import count, did_you_mean, listing
-from evervalue.sources.files import FORMATS, FoundFile, file_format, is_data_name
+from evervalue.sources.files import FORMATS, FoundFile, NothingThere, file_format, is_data_name
 from evervalue.sources.objects_store import Access, Bucket, Entry
 from evervalue.sources.settled import complete_folders, young
 
@@ -131,7 +131,7 @@ def find_objects(
     listed = list(bucket.entries(*_prefix(key)))
     entries = _chosen(key, listed)
     if not entries:
-        raise InputError(f"{begin}{pattern} means no object{_near(key, bucket, listed)}.")
+        raise NothingThere(f"{begin}{pattern} means no object{_near(key, bucket, listed)}.")
     found = Found()
     if complete_when is not None:
         keys = list(_all_keys(bucket, key, listed))
@@ -166,6 +166,25 @@ def find_objects(
             )
         )  # fmt: skip
     return found
+
+
+def count_objects(pattern: str, source: str | None = None, access: Access | None = None) -> int:
+    """How many objects `pattern` means, after one of them was asked for, so that both rights are tried.
+
+    Raises
+    ------
+    SourceUnavailable, InputError
+        As `find_objects`.
+    """
+    name, key = parted(pattern)
+    begin = "" if source is None else f"sources.{source}: "
+    bucket = Bucket(name, access or Access(), begin)
+    listed = list(bucket.entries(*_prefix(key)))
+    entries = _chosen(key, listed)
+    if not entries:
+        raise NothingThere(f"{begin}{pattern} means no object{_near(key, bucket, listed)}.")
+    bucket.try_one(entries[0])
+    return len(entries)
 
 
 def _unread(bucket: Bucket, entry: Entry, url: str, before: Known, temp: Path) -> FoundFile:

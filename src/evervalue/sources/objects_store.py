@@ -114,6 +114,13 @@ class Bucket:
             "rows was taken; check the network and run again."
         )
 
+    def try_one(self, entry: Entry) -> None:
+        """Ask for an object without its bytes, to see whether we may."""
+        asked = Asked(self.source, self.name, self.endpoint, entry.key)
+        with _Told(self._library, asked):
+            answer = self._client.get_object(Bucket=self.name, Key=entry.key, **self._pays, **self._key)
+            answer["Body"].close()
+
     def _fetch_once(self, entry: Entry, target: Path) -> str:
         answer = self._client.get_object(
             Bucket=self.name, Key=entry.key, IfMatch=entry.etag, **self._pays, **self._key

@@ -53,7 +53,7 @@ def read_delimited(
         sample = _sample(lines)
     delimiter = settings.delimiter or (
         "\t"
-        if file.path.name.lower().removesuffix(".gz").removesuffix(".zst").endswith((".tsv", ".tab"))
+        if file.name.lower().removesuffix(".gz").removesuffix(".zst").endswith((".tsv", ".tab"))
         else delimiter_of(sample, quote)
     )
     names = header(sample, delimiter, quote, file.shown)

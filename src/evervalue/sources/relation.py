@@ -12,7 +12,7 @@ from evervalue.sources.mapping_settings import Rule
 from evervalue.sources.raw_zone import StoredColumn
 from evervalue.sources.rules import rule_sql
 from evervalue.sources.systems import Lookup, Output, named_columns
-from evervalue.warehouse.duckdb import Connection, quoted
+from evervalue.warehouse.duckdb import Connection, literal, quoted
 
 
 @dataclass(frozen=True)
@@ -105,6 +105,8 @@ class _Joined:
     def _column(self, name: str) -> tuple[str, StoredColumn]:
         """SQL of a column over the join, and what is stored in it."""
         made = self.output.settings.made.get(name)
+        if made and made.text is not None:
+            return literal(made.text), StoredColumn(name, "VARCHAR", {})
         if made and made.any_of:
             for other in made.any_of:
                 if found := self._found(other):

@@ -12,8 +12,23 @@ from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 from evervalue.core.errors import SettingsError
 from evervalue.core.text import did_you_mean, listing
 from evervalue.sources.mapping_settings import KindRule, MappingSettings
+from evervalue.sources.settled import waiting_time
 
-RESERVED_NAMES = frozenset({"files", "quarantine", "columns", "mappings", "mended", "conflicts"})
+RESERVED_NAMES = frozenset(
+    {
+        "files",
+        "quarantine",
+        "columns",
+        "mappings",
+        "mended",
+        "conflicts",
+        "loads",
+        "keyed",
+        "positions",
+        "volumes",
+        "fill_rates",
+    }
+)
 """Tables of the raw zone that no source may be called."""
 
 
@@ -32,6 +47,16 @@ class ReaderSettings(BaseModel):
     """Character around fields that contain a delimiter; default: the double quote."""
     sheet: str | None = None
     """Sheet of a workbook; default: the only one, or the first that holds the mapped columns."""
+    complete_when: str | None = None
+    """Name or pattern of a marker such as "_SUCCESS": files of a folder are read once it lies there too."""
+    settle: str | None = None
+    """A file that changed within this time, such as "10s" or "5min", is not read yet; default: at once."""
+    cut_off: Literal["refuse", "quarantine"] = "refuse"
+    """A text file that ends in the middle of a row: refused, for its writer was not done; or that row alone is."""
+    requester_pays: bool = False
+    """Object storage: this account pays for what is read."""
+    sse_customer_key: str | None = None
+    """Object storage: "${VARIABLE}", the environment variable that holds the key of objects encrypted with SSE-C."""
 
     @field_validator("path")
     @classmethod
@@ -44,6 +69,35 @@ class ReaderSettings(BaseModel):
             raise ValueError(
                 f"'{value}' names a home folder that is not known here; write the folder itself"
             ) from None
+        return value
+
+    @field_validator("path")
+    @classmethod
+    def _a_place(cls, value: str) -> str:
+        if "://" in value and not value.startswith("s3://"):
+            raise ValueError(
+                f"'{value}' is not read; object stores are, as s3://bucket/key, with AWS_ENDPOINT_URL where the store "
+                "is not Amazon's"
+            )
+        return value
+
+    @field_validator("settle")
+    @classmethod
+    def _time_to_wait(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                waiting_time(value)
+            except SettingsError as error:
+                raise ValueError(str(error)) from None
+        return value
+
+    @field_validator("sse_customer_key")
+    @classmethod
+    def _named_key(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"\$\{\w+\}", value):
+            raise ValueError(
+                'it names an environment variable, as in "${CRM_KEY}"; the key does not belong here'
+            )
         return value
 
     @field_validator("encoding")

@@ -49,6 +49,13 @@ class SystemSettings(BaseModel):
     stale_after: str | None = None
     """Longest time without news that is no alarm, such as "36h" or "7d"; default: learnt from its history."""
 
+    @property
+    def stale_after_seconds(self) -> float | None:
+        """The longest time without news that is no alarm; None where it is to be learnt."""
+        if self.stale_after is None:
+            return None
+        return float(self.stale_after[:-1]) * {"m": 60, "h": 3600, "d": 86400}[self.stale_after[-1]]
+
     @field_validator("connection")
     @classmethod
     def _no_password(cls, value: str) -> str:
@@ -146,6 +153,8 @@ class Output:
     where: str
     """Key of its settings, for messages."""
     lookups: tuple[Lookup, ...] = ()
+    preset: str | None = None
+    """The preset it comes from, whose names of columns are compared loosely."""
 
     @property
     def provides(self) -> str:
@@ -212,13 +221,15 @@ class System:
 
 
 def named_columns(settings: MappingSettings) -> dict[str, str]:
-    """Settings that name a column of the table, each with that column; of alternatives none, for one is enough."""
-    named = {f"columns.{name}": column for name, column in settings.columns.items()}
-    named |= {f"attributes.{name}": column for name, column in settings.attributes.items()}
-    named |= {f"kinds.{kind}.column": rule.column for kind, rule in settings.kinds.items()}
-    named |= {f"only[{place}].column": rule.column for place, rule in enumerate(settings.only)}
+    """Settings that need a column of the table, each with that column; of alternatives none, for one is enough."""
+    columns, attributes, optional = settings.columns, settings.attributes, settings.optional
+    named = {f"columns.{name}": column for name, column in columns.items() if name not in optional}
+    named |= {f"attributes.{name}": column for name, column in attributes.items() if name not in optional}
+    rules = {f"kinds.{kind}.column": rule.column for kind, rule in settings.kinds.items()}
+    rules |= {f"only[{place}].column": rule.column for place, rule in enumerate(settings.only)}
     if isinstance(settings.negative, Rule):
-        named["negative.column"] = settings.negative.column
+        rules["negative.column"] = settings.negative.column
+    named |= {key: column for key, column in rules.items() if column not in optional}
     found: dict[str, str] = {}
     for key, column in named.items():
         made = settings.made.get(column)
@@ -338,6 +349,7 @@ def _of_tables(name: str, settings: SystemSettings, rest: dict[str, Any]) -> Sys
                 Lookup(alias, f"{name}.{given.table or alias}", given.on, given.only)
                 for alias, given in found.lookups.items()
             ),
+            settings.preset,
         )
     if not tables:
         faults.append(f"sources.{name} has no table: add [sources.{name}.tables.NAME]")
