@@ -79,6 +79,8 @@ class Made(BaseModel):
     """Columns whose cells are written behind one another, with a space between those that are not empty."""
     any_of: tuple[str, ...] = ()
     """Names of which the first that the table has is taken."""
+    text: str | None = None
+    """What stands in every row."""
 
 
 def _named(column: Any, made: dict[str, Made]) -> Any:
@@ -90,6 +92,10 @@ def _named(column: Any, made: dict[str, Made]) -> Any:
     if isinstance(column, Mapping) and set(column) == {"any_of"}:
         name = " or ".join(column["any_of"])
         made[name] = Made(any_of=tuple(column["any_of"]))
+        return name
+    if isinstance(column, Mapping) and set(column) == {"text"}:
+        name = f"'{column['text']}'"
+        made[name] = Made(text=column["text"])
         return name
     return column
 
