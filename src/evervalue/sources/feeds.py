@@ -11,4 +11,6 @@ def feed_of(system: System, name: str) -> Feed:
     """What reads the table `name` of a system."""
     table = system.tables[name]
     where = f"sources.{system.name}"
-    return FileFeed(name, table, system.wanted(name), where)
+    # Names of a preset are compared loosely, when all its tables are there.
+    wanted = {} if system.settings.preset else system.wanted(name)
+    return FileFeed(name, table, wanted, where)
