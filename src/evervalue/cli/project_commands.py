@@ -43,7 +43,7 @@ def demo(
             "The example is not here: it comes with the source repository, not with the package. Run this in a clone, "
             "or begin with your own file: evervalue gems FILE, or evervalue init DIR --from FILE."
         )
-    _run(folder, as_of=None, full_refresh=False)
+    _run(folder)
     if not no_serve:
         _serve(folder, "127.0.0.1", port, 1)
 
@@ -73,10 +73,17 @@ def init(
 def run(
     project: Folder = Path(),
     as_of: AsOf = None,
-    full_refresh: Annotated[bool, typer.Option("--full-refresh", help="Read every file again.")] = False,
+    known_at: Annotated[
+        str | None,
+        typer.Option(
+            help="Take what was known at this instant (2024-03-01T12:00Z) instead of reading the sources; readers stay "
+            "where they are."
+        ),
+    ] = None,
+    full_refresh: Annotated[bool, typer.Option("--full-refresh", help="Read everything again.")] = False,
 ) -> None:
     """Take the sources through every table to a published snapshot, and tell the story."""
-    _run(project, as_of=as_of, full_refresh=full_refresh)
+    _run(project, as_of=as_of, known_at=known_at, full_refresh=full_refresh)
 
 
 @app.command()
@@ -127,9 +134,11 @@ def _project(folder: Path) -> Project:
     return read_project(folder)
 
 
-def _run(folder: Path, *, as_of: str | None, full_refresh: bool) -> None:
+def _run(
+    folder: Path, *, as_of: str | None = None, known_at: str | None = None, full_refresh: bool = False
+) -> None:
     from evervalue.cli import show
-    from evervalue.cli.file_commands import day
+    from evervalue.cli.file_commands import day, instant
     from evervalue.cli.tell import tell_reconciliation, tell_story
     from evervalue.core.clock import SystemClock
     from evervalue.pipeline.run import run as run_project
@@ -139,7 +148,12 @@ def _run(folder: Path, *, as_of: str | None, full_refresh: bool) -> None:
     show.heading(f"{project.settings.project.name}: sources to published snapshot")
     steps = show.Steps()
     result = run_project(
-        project, clock=SystemClock(), progress=steps, as_of=day(as_of, "--as-of"), full_refresh=full_refresh
+        project,
+        clock=SystemClock(),
+        progress=steps,
+        as_of=day(as_of, "--as-of"),
+        known_at=instant(known_at, "--known-at"),
+        full_refresh=full_refresh,
     )
     con = result.snapshot.open()
     try:
@@ -147,6 +161,12 @@ def _run(folder: Path, *, as_of: str | None, full_refresh: bool) -> None:
         tell_story(con, headline(con))
     finally:
         con.close()
+    if known_at is not None:
+        run_id = result.snapshot.run_id
+        show.say(
+            f"\nThis is what was known then. Readers stay where they are; to show them this run: "
+            f"evervalue publish {folder} --to {run_id}"
+        )
 
 
 def _serve(folder: Path, host: str, port: int, workers: int) -> None:

@@ -59,9 +59,12 @@ def tell_reconciliation(con: Connection, sentences: Iterable[str]) -> None:
     for sentence in sentences:
         show.say("  " + sentence)
     rows = con.execute(
-        "select source, rows_read, rows_stored, rows_duplicate, rows_quarantined, "
+        "select source, rows_read, rows_stored, rows_duplicate, rows_quarantined, rows_set_aside, "
         "amount_read, amount_stored, amount_duplicate, amount_quarantined, amount_unexplained "
         "from curated.reconciliation order by source"
     ).fetchall()
-    names = "source|read|stored|duplicate|quarantined|amount read|stored|duplicate|quarantined|unexplained"
-    show.grid(names.split("|"), rows)
+    names = "source|read|stored|duplicate|quarantined|set aside|amount read|stored|duplicate|quarantined|unexplained"
+    if any(row[5] for row in rows):
+        show.grid(names.split("|"), rows)
+    else:
+        show.grid([n for n in names.split("|") if n != "set aside"], [(*row[:5], *row[6:]) for row in rows])

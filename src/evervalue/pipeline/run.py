@@ -13,22 +13,39 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from evervalue import __version__
 from evervalue.core.clock import Clock
-from evervalue.core.errors import CheckFailed, EvervalueError, ReconciliationFailed, StorageError
+from evervalue.core.errors import (
+    CheckFailed,
+    EvervalueError,
+    NothingPublished,
+    ReconciliationFailed,
+    StorageError,
+)
 from evervalue.core.progress import Progress
+from evervalue.identity.stage import IdentityStage
+from evervalue.pipeline import findings
 from evervalue.pipeline.describe import write_descriptions
 from evervalue.pipeline.settings import Project, Settings
 from evervalue.pipeline.tables import all_models, fill_run_tables
 from evervalue.sources import conflicts
-from evervalue.sources.load import load
+from evervalue.sources.load import load, load_known
 from evervalue.sources.report import LoadReport
 from evervalue.warehouse import duckdb
 from evervalue.warehouse.duckdb import Connection, EngineError, literal
 from evervalue.warehouse.publish import Publisher, Snapshot
 from evervalue.warehouse.runner import Built, build, engine_failure
+
+KEPT = "kept"
+"""Name of the attached warehouse where a run takes what was known at an earlier instant."""
+
+
+REFUSED = (
+    "(select * from snapshot.curated.refused_lines union all select * from snapshot.curated.refused_rows)"
+)
 
 
 @dataclass(frozen=True)
@@ -46,6 +63,7 @@ def run(
     clock: Clock,
     progress: Progress,
     as_of: dt.date | None = None,
+    known_at: dt.datetime | None = None,
     full_refresh: bool = False,
 ) -> RunResult:
     """The published result of taking the project's sources through every table.
@@ -60,6 +78,9 @@ def run(
         Told of each step.
     as_of
         Cutoff, in place of the one in the settings.
+    known_at
+        Takes what was known at this instant (UTC without a zone) in place of what the sources hold now. Nothing is
+        read, and readers are not pointed to the run.
     full_refresh
         Reads every file again, also those that have not changed.
 
@@ -73,35 +94,54 @@ def run(
     run_id = _run_id(publisher, clock)
     with told_plainly("The run"):
         (data_dir / "tmp").mkdir(parents=True, exist_ok=True)
-        con = duckdb.connect(data_dir / "warehouse.duckdb", temp_directory=data_dir / "tmp")
+        con = _open(data_dir, known_at)
     try:
         with told_plainly("Loading the sources"):
-            report = load(
-                con,
-                project.settings.sources,
-                base=project.folder,
-                project_currency=project.settings.project.currency,
-                time_zone=project.settings.project.time_zone,
-                run_id=run_id,
-                known_at=clock.now().replace(tzinfo=None),
-                progress=progress,
-                full_refresh=full_refresh,
-                temp_directory=data_dir / "tmp",
-            )
+            loaded: dict[str, Any] = {
+                "base": project.folder,
+                "project_currency": project.settings.project.currency,
+                "time_zone": project.settings.project.time_zone,
+                "run_id": run_id,
+                "progress": progress,
+                "temp_directory": data_dir / "tmp",
+            }
+            if known_at is not None:
+                report = load_known(con, project.settings.sources, known_at=known_at, kept=KEPT, **loaded)
+            else:
+                now = clock.now().replace(tzinfo=None)
+                report = load(
+                    con, project.settings.sources, known_at=now, full_refresh=full_refresh, **loaded
+                )
         with told_plainly("The run"):
             built = _build(con, publisher, project.settings, run_id=run_id, as_of=as_of, progress=progress)
             manifest = _manifest(con, project, built, clock)
             con.execute("use warehouse")
             con.execute("detach snapshot")
-            snapshot = publisher.publish(run_id, manifest)
+            if known_at is not None:
+                manifest["known_at"] = known_at.isoformat()
+            snapshot = publisher.publish(run_id, manifest, point=known_at is None)
     except BaseException:
         con.close()
         publisher.abandon(run_id)
         raise
     con.close()
     shutil.rmtree(data_dir / "tmp", ignore_errors=True)
-    progress.step("Published", detail=run_id)
+    progress.step("Published" if known_at is None else "Kept beside what is published", detail=run_id)
     return RunResult(snapshot, report, built)
+
+
+def _open(data_dir: Path, known_at: dt.datetime | None) -> Connection:
+    """The warehouse; or an empty one that is thrown away, with the warehouse beside it as `kept`."""
+    if known_at is None:
+        return duckdb.connect(data_dir / "warehouse.duckdb", temp_directory=data_dir / "tmp")
+    file = data_dir / "warehouse.duckdb"
+    if not file.exists():
+        raise NothingPublished("Nothing was read yet, so nothing was known. Run 'evervalue run' first.")
+    (data_dir / "tmp" / "warehouse.duckdb").unlink(missing_ok=True)
+    duckdb.connect(file, read_only=True).close()  # tells plainly where another process holds it
+    con = duckdb.connect(data_dir / "tmp" / "warehouse.duckdb", temp_directory=data_dir / "tmp")
+    con.execute(f"attach {literal(str(file))} as {KEPT} (read_only)")
+    return con
 
 
 def _build(
@@ -126,8 +166,12 @@ def _build(
     fill_run_tables(con, settings, run_id=run_id, as_of=as_of)
     models = all_models()
     value = ValueStage(settings, progress, folder=file.parent, before=before)
+    earlier = con.execute(f"select 1 from duckdb_databases() where database_name = '{KEPT}'").fetchone()
+    identity = IdentityStage(
+        settings.identity, run_id=run_id, progress=progress, warehouse=KEPT if earlier else "warehouse"
+    )
     try:
-        built = build(con, models, fillers=value.fillers(), progress=progress)
+        built = build(con, models, fillers={**identity.fillers(), **value.fillers()}, progress=progress)
     except CheckFailed as error:
         if str(error).startswith("curated.reconciliation"):
             raise ReconciliationFailed(
@@ -135,7 +179,10 @@ def _build(
             ) from None
         raise
     write_descriptions(con, models, built)
-    conflicts.keep(con, "snapshot.curated.refused_lines", warehouse="warehouse", run_id=run_id)
+    findings.tell(con, progress)
+    conflicts.keep(con, REFUSED, warehouse="warehouse", run_id=run_id)
+    if not earlier:
+        identity.keep(con, "snapshot")
     con.execute("checkpoint snapshot")
     return built
 

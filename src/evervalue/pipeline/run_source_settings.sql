@@ -9,5 +9,6 @@ columns:
   system: {type: text, says: "name of the system that the source is part of"}
   customer_keys: {type: text, says: "namespace of its customer keys; sources of one namespace mean the same customer by the same key"}
   keys_given: {type: boolean, says: "whether the settings say the namespace; else it is the system's name"}
+  stale_after_seconds: {type: double, nullable: true, unit: second, says: "longest time without news that is no alarm, where the settings say it"}
   duplicates: {type: text, check: "in ('keep', 'drop')", says: "what happens to identical lines that have no line id"}
 --- */

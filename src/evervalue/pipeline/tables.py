@@ -10,7 +10,7 @@ from evervalue.pipeline.settings import Settings
 from evervalue.warehouse.duckdb import Connection, insert
 from evervalue.warehouse.sql_model import SqlModel, models_in, upstream
 
-STAGES = ("sources", "pipeline", "curated", "customers", "models", "insight")
+STAGES = ("sources", "pipeline", "identity", "curated", "customers", "models", "insight")
 PACKAGES = tuple(f"evervalue.{stage}" for stage in STAGES)
 
 
@@ -80,6 +80,7 @@ def fill_run_tables(con: Connection, settings: Settings, *, run_id: str, as_of: 
                 value.model,
                 value.spend,
                 value.recalibrate,
+                settings.identity.same_orders,
             ]
         ],
     )
@@ -93,6 +94,7 @@ def fill_run_tables(con: Connection, settings: Settings, *, run_id: str, as_of: 
                 system.name,
                 system.customer_keys,
                 system.settings.customer_keys is not None,
+                system.settings.stale_after_seconds,
                 output.settings.duplicates,
             ]
             for _, system in sorted(settings.sources.items())

@@ -18,6 +18,7 @@ from evervalue.sources.mapped import bring_output, count_output
 from evervalue.sources.report import LoadReport, SourceReport
 from evervalue.sources.settings import FilesSource
 from evervalue.sources.systems import System, system
+from evervalue.sources.volumes import note_volumes
 from evervalue.warehouse.duckdb import Connection
 
 ANY_TIME = dt.datetime(1970, 1, 1)
@@ -70,10 +71,12 @@ def load(
             try:
                 with _whole(con, own_transaction):
                     told = _bring(context, source, currency=project_currency, time_zone=time_zone)
+                    note_volumes(context, source, told)
             except EvervalueError as error:
                 if source.settings.on_failure == "stop" or not own_transaction or not _was_read(con, source):
                     raise
                 told = _skipped(con, source, error)
+                note_volumes(context, source, told)
             report.sources |= told
             _warn(told, progress)
         with _whole(con, own_transaction):

@@ -7,6 +7,7 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 
 from evervalue.core.errors import InputError
@@ -17,16 +18,6 @@ OWN_COLUMNS = ("_file_id", "_line", "_run_id", "_until_run_id", "_lsn", "_ordina
 """Columns of raw tables that no source brings."""
 PAST = "~past"
 """What stands behind the name of a raw table that holds the rows which are live no more."""
-
-TABLES = (
-    "raw_loads", "raw_files", "raw_keyed", "raw_positions", "raw_columns", "raw_mappings", "raw_quarantine",
-    "raw_conflicts", "raw_mended",
-    "mapped_order_lines", "mapped_customer_attributes", "mapped_customers", "mapped_costs", "mapped_rates",
-    "mapped_cost_entries", "mapped_subscriptions", "mapped_balances", "mapped_income", "mapped_identifiers",
-    "mapped_source_totals",
-)  # fmt: skip
-"""The declared tables of both zones, by the names of their SQL files."""
-
 
 @dataclass(frozen=True)
 class FileRow:
@@ -51,13 +42,14 @@ class StoredColumn:
     """file_id: stored type; `text` where the file held text."""
 
 
-def heads() -> list[Head]:
+@cache
+def heads() -> tuple[Head, ...]:
     """The heads of the tables that sources fill."""
-    folder = files("evervalue.sources")
-    return [
-        split(folder.joinpath(f"{name}.sql").read_text(encoding="utf-8"), f"sources/{name}.sql")[0]
-        for name in TABLES
-    ]
+    found = sorted(f.name for f in files("evervalue.sources").iterdir() if f.name.endswith(".sql"))
+    return tuple(
+        split(files("evervalue.sources").joinpath(name).read_text(encoding="utf-8"), f"sources/{name}")[0]
+        for name in found
+    )
 
 
 def ensure(con: Connection) -> None:

@@ -33,6 +33,8 @@ class SourceReport:
     rows_mapped: int = 0
     rows_set_aside: int = 0
     """Rows that the rules of the settings leave out."""
+    behind_seconds: float | None = None
+    """Of a source that is followed: how far what was applied lies behind it."""
     failed: str = ""
     """Why it could not be read, where a run goes on without; what was read before stays."""
     quarantined: dict[str, int] = field(default_factory=dict)
