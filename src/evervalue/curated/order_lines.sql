@@ -1,7 +1,7 @@
 /* ---
 table: curated.order_lines
 grain: source, file_id, line
-says: "Every stored line of every order, return and credit note, in the reporting currency."
+says: "Every stored line of every order, return and credit note, and every statement of interest and fees, in the reporting currency."
 order_by: customer_id, order_date, order_key, source, file_id, line
 checks:
   "every line has a margin or a cost; map one, add a source of costs, or set allow_missing_cost under [lrfm]": "monetary is not null"
@@ -25,9 +25,10 @@ columns:
   unit_price: {type: "decimal(28,10)", nullable: true, unit: currency, says: price of one unit in the line's own currency}
   amount: {type: "decimal(18,4)", unit: currency, says: net revenue of the line}
   discount: {type: "decimal(18,4)", nullable: true, says: discount as the source writes it}
-  cost: {type: "decimal(18,4)", nullable: true, unit: currency, says: cost of the line where one is known}
+  cost: {type: "decimal(18,4)", nullable: true, unit: currency, says: "all that the line is known to cost: its own cost and what was allocated to it"}
   cost_currency: {type: text, nullable: true, says: currency of the cost}
-  margin: {type: "decimal(18,4)", nullable: true, unit: currency, says: "margin as given, else amount less cost"}
+  allocated_cost: {type: "decimal(18,4)", nullable: true, unit: currency, says: "its parts of cost entries; null where it has none"}
+  margin: {type: "decimal(18,4)", nullable: true, unit: currency, says: "margin as given less what was allocated, else amount less cost; null where no cost of its own, of its line or of its order is known"}
   monetary: {type: "decimal(18,4)", nullable: true, unit: currency, says: "what the line adds to monetary value: margin or revenue, as set"}
   currency: {type: text, says: reporting currency}
   source_amount: {type: "decimal(18,4)", says: amount in the line's own currency}
@@ -36,14 +37,41 @@ columns:
   region: {type: text, nullable: true, says: region of the sale}
   country: {type: text, nullable: true, says: country of the sale}
 --- */
-with kept as (
-    select l.*, s.currency as reporting_currency, s.monetary_basis, s.allow_missing_cost
+with brought as (
+    select source, file_id, line, order_id, line_id, row_key, ordered_at, order_date, customer_id, product_id, product_name, category,
+        quantity, unit_price, amount, discount, cost, margin, currency, kind, reverses_order_id, channel, region, country
     from mapped.order_lines as l
-    cross join run.settings as s
     where not exists (
         select 1 from curated.refused_lines as r
         where r.source = l.source and r.file_id = l.file_id and r.line = l.line
     )
+    union all
+    -- A statement is an order of the day it ends: interest and fees come in, interest paid is its cost.
+    select source, file_id, line, coalesce(account_id, customer_id) || ' ' || period_end, income_id, null,
+        period_end::timestamp, period_end, customer_id, product_id, null, null, null, null,
+        (coalesce(interest_income, 0) + coalesce(fees, 0))::decimal(18,4), null,
+        coalesce(interest_expense, 0)::decimal(18,4), null, currency,
+        case when coalesce(interest_income, 0) + coalesce(fees, 0) < 0 then 'adjustment' else 'sale' end, null, channel, region,
+        country
+    from mapped.income as i
+    where not exists (
+        select 1 from curated.refused_rows as r
+        where r.source = i.source and r.file_id = i.file_id and r.line = i.line
+    )
+),
+kept as (
+    select l.*, s.currency as reporting_currency, s.monetary_basis, s.allow_missing_cost,
+        coalesce(n.customer_id, l.customer_id) as resolved_id
+    from brought as l
+    cross join run.settings as s
+    join run.source_settings as o on o.source = l.source
+    left join identity.renamed as n on n.namespace = o.customer_keys and n.customer_key = l.customer_id
+),
+allocated as (
+    select source, file_id, line, sum(amount) as amount,
+        sum(amount) filter (where level in ('line', 'order')) as direct
+    from curated.cost_allocations
+    group by source, file_id, line
 ),
 converted as (
     select
@@ -57,24 +85,34 @@ converted as (
                 else cast(cast(k.cost as decimal(18,4)) * cast(r.rate as decimal(20,10)) as decimal(18,4)) end,
             cast(cast(k.quantity as decimal(18,4)) * cast(c.unit_cost as decimal(20,10)) as decimal(18,4))
         ) as line_cost,
-        case when k.cost is not null then k.reporting_currency else c.currency end as line_cost_currency
+        case when k.cost is not null then k.reporting_currency else c.currency end as line_cost_currency,
+        a.amount as allocated,
+        a.direct
     from kept as k
     left join curated.rates as r
         on r.from_currency = k.currency and k.order_date >= r.rate_date and k.order_date < r.valid_until
     left join curated.costs as c
         on c.product_id = k.product_id and k.order_date >= c.valid_from
         and (c.valid_until is null or k.order_date < c.valid_until)
+    left join allocated as a on a.source = k.source and a.file_id = k.file_id and a.line = k.line
+),
+margins as (
+    select *,
+        coalesce(given_margin, case when line_cost is not null or direct is not null then net - coalesce(line_cost, 0) end)
+            - coalesce(allocated, 0) as net_margin
+    from converted
 )
 select
     source,
     file_id,
     line,
     -- A return may carry its sale's number; it is an order of its own, of its own day.
-    case when order_id is not null then source || '/' || order_id else source || '#' || file_id || ':' || line end
+    case when order_id is not null then source || '/' || order_id when row_key is not null then source || '#' || row_key
+        else source || '#' || file_id || ':' || line end
         || case when kind = 'sale' then '' else '~' || kind || '~' || order_date end as order_key,
     order_id,
     line_id,
-    customer_id,
+    resolved_id as customer_id,
     ordered_at,
     order_date,
     kind,
@@ -86,12 +124,15 @@ select
     unit_price,
     net as amount,
     discount,
-    line_cost as cost,
-    line_cost_currency as cost_currency,
-    coalesce(given_margin, net - line_cost)::decimal(18,4) as margin,
+    case when line_cost is not null or allocated is not null
+        then coalesce(line_cost, 0) + coalesce(allocated, 0) end::decimal(18,4) as cost,
+    case when line_cost is not null then line_cost_currency when allocated is not null then reporting_currency end
+        as cost_currency,
+    allocated::decimal(18,4) as allocated_cost,
+    net_margin::decimal(18,4) as margin,
     case monetary_basis
         when 'revenue' then net
-        else coalesce(given_margin, net - line_cost, case when allow_missing_cost then net end)
+        else coalesce(net_margin, case when allow_missing_cost then net - coalesce(allocated, 0) end)
     end::decimal(18,4) as monetary,
     reporting_currency as currency,
     amount as source_amount,
@@ -99,4 +140,4 @@ select
     channel,
     region,
     country
-from converted
+from margins

@@ -11,9 +11,10 @@ columns:
   says: {type: text, says: the reason in words}
 --- */
 with keyed as (
-    select l.*, s.duplicates
+    select l.*, s.duplicates, coalesce(n.customer_id, l.customer_id) as resolved_id
     from mapped.order_lines as l
     join run.source_settings as s using (source)
+    left join identity.renamed as n on n.namespace = s.customer_keys and n.customer_key = l.customer_id
 ),
 repeated_ids as (
     select source, line_id from keyed where line_id is not null group by source, line_id having count(*) > 1
@@ -48,11 +49,11 @@ by_content as (
     where duplicates = 'drop' and line_id is null
 ),
 shared_orders as (
-    select source, order_id, count(distinct customer_id) as customers
-    from mapped.order_lines
+    select source, order_id, count(distinct resolved_id) as customers
+    from keyed
     where order_id is not null
     group by source, order_id
-    having min(customer_id) <> max(customer_id)
+    having min(resolved_id) <> max(resolved_id)
 ),
 verdicts as (
     select b.source, b.file_id, b.line, 1 as severity, 'quarantined' as verdict, 'conflicting_line' as reason,
@@ -72,6 +73,12 @@ verdicts as (
         'order ' || l.order_id || ' belongs to ' || o.customers || ' customers'
     from mapped.order_lines as l
     join shared_orders as o using (source, order_id)
+    union all
+    select l.source, l.file_id, l.line, 4, 'duplicate', 'same_order',
+        'order ' || l.order_id || ' is held by system ' || o.first_system || ' too, alike'
+    from mapped.order_lines as l
+    join curated.same_orders as o using (source, order_id)
+    where not o.is_kept and l.kind = 'sale'
 )
 select source, file_id, line, arg_min(verdict, severity) as verdict, arg_min(reason, severity) as reason, arg_min(says, severity) as says
 from verdicts

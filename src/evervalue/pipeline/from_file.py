@@ -12,6 +12,7 @@ from typing import Any
 
 from evervalue.core.progress import Progress, Silent
 from evervalue.core.text import count
+from evervalue.identity.stage import IdentityStage
 from evervalue.pipeline.run import told_plainly
 from evervalue.pipeline.settings import Settings, settings_from
 from evervalue.pipeline.tables import create_empty, fill_run_tables, models_for, models_without_value
@@ -170,15 +171,22 @@ def scored_files(
             )
             fill_run_tables(con, settings, run_id="file", as_of=as_of)
             wanted = ("curated.reconciliation", *targets)
+            fillers = IdentityStage(settings.identity, run_id="file", progress=progress).fillers()
             if with_value:
                 from evervalue.pipeline.value import ValueStage  # numpy and scipy, which scores do without
 
                 stage = ValueStage(settings, Silent())  # what it has to say stands in the tables
-                build(con, models_for(*wanted), given=GIVEN, fillers=stage.fillers(), progress=progress)
+                build(
+                    con,
+                    models_for(*wanted),
+                    given=GIVEN,
+                    fillers={**fillers, **stage.fillers()},
+                    progress=progress,
+                )
             else:
                 models, empty = models_without_value(*wanted)
                 create_empty(con, *empty)
-                build(con, models, given=(*GIVEN, *empty), progress=progress)
+                build(con, models, given=(*GIVEN, *empty), fillers=fillers, progress=progress)
             yield Scored(con, report)
         finally:
             con.close()

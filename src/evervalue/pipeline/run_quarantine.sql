@@ -11,6 +11,8 @@ with refused as (
     select source, reason from raw.quarantine
     union all
     select source, reason from curated.refused_lines where verdict = 'quarantined'
+    union all
+    select source, reason from curated.refused_rows where verdict = 'quarantined'
 )
 select source, reason, count(*) as row_count
 from refused

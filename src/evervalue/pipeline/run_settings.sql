@@ -26,4 +26,5 @@ columns:
   value_model: {type: text, says: "purchase model that was asked for; auto lets a backtest choose"}
   value_spend: {type: text, says: spend model that was asked for}
   value_recalibrate: {type: boolean, says: whether predictions are corrected by what came of those made one horizon ago}
+  same_orders: {type: text, check: "in ('keep', 'once')", says: "what happens to an order that two systems hold alike: both are kept, or it counts once"}
 --- */

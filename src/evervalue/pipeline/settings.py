@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from evervalue.core.duration import Duration, duration
 from evervalue.core.errors import SettingsError
 from evervalue.core.text import did_you_mean
+from evervalue.identity.settings import IdentitySettings
 from evervalue.sources.settings import told
 from evervalue.sources.systems import System, system
 
@@ -245,6 +246,7 @@ class Settings:
     gems: GemSettings
     actions: ActionSettings
     value: ValueSettings = field(default_factory=ValueSettings)
+    identity: IdentitySettings = field(default_factory=IdentitySettings)
 
     @property
     def rules(self) -> tuple[ActionRule, ...]:
@@ -261,6 +263,7 @@ class Settings:
             "gems": self.gems.model_dump(mode="json"),
             "actions": [r.model_dump(mode="json") for r in self.rules],
             "value": self.value.model_dump(mode="json"),
+            "identity": self.identity.model_dump(mode="json"),
         }
         return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
 
@@ -278,12 +281,13 @@ class Project:
         return self.folder / self.settings.project.data_dir
 
 
-SECTIONS: dict[str, type[_Settings]] = {
+SECTIONS: dict[str, type[BaseModel]] = {
     "project": ProjectSettings,
     "lrfm": LrfmSettings,
     "gems": GemSettings,
     "actions": ActionSettings,
     "value": ValueSettings,
+    "identity": IdentitySettings,
 }
 
 
@@ -356,4 +360,12 @@ def settings_from(values: dict[str, Any], options: Mapping[str, str] | None = No
         )
     if faults:
         raise SettingsError(" ".join(faults))
-    return Settings(parts["project"], sources, parts["lrfm"], parts["gems"], parts["actions"], parts["value"])
+    return Settings(
+        parts["project"],
+        sources,
+        parts["lrfm"],
+        parts["gems"],
+        parts["actions"],
+        parts["value"],
+        parts["identity"],
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from evervalue.core.errors import InputError, ReconciliationFailed
 from evervalue.sources import raw_zone
 from evervalue.sources.evidence import shown
+from evervalue.sources.fields import MONEY
 from evervalue.sources.plan import Plan, among
 from evervalue.sources.read_text import READ_FAULTS
 from evervalue.warehouse.duckdb import Connection, literal, quoted
@@ -63,6 +64,8 @@ def apply(con: Connection, plan: Plan, *, run_id: str, touched: str | None = Non
         f"insert into mapped.{plan.settings.provides} (source, file_id, line, {names}) "
         f"{plan.taken(touched=touched)} select {literal(plan.source)}, _file_id, _line, {values} from taken"
     )
+    if plan.identifiers:
+        _identifiers(con, plan, touched)
     if plan.settings.attributes:
         _attributes(con, plan)
     _totals(con, plan, touched)
@@ -122,6 +125,18 @@ def _refuse_unreadable(con: Connection, plan: Plan) -> None:
             )
 
 
+def _identifiers(con: Connection, plan: Plan, touched: str | None) -> None:
+    """Take what stands beside a customer, such as an e-mail address, as an identifier of that customer."""
+    customer = plan.mapped["customer_id"]
+    for type, value in plan.identifiers.items():
+        space = plan.settings.external_ids if type == "external_id" else None
+        con.execute(
+            "insert into mapped.identifiers (source, file_id, line, customer_id, type, value, namespace) "
+            f"{plan.taken(touched=touched)} select {literal(plan.source)}, _file_id, _line, {customer}, "
+            f"{literal(type)}, {value}, {literal(space) if space else 'null'} from taken where {value} is not null"
+        )
+
+
 def _attributes(con: Connection, plan: Plan) -> None:
     source, dated = plan.source, "order_date" in plan.mapped
     first, last = ("min(order_date)", "max(order_date)") if dated else ("null", "null")
@@ -145,8 +160,9 @@ def _totals(con: Connection, plan: Plan, touched: str | None) -> None:
     source, feed = literal(plan.source), literal(plan.feed)
     amount = plan.totals.get("amount", "null::decimal(38,4)")
     margin = plan.totals.get("margin", "null::decimal(38,4)")
-    lines = plan.settings.provides == "order_lines"
-    sums = "sum(amount) as amount, sum(margin) as margin" if lines else "null as amount, null as margin"
+    money = " + ".join(f"coalesce({name}, 0)" for name in MONEY.get(plan.settings.provides, ()))
+    lost = "sum(margin)" if plan.settings.provides == "order_lines" else "null"
+    sums = f"{f'sum({money})' if money else 'null'} as amount, {lost} as margin"
     within = f" where {{}} in (select file_id from {touched})" if touched else ""
     parsed = ", ".join(f"{sql} as {name}" for name, sql in plan.parsed.items() if name.startswith("k_only_"))
     columns = f"_file_id, _line, {amount} as _amount, {margin} as _margin{', ' + parsed if parsed else ''}"

@@ -111,6 +111,18 @@ class FieldsSql:
                 "bad_kind",
                 f"is none of {listing(LINE_KINDS, 9)}",
             )
+        if known.reading == "choice":
+            said = " ".join(f"when {literal(w)} then {literal(m)}" for w, m in known.choices.items())
+            value = f"case lower(c_{known.name}) {said} end"
+            self._refuse(
+                f"c_{known.name} is not null and {value} is null",
+                known,
+                f"bad_{known.name}",
+                f"is none of {listing(dict.fromkeys(known.choices.values()), 9)}",
+            )
+        if known.reading == "identifier":
+            self.out.identifiers[known.name] = value
+            return
         self.out.mapped[known.name] = value
         if known.needed and known.name != "customer_id":
             self._refuse(f"c_{known.name} is null", known, f"missing_{known.name}", "is empty")
@@ -145,9 +157,9 @@ class FieldsSql:
             f"does not fit {known.type}",
         )
         self._refuse(f"{v} is null and {c} is not null", known, "bad_number", "is not a number")
-        if known.needed and known.name != "amount":
+        if known.needed and (known.name != "amount" or self.settings.provides != "order_lines"):
             self._refuse(f"{c} is null", known, f"missing_{known.name}", "is empty")
-        if known.name in ("unit_cost", "rate"):
+        if known.name in ("unit_cost", "rate", "interest_expense"):
             sign = "<= 0" if known.name == "rate" else "< 0"
             self._refuse(f"{v} {sign}", known, f"bad_{known.name}", f"is {sign}")
         self.out.mapped[known.name] = v

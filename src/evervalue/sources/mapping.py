@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from evervalue.sources import raw_zone
 from evervalue.sources.evidence import survey
-from evervalue.sources.fields import fields_of
+from evervalue.sources.fields import MONEY, fields_of
 from evervalue.sources.fields_sql import FieldsSql
 from evervalue.sources.mapping_settings import Rule
 from evervalue.sources.plan import Plan, Refusal
@@ -206,7 +206,7 @@ class _Planner(FieldsSql):
 
     def _plain_rows(self) -> None:
         have, out = self.settings.columns, self.out
-        if self.settings.provides == "customers":
+        if "customer_id" in self.known and self.known["customer_id"].needed:
             key = "customer_id" if "customer_id" in have else "customer_name"
             out.mapped["customer_id"] = f"c_{key}"
             out.refusals.insert(
@@ -219,9 +219,13 @@ class _Planner(FieldsSql):
                     f"the cell in '{have[key]}' ({key}) is empty",
                 ),
             )
-        if self.settings.provides == "costs":
+        if "currency" in self.known:
             out.mapped["currency"] = (
                 f"coalesce({out.mapped['currency']}, {literal(self.currency)})"
                 if "currency" in have
                 else literal(self.currency)
+            )
+        if money := [name for name in MONEY.get(self.settings.provides, ()) if name in have]:
+            out.totals["amount"] = " + ".join(
+                f"coalesce({self._wide(name, have[name])}, 0)" for name in money
             )

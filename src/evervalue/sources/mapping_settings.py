@@ -11,7 +11,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from evervalue.core.text import did_you_mean, listing
-from evervalue.sources.fields import LINE_KINDS, Provides, fields_of
+from evervalue.sources.fields import LINE_KINDS, ONE_OF, Provides, fields_of
 
 DATE_PARTS = frozenset([f"%{p}" for p in "aAbBcdfgGhHIjmMnpSTuUVwWxXyYzZ%"] + [f"%-{p}" for p in "dHIjmMSy"])
 """Parts of a date that the engine can read."""
@@ -106,7 +106,9 @@ class MappingSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     provides: Provides = "order_lines"
-    """What one row is: order_lines, customers, costs (of products) or rates (of currencies)."""
+    """What one row is: order_lines, customers, costs (of products), rates (of currencies), cost_entries (costs of a
+    line, an order, a customer or a period), subscriptions, balances (of accounts), income (interest and fees) or
+    identifiers (of customers)."""
     columns: dict[str, str]
     """Canonical field = column as found. Order lines need `ordered_at`, `customer_id` or `customer_name`, and
     `amount` or both `quantity` and `unit_price`. An amount that is missing in a row whose quantity and unit price
@@ -137,6 +139,8 @@ class MappingSettings(BaseModel):
     """Rows whose money and quantity are written without the minus sign they mean (credit memos): all, or by a rule."""
     minor_units: tuple[str, ...] = ()
     """Fields that count the smallest unit of the row's currency: 1999 is 19.99 dollars, and 1999 yen."""
+    external_ids: str | None = Field(default=None, pattern="^[a-z][a-z0-9_]*$")
+    """Namespace whose customer keys the field `external_id` holds; default: numbers of the system's own."""
     optional: tuple[str, ...] = ()
     """Fields and attributes that are left out, with a note, where their column is not there."""
     made: dict[str, Made] = Field(default_factory=dict, exclude_if=lambda made: not made)
@@ -216,7 +220,7 @@ class MappingSettings(BaseModel):
         for field in known.values():
             if not field.needed or field.name in have:
                 continue
-            if field.name == "customer_id" and "customer_name" in have:
+            if field.name == "customer_id" and "customer_name" in have & set(known):
                 continue
             if field.name == "amount" and {"quantity", "unit_price"} <= have:
                 continue
@@ -228,6 +232,9 @@ class MappingSettings(BaseModel):
                 if self.provides == "order_lines"
                 else field.name
             )
+        lacks += [
+            f"one of {', '.join(names)}" for names in ONE_OF.get(self.provides, ()) if not have & set(names)
+        ]
         if lacks:
             raise ValueError(f"columns lacks {' and '.join(lacks)}, which {self.provides} need")
         if self.discount_off and "discount" not in have:

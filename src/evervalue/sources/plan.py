@@ -39,6 +39,8 @@ class Plan:
     """Name: expression over the raw table; `c_x` is the cell of field x as text, `v_x` its value."""
     mapped: dict[str, str] = field(default_factory=dict)
     """Column of the mapped table: expression over the parsed row."""
+    identifiers: dict[str, str] = field(default_factory=dict)
+    """Sort of identifier that stands beside the row's customer: expression over the parsed row."""
     refusals: list[Refusal] = field(default_factory=list)
     totals: dict[str, str] = field(default_factory=dict)
     """amount, margin: expressions over the raw table, wide enough for any number, for the pass that counts money."""
@@ -52,7 +54,15 @@ class Plan:
     def fingerprint(self) -> str:
         """Checksum of everything that decides what a row becomes."""
         refusals = [[r.when, r.column, r.cell, r.reason, r.says] for r in self.refusals]
-        decides = [self.parsed, self.mapped, refusals, self.totals, self.aside, self.settings.attributes]
+        decides = [
+            self.parsed,
+            self.mapped,
+            self.identifiers,
+            refusals,
+            self.totals,
+            self.aside,
+            self.settings.attributes,
+        ]
         return hashlib.sha256(json.dumps(decides).encode()).hexdigest()
 
     def taken(self, extra: str = "", touched: str | None = None) -> str:

@@ -181,9 +181,9 @@ def test_customers_come_from_every_source_with_their_attributes(tmp_path: Path) 
     )
     crm = "id,name,segment\nc1,Ann,gold\nc3,Cid,silver\n"
     toml = (
-        LINES.format(more="")
+        LINES.format(more='customer_keys = "company"')
         + '[sources.sales.attributes]\nregion = "region"\n'
-        + '[sources.crm]\npath = "crm.csv"\nprovides = "customers"\n'
+        + '[sources.crm]\npath = "crm.csv"\nprovides = "customers"\ncustomer_keys = "company"\n'
         + '[sources.crm.columns]\ncustomer_id = "id"\ncustomer_name = "name"\n'
         + '[sources.crm.attributes]\nsegment = "segment"\n'
     )
@@ -246,7 +246,8 @@ def test_a_refused_line_needs_no_rate_and_an_impossible_rate_is_named(tmp_path: 
 def test_the_last_row_of_a_list_of_customers_names_them(tmp_path: Path) -> None:
     lines = "order,date,customer,amount\n1,2024-01-01,c1,10\n"
     crm = "id,name\nc1,Zed\nc1,Abe\nc1,\n"
-    toml = LINES.format(more="") + '[sources.crm]\npath = "crm.csv"\nprovides = "customers"\n'
+    toml = LINES.format(more='customer_keys = "company"')
+    toml += '[sources.crm]\npath = "crm.csv"\nprovides = "customers"\ncustomer_keys = "company"\n'
     toml += '[sources.crm.columns]\ncustomer_id = "id"\ncustomer_name = "name"\n'
     folder = project(tmp_path, {"sales.csv": lines, "crm.csv": crm}, toml)
     run_project(folder)

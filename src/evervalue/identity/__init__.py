@@ -1,0 +1,1 @@
+"""Records of many systems -> one customer each: typed identifiers, links with their reasons, ids that stay."""

@@ -1,0 +1,147 @@
+"""Identity in a run: fills the tables of the schema `identity`, and remembers what must go on to the next run.
+
+The registry, every id ever given, the links and the decisions live in the warehouse, in its own schema `identity`. A
+run reads them at its beginning and writes them back once all its tables are built and checked, so that a failed run
+changes nothing. Without a warehouse (scores from a file) every run is the first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from evervalue.core.progress import Progress
+from evervalue.core.text import count
+from evervalue.identity.ambiguity import refuse_equal_keys
+from evervalue.identity.assign import assign
+from evervalue.identity.linking import judge_identifiers, link, number_records
+from evervalue.identity.settings import IdentitySettings
+from evervalue.warehouse.duckdb import Connection, literal
+
+MEMORY = {
+    "registry": "namespace text, customer_key text, customer_id text, since_run text, is_present boolean",
+    "customer_ids": "customer_id text, namespace text, customer_key text, minted_run text, retired_run text",
+    "links": "record_a text, record_b text, type text, shown text, value_hash text, reason text, since_run text",
+    "decisions": "decision_id bigint, kind text, record text, why text, decided_at timestamp, undone_at timestamp",
+}
+"""What goes on from run to run: table of the warehouse's schema `identity`, and its columns."""
+
+
+class IdentityStage:
+    """Fills the tables of identity, each when its turn in the run comes.
+
+    Parameters
+    ----------
+    settings
+        `[identity]` of the project.
+    run_id
+        Name of the run.
+    progress
+        Told of identifiers that were shared too widely to link.
+    warehouse
+        The attached database that remembers; None where nothing is to be remembered.
+    """
+
+    def __init__(
+        self, settings: IdentitySettings, *, run_id: str, progress: Progress, warehouse: str | None = None
+    ) -> None:
+        self.settings = settings
+        self.run_id = run_id
+        self.progress = progress
+        self.warehouse = warehouse
+
+    def fillers(self) -> dict[str, Callable[[Connection], None]]:
+        """What fills each table."""
+        return {
+            "identity.decisions": self._decisions,
+            "identity.identifiers": self._identifiers,
+            "identity.links": self._links,
+            "identity.registry": self._registry,
+            "identity.customer_ids": self._customer_ids,
+        }
+
+    def keep(self, con: Connection, built: str) -> None:
+        """Remember what the run found; `built` is the database that holds its tables."""
+        if self.warehouse is None:
+            return
+        con.execute(f"create schema if not exists {self.warehouse}.identity")
+        con.execute("begin transaction")
+        try:
+            for table in ("registry", "customer_ids", "links"):
+                con.execute(
+                    f"create or replace table {self.warehouse}.identity.{table} as from {built}.identity.{table}"
+                )
+            con.execute("commit")
+        except BaseException:
+            con.execute("rollback")
+            raise
+
+    def _remembered(self, con: Connection, table: str, into: str) -> None:
+        """A temporary copy of what the run before left, empty where there is nothing."""
+        held = (
+            self.warehouse
+            and con.execute(
+                f"select 1 from duckdb_tables() where database_name = {literal(self.warehouse)} "
+                f"and schema_name = 'identity' and table_name = {literal(table)}"
+            ).fetchone()
+        )
+        con.execute(f"create or replace temp table {into} ({MEMORY[table]})")
+        if held:
+            con.execute(f"insert into {into} by name from {self.warehouse}.identity.{table}")
+
+    def _decisions(self, con: Connection) -> None:
+        refuse_equal_keys(con)
+        self._remembered(con, "decisions", "identity_decided")
+        con.execute("create table identity.decisions as from identity_decided")
+        con.execute("delete from identity_decided where undone_at is not null")
+
+    def _identifiers(self, con: Connection) -> None:
+        self._remembered(con, "registry", "identity_old")
+        number_records(con)
+        judge_identifiers(con, self.settings)
+        link(con, self.settings, self.run_id)
+        con.execute(
+            "create table identity.identifiers as select namespace, customer_key, type, value, "
+            "any_value(normal) as normal, any_value(shown) as shown, any_value(value_hash) as value_hash, "
+            "max(record_count) as record_count, "
+            "max(verdict) as verdict from identity_judged group by namespace, customer_key, type, value "
+            "order by namespace, customer_key, type, value"
+        )
+        con.execute("drop table identity_judged")
+        shared = con.execute(
+            "select count(distinct value_hash) from identity.identifiers "
+            "where verdict in ('shared', 'cluster_too_large')"
+        ).fetchone()
+        if shared and shared[0]:
+            self.progress.warn(
+                f"{count(shared[0], 'identifier')} (e-mail addresses, telephone numbers ...) stand beside so many "
+                "records that they link nobody: 'evervalue identity list --suspicious' shows them."
+            )
+
+    def _links(self, con: Connection) -> None:
+        self._remembered(con, "links", "identity_known")
+        con.execute(
+            f"""
+            create table identity.links as
+            select a.record as record_a, b.record as record_b, e.type, e.shown, e.value_hash, e.reason,
+                coalesce(k.since_run, {literal(self.run_id)}) as since_run
+            from identity_edges as e
+            join identity_nodes as a on a.node = e.a
+            join identity_nodes as b on b.node = e.b
+            left join identity_known as k on k.record_a = a.record and k.record_b = b.record and k.type = e.type
+                and k.value_hash = e.value_hash
+            order by all
+            """
+        )
+        con.execute("drop table identity_known")
+        con.execute("drop table identity_edges")
+
+    def _registry(self, con: Connection) -> None:
+        self._remembered(con, "customer_ids", "identity_old_ids")
+        assign(con, self.run_id)
+        con.execute("create table identity.registry as from identity_new order by namespace, customer_key")
+        for table in ("old", "old_ids", "nodes", "clusters", "new", "decided"):
+            con.execute(f"drop table identity_{table}")
+
+    def _customer_ids(self, con: Connection) -> None:
+        con.execute("create table identity.customer_ids as from identity_ids order by customer_id")
+        con.execute("drop table identity_ids")
