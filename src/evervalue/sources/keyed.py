@@ -22,7 +22,7 @@ from evervalue.warehouse.head import split
 OWN = {"_lsn": "UBIGINT", "_ordinal": "BIGINT", "_op": "VARCHAR", "_unchanged": "VARCHAR[]"}
 """Columns that a keyed raw table has beside those of every raw table.
 
-`_op`: i and u for versions; d (delete), t (truncate), x and m (incomplete) stand in the past only.
+`_op`: i, u for versions; d (delete), t (truncate), x, m (incomplete) and b (of an earlier stream) stand in the past only.
 `_unchanged`: columns whose value the version took over from the one before it.
 """
 RAW = ("_file_id", "_line", "_run_id")
@@ -90,9 +90,14 @@ def ensure(con: Connection) -> None:
         con.execute(f"create table if not exists {head.table} ({columns})")
 
 
+def part_hash(feed: str) -> str:
+    """Hash of the name of the one part that all rows of a keyed feed belong to; the same in every load."""
+    return hashlib.sha256(f"keyed:{feed}".encode()).hexdigest()
+
+
 def part_id(feed: str) -> str:
-    """Names the one part that all rows of a keyed feed belong to; the same in every load."""
-    return hashlib.sha256(f"keyed:{feed}".encode()).hexdigest()[:16]
+    """Names that part in every row."""
+    return part_hash(feed)[:16]
 
 
 def position(alias: str = "") -> str:
@@ -177,7 +182,7 @@ class KeyedTable:
         folded_names = {n.lower(): n for n in self.types}
         self.key = [folded_names[k.lower()] for k in self.key]
 
-    def apply(self, staged: str, *, run_id: str) -> Applied:
+    def apply(self, staged: str, *, run_id: str, converging: bool = False) -> Applied:
         """Counts of what a temporary table of changes did to the live table, which is brought to date.
 
         Parameters
@@ -189,10 +194,14 @@ class KeyedTable:
             Deletes have their key in the key columns. The table is changed.
         run_id
             Run or batch that brings them.
+        converging
+            Whether rows were copied later than the position they stand at, so that changes come which they show
+            already. A row that moved to another key then keeps the unchanged values that were copied with it, where
+            the row under the old key was gone by then.
         """
         from evervalue.sources.changes.apply import apply
 
-        return apply(self, staged, run_id=run_id)
+        return apply(self, staged, run_id=run_id, converging=converging)
 
     def replace(self, rows: str, *, lsn: int, run_id: str) -> Applied:
         """Counts of what a temporary table of all rows, as they are in the source, did to the live table.
@@ -247,7 +256,8 @@ class KeyedTable:
         names = ", ".join(["_lsn", "_ordinal", *(quoted(c) for c in self.types)])
         return (
             f"with versions as (select _op, {names}, {position()} as _at from {self.live} "
-            f"union all select _op, {names}, {position()} from {self.past}), "
+            f"union all select _op, {names}, {position()} from {self.past} "
+            "where _op <> 'b'), "
             "emptied as (select coalesce(max(_at), 0) as bar from versions where _op = 't') "
             f"select {names} from (select * from versions where _op <> 't' "
             f"qualify row_number() over (partition by {keys} order by _at desc) = 1), emptied "
@@ -269,6 +279,29 @@ class KeyedTable:
             "incomplete": row[2],
             "truncated": row[3] * 2**63 + row[4],
         }
+
+    def register(self, path: str, stored: Mapping[str, str], *, run_id: str) -> None:
+        """Say in raw.files how many rows are live, and in raw.columns what the source calls its columns' types."""
+        raw_zone.run(self.con, "delete from raw.files where source = ?", [self.feed])
+        raw_zone.run(
+            self.con,
+            "insert into raw.files (source, file_id, path, sha256, bytes, format, reader, rows_read, run_id, status) "
+            "values (?, ?, ?, ?, 0, 'table', '', ?, ?, 'loaded')",
+            [self.feed, self.file_id, path, part_hash(self.feed), self.state()["live_rows"], run_id],
+        )
+        raw_zone.run(self.con, "delete from raw.columns where source = ?", [self.feed])
+        columns = [(n, _stored(said, self.types[n])) for n, said in stored.items() if n in self.types]
+        raw_zone.note_columns(self.con, self.feed, self.file_id, columns)
+
+    def rebase(self) -> None:
+        """Put all that is stored before any position: the source starts to count anew, perhaps from less."""
+        self.con.execute(f"update {self.live} set _lsn = 0, _ordinal = 1")
+        self.con.execute(f"update {self.past} set _lsn = 0, _ordinal = 0, _op = 'b'")
+        raw_zone.run(
+            self.con,
+            "update raw.keyed set truncated_lsn = null, truncated_ordinal = null, incomplete = 0 where feed = ?",
+            [self.feed],
+        )
 
     def forget(self) -> None:
         """Take the feed out of the raw zone, its past too."""
@@ -328,6 +361,14 @@ class KeyedTable:
             ).fetchall()
             if name not in (*RAW, "_until_run_id")
         }
+
+
+def _stored(said: str, type: str) -> str:
+    """What raw.columns says: a column that became text because a cell did not fit holds what it was typed as."""
+    if type != "VARCHAR":
+        return type
+    number = said == "number" or said.startswith(("DECIMAL", "DOUBLE", "FLOAT")) or said in INTEGERS
+    return "number" if number else "text"
 
 
 INTEGERS = ("SMALLINT", "INTEGER", "BIGINT", "HUGEINT")

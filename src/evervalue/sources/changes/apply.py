@@ -18,23 +18,24 @@ if TYPE_CHECKING:
 TEMPORARY = ("_emptied", "_events", "_held", "_incomplete", "_fate", "_lines")
 
 
-def apply(table: KeyedTable, staged: str, *, run_id: str) -> Applied:
+def apply(table: KeyedTable, staged: str, *, run_id: str, converging: bool) -> Applied:
     """Counts of what `staged` did to the table; see `KeyedTable.apply`."""
     try:
-        return _Batch(table, staged, run_id).apply()
+        return _Batch(table, staged, run_id, converging).apply()
     finally:
         for name in TEMPORARY:
             table.con.execute(f"drop table if exists temp.{name}")
 
 
 class _Batch:
-    def __init__(self, table: KeyedTable, staged: str, run_id: str) -> None:
+    def __init__(self, table: KeyedTable, staged: str, run_id: str, converging: bool) -> None:
         from evervalue.sources.keyed import Applied, position
 
         self.con: Connection = table.con
         self.table = table
         self.staged = staged
         self.run_id = run_id
+        self.converging = converging
         self.at = position
         self.state = table.state()
         self.counts = Applied()
@@ -50,7 +51,7 @@ class _Batch:
         self._emptied()
         self._events()
         self._held()
-        fill(self.con, self.table, self.staged, self.columns)
+        fill(self.con, self.table, self.staged, self.columns, converging=self.converging)
         self._fate()
         self._lines()
         self._retire()
@@ -167,7 +168,7 @@ class _Batch:
             f"create or replace temp table _held as "
             f"select true as is_live, {stored} from {self.table.live} as t {some} "
             f"union all select false, {stored} from {self.table.past} as t {some} "
-            f"where t._lsn >= {since} and t._op not in ('t', 'x')"
+            f"where t._lsn >= {since} and t._op not in ('t', 'x', 'b')"
         )
         self.con.execute(
             "update _events set repeated = true from _held as h where "

@@ -17,7 +17,9 @@ STAGED, LIVE, PAST, NOTHING, PENDING = range(5)
 """Where a value lies. A place is row * 8 + one of these."""
 
 
-def fill(con: Connection, table: KeyedTable, staged: str, columns: Sequence[str]) -> None:
+def fill(
+    con: Connection, table: KeyedTable, staged: str, columns: Sequence[str], *, converging: bool
+) -> None:
     """Fills in `staged` what its `_unchanged` names; `_incomplete` (n) then lists the rows where nothing is known.
 
     Reads `_events`, `_held` and `_emptied` of the batch. Stored versions that took a value over from one that a late
@@ -34,10 +36,10 @@ def fill(con: Connection, table: KeyedTable, staged: str, columns: Sequence[str]
     }
     for column in columns:
         if column in named:
-            _fill_column(con, table, staged, column)
+            _fill_column(con, table, staged, column, converging)
 
 
-def _fill_column(con: Connection, table: KeyedTable, staged: str, column: str) -> None:
+def _fill_column(con: Connection, table: KeyedTable, staged: str, column: str, converging: bool) -> None:
     keys = ", ".join(f"_k{i}" for i in range(len(table.key)))
     con.execute(
         "create or replace temp table _places as with heirs as ("
@@ -62,7 +64,7 @@ def _fill_column(con: Connection, table: KeyedTable, staged: str, column: str) -
         f"from line semi join wanted using ({keys}) "
         f"window earlier as (partition by {keys} order by pos rows unbounded preceding)"
     )
-    _settle_moves(con, table)
+    _settle_moves(con, table, converging)
     # Where a stored version inherits and nothing of this batch comes before it, its value is right as it is.
     sources = (
         f"select p.id, p.kind, v.v from _places as p join ("
@@ -92,7 +94,7 @@ def _fill_column(con: Connection, table: KeyedTable, staged: str, column: str) -
     con.execute("drop table _places")
 
 
-def _settle_moves(con: Connection, table: KeyedTable) -> None:
+def _settle_moves(con: Connection, table: KeyedTable, converging: bool) -> None:
     """Rows that came from another key take what that key had just before; through as many keys as they went."""
     keys = ", ".join(f"_k{i}" for i in range(len(table.key)))
     while True:
@@ -102,6 +104,13 @@ def _settle_moves(con: Connection, table: KeyedTable) -> None:
             f"select kind, id, puts, lag(place) over (partition by {keys} order by pos) as place from _places) as m "
             "join _events as e on e.n = m.id and not e.main where m.kind = 's' and not m.puts"
         )
+        if converging:
+            con.execute(
+                "update _moves set place = o.place from ("
+                f"select kind, id, puts, lag(place) over (partition by {keys} order by pos) as place from _places) as o "
+                "where o.kind = 's' and o.puts and o.id = _moves.id "
+                f"and (_moves.place is null or _moves.place % 8 = {NOTHING})"
+            )
         pending = con.execute(
             f"select count(*) from _places as p where p.place % 8 = {PENDING}"
         ).fetchone() or (0,)

@@ -1,0 +1,317 @@
+"""Publication and replication slot of a PostgreSQL source: made where they are missing, refused where they misfit."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from evervalue.core.errors import SettingsError, SourceUnavailable
+from evervalue.core.text import listing
+from evervalue.sources.changes.positions import Position
+from evervalue.sources.databases.connection import Address
+from evervalue.sources.databases.postgres_errors import driver, failed, refusal
+from evervalue.sources.databases.postgres_facts import literal, quoted
+
+AGAIN = "Then read everything anew with: evervalue run --full-refresh"
+WRITTEN = (
+    "-c timezone=UTC -c datestyle=ISO -c intervalstyle=postgres -c extra_float_digits=1 -c bytea_output=hex"
+)
+"""Values in the stream are written as the copy of the snapshot writes them."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """What IDENTIFY_SYSTEM tells."""
+
+    system_id: str
+    timeline: int
+    lsn: int
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A replication slot as it is now."""
+
+    confirmed: int
+    active: bool
+    lost: str
+    """Why it cannot be used any more; empty where it can."""
+
+
+def number(lsn: str) -> int:
+    """An LSN as a number.
+
+    >>> number("1/A0")
+    4294967456
+    """
+    high, _, low = lsn.partition("/")
+    return int(high, 16) << 32 | int(low, 16)
+
+
+def shown(lsn: int) -> str:
+    """A number as PostgreSQL writes LSNs.
+
+    >>> shown(4294967456)
+    '1/A0'
+    """
+    return f"{lsn >> 32:X}/{lsn & 0xFFFFFFFF:X}"
+
+
+def slot_name(source: str, given: str | None) -> str:
+    """The name of the slot, as set or made from the source's.
+
+    Raises
+    ------
+    SettingsError
+        PostgreSQL takes no such name.
+    """
+    name = given or "evervalue_" + re.sub("[^a-z0-9_]", "_", source.lower())
+    if not re.fullmatch("[a-z0-9_]{1,63}", name):
+        raise SettingsError(
+            f"sources.{source}.slot = '{name}' is no name of a replication slot: small letters, digits and "
+            "underscores, at most 63."
+        )
+    return name
+
+
+def connect(address: Address, *, replication: bool = False) -> Any:
+    """An open connection, for SQL or for the stream.
+
+    Raises
+    ------
+    SourceUnavailable
+        It cannot be reached, or does not let us in.
+    """
+    psycopg = driver()
+    given = psycopg.conninfo.conninfo_to_dict(address.text)
+    options = f"{given.get('options', '')} {WRITTEN}".strip()
+    more = {"replication": "database"} if replication else {}
+    try:
+        return psycopg.connect(
+            address.text,
+            options=options,
+            application_name="evervalue",
+            client_encoding="UTF8",
+            autocommit=True,
+            prepare_threshold=None,
+            connect_timeout=int(given.get("connect_timeout", 15)),
+            **more,
+        )
+    except psycopg.Error as error:
+        raise refusal(
+            error, address, "opening the stream of changes" if replication else "connecting"
+        ) from None
+
+
+def command(con: Any, text: str, address: Address) -> list[dict[str, str | None]]:
+    """The rows of a replication command, by name of column."""
+    result = con.pgconn.exec_(text.encode())
+    status = driver().pq.ExecStatus
+    if result.status not in (status.TUPLES_OK, status.COMMAND_OK):
+        raise refusal(failed(result), address, text.split(" ")[0].lower().replace("_", " "))
+    names = [(result.fname(i) or b"").decode() for i in range(result.nfields)]
+    return [
+        {
+            name: None if (cell := result.get_value(row, i)) is None else cell.decode()
+            for i, name in enumerate(names)
+        }
+        for row in range(result.ntuples)
+    ]
+
+
+def identify(con: Any, address: Address) -> Server:
+    """Which server this is, and how far its log goes."""
+    (row,) = command(con, "IDENTIFY_SYSTEM", address)
+    return Server(str(row["systemid"]), int(row["timeline"] or 0), number(str(row["xlogpos"])))
+
+
+def find(sql: Any, name: str, where: str) -> Slot | None:
+    """The slot of that name, where there is one.
+
+    Raises
+    ------
+    SourceUnavailable
+        There is one that is not ours to use.
+    """
+    cursor = sql.execute("select * from pg_replication_slots where slot_name = %s", [name])
+    row = cursor.fetchone()
+    if row is None:
+        return None
+    found = dict(zip([c.name for c in cursor.description], row, strict=True))
+    (here,) = sql.execute("select current_database()").fetchone()
+    if found["plugin"] != "pgoutput" or found["database"] != here:
+        raise SourceUnavailable(
+            f"{where}: a replication slot '{name}' is there, of database {found['database']} and plugin "
+            f'{found["plugin"]}: it is somebody else\'s. Choose another name: slot = "..." under [{where}].'
+        )
+    lost = ""
+    if found.get("wal_status") == "lost" or found.get("invalidation_reason"):
+        lost = str(found.get("invalidation_reason") or "the log it needs was removed")
+    confirmed = found["confirmed_flush_lsn"] or found["restart_lsn"]
+    return Slot(number(str(confirmed)) if confirmed else 0, bool(found["active"]), lost)
+
+
+def verify(slot: Slot | None, held: Position, server: Server, name: str, where: str, history: str) -> None:
+    """Nothing, where the slot goes on exactly where what is stored ends.
+
+    Parameters
+    ----------
+    history
+        Content of the server's timeline file, where its timeline is not the stored one.
+
+    Raises
+    ------
+    SourceUnavailable
+        Changes between the two are lost, or what is stored was never in this database; with the mend.
+    """
+    if held.server != server.system_id:
+        raise SourceUnavailable(
+            f"{where}: this is another database server than the one whose changes were followed (system identifier "
+            f"{server.system_id}, not {held.server}). Set `connection` back if it is a mistake. {AGAIN}"
+        )
+    fork = _left_at(history, held.timeline or 0)
+    if server.lsn < held.next_lsn or (fork is not None and fork < held.next_lsn):
+        raise SourceUnavailable(
+            f"{where}: the database was set back to an earlier state: changes up to {shown(held.next_lsn)} were "
+            f"followed, and its log {'parted' if fork is not None else 'ends'} at "
+            f"{shown(fork if fork is not None else server.lsn)}. What was read may not be there any more. {AGAIN}"
+        )
+    if slot is None:
+        raise SourceUnavailable(
+            f"{where}: the replication slot '{name}' is gone, so changes after {shown(held.next_lsn)} are lost. Find "
+            f"out who drops it. {AGAIN}"
+        )
+    if slot.lost:
+        raise SourceUnavailable(
+            f"{where}: the replication slot '{name}' was invalidated ({slot.lost}), so changes after "
+            f"{shown(held.next_lsn)} are lost. Raise max_slot_wal_keep_size, or follow more often, and drop the slot: "
+            f"select pg_drop_replication_slot({literal(name)}); {AGAIN}"
+        )
+    if slot.confirmed > held.next_lsn:
+        raise SourceUnavailable(
+            f"{where}: the replication slot '{name}' stands at {shown(slot.confirmed)} and what is stored ends at "
+            f"{shown(held.next_lsn)}: it was made anew, or somebody else reads from it, or the warehouse was set back "
+            f"to an earlier state. Changes between the two are lost. Give every project a slot of its own. {AGAIN}"
+        )
+
+
+def _left_at(history: str, timeline: int) -> int | None:
+    """Where the server's history left a timeline; None where it has not."""
+    for line in history.splitlines():
+        parts = line.split()
+        if len(parts) >= 2 and parts[0] == str(timeline):
+            return number(parts[1])
+    return None
+
+
+def create(con: Any, name: str, address: Address, where: str) -> tuple[int, str]:
+    """Position and snapshot of a new slot: the snapshot holds exactly what was committed before the position.
+
+    The snapshot lives until the next command on `con`.
+
+    Raises
+    ------
+    SourceUnavailable
+        No slot is free, the right is missing, or the log is not kept for it.
+    """
+    try:
+        (row,) = command(
+            con, f"CREATE_REPLICATION_SLOT {quoted(name)} LOGICAL pgoutput (SNAPSHOT 'export')", address
+        )
+    except SourceUnavailable as error:
+        raise SourceUnavailable(f"{error} Look at all that is needed with: evervalue sources check") from None
+    return number(str(row["consistent_point"])), str(row["snapshot_name"])
+
+
+def publish(sql: Any, name: str, tables: Mapping[str, str], address: Address) -> dict[str, int]:
+    """The publication, with all `tables` (feed: address in SQL) in it; of each feed what names its membership.
+
+    The number is 0 where the publication is FOR ALL TABLES or of a schema; a table that was taken out and put back has
+    another one than before.
+
+    Raises
+    ------
+    SourceUnavailable
+        It lacks tables and may not be changed by us, or leaves out kinds of changes.
+    """
+    where = address.where
+    psycopg = driver()
+    wanted = ", ".join(tables.values())
+    kinds = sql.execute(
+        "select pubinsert and pubupdate and pubdelete and pubtruncate from pg_publication where pubname = %s",
+        [name],
+    ).fetchone()
+    statement = f"CREATE PUBLICATION {quoted(name)} FOR TABLE {wanted}"
+    if kinds is None:
+        _alter(sql, f"{statement} WITH (publish_via_partition_root = true)", psycopg, where)
+    elif not kinds[0]:
+        raise SourceUnavailable(
+            f"{where}: the publication {name} leaves out kinds of changes. Let its owner run: "
+            f"ALTER PUBLICATION {quoted(name)} SET (publish = 'insert, update, delete, truncate'); {AGAIN}"
+        )
+    else:
+        lacking = [address for address in tables.values() if not _in(sql, name, address)]
+        if lacking:
+            _alter(sql, f"ALTER PUBLICATION {quoted(name)} ADD TABLE {', '.join(lacking)}", psycopg, where)
+    return {
+        feed: int(
+            (
+                sql.execute(
+                    "select r.oid from pg_publication_rel as r join pg_publication as p on p.oid = r.prpubid "
+                    "where p.pubname = %s and r.prrelid = %s::regclass",
+                    [name, address],
+                ).fetchone()
+                or (0,)
+            )[0]
+        )
+        for feed, address in tables.items()
+    }
+
+
+def _in(sql: Any, publication: str, address: str) -> bool:
+    return bool(
+        sql.execute(
+            "select count(*) from pg_publication_tables where pubname = %s "
+            "and format('%%I.%%I', schemaname, tablename)::regclass = %s::regclass",
+            [publication, address],
+        ).fetchone()[0]
+    )
+
+
+def _alter(sql: Any, statement: str, psycopg: Any, where: str) -> None:
+    try:
+        sql.execute(statement)
+    except psycopg.Error as error:
+        said = str(error).splitlines()[0]
+        raise SourceUnavailable(
+            f"{where}: the publication that changes come through cannot be made complete ({said}). Let the owner of "
+            f"the tables run: {statement};"
+        ) from None
+
+
+def refuse_without_key(
+    name: str, key: Sequence[str], identity: str, flagged: Sequence[str], where: str
+) -> None:
+    """Nothing, where updates and deletes in the stream say which row they mean.
+
+    `flagged` are the columns that they carry of the row as it was; `identity` is d, i, f or n.
+
+    Raises
+    ------
+    SourceUnavailable
+        They do not.
+    """
+    if not key:
+        raise SourceUnavailable(
+            f"{where}: {name} has no key, so changes do not say which row they mean. Give it a primary key, or name "
+            "columns that are unique together in the setting `key` and run: "
+            f"ALTER TABLE {name} REPLICA IDENTITY FULL;"
+        )
+    if identity == "n" or (identity != "f" and not set(key) <= set(flagged)):
+        raise SourceUnavailable(
+            f"{where}: changes of {name} carry {'no column' if identity == 'n' else listing(flagged) or 'no column'} "
+            f"of the row as it was, and its key is {listing(key)}. Let its owner run: "
+            f"ALTER TABLE {name} REPLICA IDENTITY {'FULL' if flagged or identity == 'n' else 'DEFAULT'};"
+        )
