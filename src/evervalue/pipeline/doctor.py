@@ -10,7 +10,7 @@ from pathlib import Path
 from evervalue.core.errors import EvervalueError, NothingPublished
 from evervalue.core.text import count
 from evervalue.pipeline.settings import Project, read_project
-from evervalue.sources.feeds import feed_of
+from evervalue.sources.feeds import feeds_of
 from evervalue.warehouse.publish import Publisher
 
 
@@ -39,9 +39,14 @@ def examine(folder: Path) -> Iterator[Finding]:
 
 def _sources(project: Project) -> Iterator[Finding]:
     for system in project.settings.sources.values():
-        for name in system.tables:
+        try:
+            feeds = feeds_of(system)
+        except EvervalueError as error:
+            yield Finding(f"source {system.name}", False, str(error))
+            continue
+        for name, feed in feeds.items():
             try:
-                found = feed_of(system, name).check(project.folder)
+                found = feed.check(project.folder)
             except EvervalueError as error:
                 yield Finding(f"source {name}", False, str(error))
             else:

@@ -50,6 +50,10 @@ class Feed(Protocol):
         """Bring the raw table in step with the source; `report` is told what was found."""
         ...
 
+    def settle(self) -> None:
+        """What it brought is committed: take away, or acknowledge, what was kept in case it was not."""
+        ...
+
     def check(self, base: Path) -> str:
         """What is there, in a few words, after looking: the source is reached, lets us in and holds the table.
 

@@ -66,6 +66,9 @@ class FileFeed:
         self.con.execute(f"insert into {touched} values {listed}")
         return Brought(changed, touched)
 
+    def settle(self) -> None:
+        """Nothing was kept."""
+
     def check(self, base: Path) -> str:
         """How many files there are."""
         if is_object_path(self.settings.path):

@@ -11,8 +11,8 @@ from pathlib import Path
 from evervalue.core.errors import EvervalueError
 from evervalue.core.progress import Progress
 from evervalue.sources import apply, raw_zone
-from evervalue.sources.feed import Brought, Context
-from evervalue.sources.feeds import feed_of
+from evervalue.sources.feed import Brought, Context, Feed
+from evervalue.sources.feeds import feeds_of
 from evervalue.sources.known import as_known
 from evervalue.sources.mapped import bring_output, count_output
 from evervalue.sources.report import LoadReport, SourceReport
@@ -69,9 +69,12 @@ def load(
             raw_zone.note_load(con, run_id, known_at, "run")
         for source in systems.values():
             try:
+                feeds = feeds_of(source)
                 with _whole(con, own_transaction):
-                    told = _bring(context, source, currency=project_currency, time_zone=time_zone)
+                    told = _bring(context, source, feeds, currency=project_currency, time_zone=time_zone)
                     note_volumes(context, source, told)
+                for feed in feeds.values() if own_transaction else ():
+                    feed.settle()
             except EvervalueError as error:
                 if source.settings.on_failure == "stop" or not own_transaction or not _was_read(con, source):
                     raise
@@ -135,10 +138,12 @@ def _whole(con: Connection, own: bool) -> AbstractContextManager[None]:
     return raw_zone.transaction(con) if own else nullcontext()
 
 
-def _bring(context: Context, source: System, *, currency: str, time_zone: str) -> dict[str, SourceReport]:
+def _bring(
+    context: Context, source: System, feeds: Mapping[str, Feed], *, currency: str, time_zone: str
+) -> dict[str, SourceReport]:
     """What became of one system: of its tables, then of its outputs."""
     told = _reports(source)
-    brought = {name: feed_of(source, name).bring(context, told[name]) for name in source.tables}
+    brought = {name: feed.bring(context, told[name]) for name, feed in feeds.items()}
     for output in source.outputs.values():
         bring_output(context, output, brought, told[output.name], currency=currency, time_zone=time_zone)
     return told
