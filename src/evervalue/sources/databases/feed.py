@@ -169,7 +169,7 @@ class _Load:
             self._forget_all(known, key)
             known = []
         self.known = {one.file_id: one for one in known}
-        self._read([one.lower for one in known if one.lower is not None] if known else self._bounds())
+        self._read(self._known_bounds(known) if known else self._bounds())
         self._drop_parts_that_are_gone()
         rows = sum(one.rows for one, _ in self.done)
         if not table.key_is_sure and (there := self.reader.count(table)) != rows:
@@ -189,6 +189,13 @@ class _Load:
             kept = self.reader.boundaries(self.table, Range(), self.feed.range_rows)
             self.staging.keep_bounds(self.table.key, self.schema_hash, kept)
         return kept
+
+    def _known_bounds(self, known: list[Known]) -> list[Bound]:
+        bounds = [one.lower for one in known if one.lower is not None]
+        if not self.reader.fingerprints:  # nothing will tell that the last one has grown before it is read
+            last = Range(known[-1].lower)
+            bounds += self.reader.boundaries(self.table, last, 2 * self.feed.range_rows)
+        return bounds
 
     def _part(self, within: Range) -> Part:
         return ranges.part(self.feed.system, self.name, self.table, within)

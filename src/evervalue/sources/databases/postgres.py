@@ -17,7 +17,7 @@ from evervalue.sources.databases.connection import Address
 from evervalue.sources.databases.packed import packed
 from evervalue.sources.databases.postgres_errors import driver, failed, refusal, told
 from evervalue.sources.databases.postgres_facts import literal, quoted
-from evervalue.sources.databases.reader import Bound, Copied, Fingerprint, Range
+from evervalue.sources.databases.reader import Bound, Copied, Fingerprint, Range, Stopped
 from evervalue.sources.databases.tables import Table
 
 SESSION = """
@@ -30,10 +30,6 @@ SILENCE_SECONDS = 600.0
 """Longest time without a byte of a copy."""
 CTID = "ctid"
 PAGE_BYTES = 8192
-
-
-class Stopped(Exception):
-    """The load was broken off; a worker ends what it does."""
 
 
 class PostgresReader:

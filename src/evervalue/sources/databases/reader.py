@@ -10,7 +10,10 @@ from evervalue.sources.databases.tables import Table
 
 Bound = tuple[str, ...]
 """A value of the key, each column as text that the database reads back exactly."""
-NO_CHANGE_SEEN = "0"
+
+
+class Stopped(Exception):
+    """The load was broken off; a worker ends what it does."""
 
 
 @dataclass(frozen=True)
