@@ -16,6 +16,7 @@ from evervalue.sources.read_text import (
     FAULTS,
     ReadResult,
     canonical_writer,
+    cut_off,
     header,
     insert_canonical,
     printable,
@@ -56,6 +57,9 @@ def read_json_lines(
             if value is not None:
                 cells = [_json_cell(value.get(key)) for key in places]
                 fault = _unfit(cells)
+            if fault == "bad_json" and not text.endswith(("\n", "\r")) and settings.cut_off == "refuse":
+                raise cut_off(file, line, FAULTS[fault])
+            text = text.rstrip("\r\n")
             if fault:
                 refused.append(
                     (
@@ -146,7 +150,7 @@ def _objects(file: FoundFile, encoding: str) -> Iterator[tuple[int, dict[str, An
                 yield from _array(file, text + "".join(lines))
                 return
             number += 1
-            yield number, _object(text), text.rstrip("\r\n")
+            yield number, _object(text), text
 
 
 def _array(file: FoundFile, text: str) -> Iterator[tuple[int, dict[str, Any] | None, str]]:
@@ -157,7 +161,7 @@ def _array(file: FoundFile, text: str) -> Iterator[tuple[int, dict[str, Any] | N
             f"{file.shown} is not a JSON array ({error}). Write it with one object a line."
         ) from None
     for number, value in enumerate(values, 1):
-        yield number, value if isinstance(value, dict) else None, json.dumps(value, ensure_ascii=False)
+        yield number, value if isinstance(value, dict) else None, json.dumps(value, ensure_ascii=False) + "\n"
 
 
 def _object(text: str) -> dict[str, Any] | None:

@@ -63,7 +63,9 @@ def read_delimited(
     if facts.regular and delimiter != WHITESPACE and len(quote) == 1:
         rows = _read_fast(con, file, facts, source, names, delimiter, quote, run_id, temp)
     if rows is None:
-        rows = _read_carefully(con, file, facts, source, names, delimiter, quote, run_id, temp)
+        rows = _read_carefully(
+            con, file, facts, source, names, delimiter, quote, run_id, temp, settings.cut_off == "refuse"
+        )
     raw_zone.note_columns(con, source, file.file_id, [(name, "text") for name in names])
     return ReadResult(
         rows, facts.encoding + (" with BOM" if facts.has_bom else ""), delimiter, [(n, "text") for n in names]
@@ -176,16 +178,20 @@ def _read_carefully(
     quote: str,
     run_id: str,
     temp: Path,
+    refuse_cut_off: bool,
 ) -> int:
     path = temp / f"{file.file_id}.csv"
     refused: list[tuple[int, str, str, str, list[str]]] = []
     widths: dict[int, int] = {}
     line = 0
+    ended = Ended()
+    short, says = False, ""
     with text_lines(file, facts.encoding) as lines, canonical_writer(path) as out:
-        read = records(lines, delimiter, quote)
+        read = records(ended.watched(lines), delimiter, quote)
         next(read)
         for line, record in enumerate(read, 1):
             fields, fault = record.fields, record.fault
+            short = fault == "unclosed_quote" or (fault is None and len(fields) < len(names))
             if fault is None and len(fields) != len(names):
                 if len(fields) > len(names) and not any(fields[len(names) :]):
                     fields = fields[: len(names)]
@@ -210,10 +216,35 @@ def _read_carefully(
             f"most have {usual}. Name the delimiter in the setting `delimiter` (read as {delimiter!r}), or "
             "mend the header."
         )
+    if short and not ended.by_line_end and refuse_cut_off:
+        raise cut_off(file, line, says)
     raw_zone.refuse(con, source, file.file_id, file.shown, run_id, refused)
     insert_canonical(con, path, source, file.file_id, run_id, names)
     path.unlink()
     return line
+
+
+class Ended:
+    """Watches lines go by, to tell how the last one ended."""
+
+    by_line_end = True
+    """Whether the last line had a line end."""
+
+    def watched(self, lines: Iterator[str]) -> Iterator[str]:
+        """The same lines."""
+        line = "\n"
+        for line in lines:
+            yield line
+        self.by_line_end = line.endswith(("\n", "\r"))
+
+
+def cut_off(file: FoundFile, line: int, says: str) -> InputError:
+    """The error for a file that ends in the middle of its last row: more of it is missing than this row."""
+    return InputError(
+        f"{file.shown} ends in the middle of row {line:,} ({says}, and no line end follows), so it was cut off while "
+        "it was written or copied. Fetch it again; none of its rows was taken. Where the row is meant to be so, set "
+        'cut_off = "quarantine".'
+    )
 
 
 def printable(text: str) -> str:
