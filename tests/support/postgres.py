@@ -117,12 +117,11 @@ class Postgres:
                 *["-XqAt", "-F", "\x1f", "-R", "\x1e", "-P", "null=<null>"],
                 self.dsn(database),
             ],
-            input=f"set timezone = 'UTC';\n{query};",
+            input=f"set timezone = 'UTC';\n{query};".encode(),
             capture_output=True,
-            text=True,
             check=True,
         )
-        rows = done.stdout.removesuffix("\n")
+        rows = done.stdout.decode().removesuffix("\n")
         return [row.split("\x1f") for row in rows.split("\x1e")] if rows else []
 
     def fresh_database(self, name: str) -> str:
