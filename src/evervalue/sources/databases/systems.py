@@ -44,6 +44,6 @@ def table_feeds(system: System) -> Mapping[str, TableFeed]:
             table=table.table,
             snapshot=snapshot,
             key=table.key,
-            wanted=system.wanted(name),
+            wanted={} if system.settings.preset else system.wanted(name),
         )
     return feeds
