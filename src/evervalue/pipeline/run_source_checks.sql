@@ -89,9 +89,14 @@ found as (
     from judged
     union all
     select source, 'freshness', '',
-        case when limit_seconds is null then 'learning' when quiet_seconds > limit_seconds then 'alarm' else 'ok' end,
+        case
+            when limit_seconds is null or quiet_seconds is null then 'learning'
+            when quiet_seconds > limit_seconds then 'alarm'
+            else 'ok'
+        end,
         quiet_seconds, 0, limit_seconds,
         case
+            when quiet_seconds is null then 'has brought nothing yet'
             when limit_seconds is null then 'nothing is known yet of how often it brings news; set stale_after to be told'
             when quiet_seconds > limit_seconds then
                 'no news for ' || round(quiet_seconds / 3600, 1) || ' hours; ' || round(limit_seconds / 3600, 1) || ' would be usual at most'

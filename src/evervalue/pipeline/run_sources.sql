@@ -26,7 +26,13 @@ columns:
 with worst as (
     select
         source,
-        max(case state when 'alarm' then 3 when 'watch' then 2 when 'ok' then 1 else 0 end) as rank,
+        -- Whether it could be read and what was refused is known from the first load on; what is usual is not.
+        max(case
+            when state = 'alarm' then 3
+            when state = 'watch' then 2
+            when state = 'learning' and check_name in ('freshness', 'volume') then 1
+            else 0
+        end) as rank,
         string_agg(says, '; ' order by case state when 'alarm' then 0 else 1 end, check_name, field)
             filter (where state in ('alarm', 'watch')) as says
     from run.source_checks
@@ -48,8 +54,8 @@ select
     l.kind,
     l.place,
     r.provides,
-    case w.rank when 3 then 'alarm' when 2 then 'watch' when 1 then 'ok' else 'learning' end as state,
-    coalesce(w.says, 'as usual') as state_says,
+    case w.rank when 3 then 'alarm' when 2 then 'watch' when 1 then 'learning' else 'ok' end as state,
+    coalesce(w.says, case w.rank when 1 then 'too little history to say what is usual' else 'as usual' end) as state_says,
     l.read_at,
     n.last_news_at,
     l.newest_at,
