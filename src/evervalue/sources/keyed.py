@@ -166,18 +166,7 @@ class KeyedTable:
             )
             had = self._types(self.feed)
         for table in (self.feed, f"{self.feed}~past"):
-            held = self._types(table)
-            folded = {name.lower(): (name, type) for name, type in held.items()}
-            for name, type in wanted:
-                known = folded.get(name.lower())
-                if known is None:
-                    self.con.execute(f"alter table {raw_zone.table(table)} add column {quoted(name)} {type}")
-                elif known[1] != type and name not in OWN:
-                    wider = wider_type(known[1], type)
-                    if wider != known[1]:
-                        self.con.execute(
-                            f"alter table {raw_zone.table(table)} alter column {quoted(known[0])} set data type {wider}"
-                        )
+            self._reshape(table, wanted)
         self.types = {n: t for n, t in self._types(self.feed).items() if n not in OWN}
         folded_names = {n.lower(): n for n in self.types}
         self.key = [folded_names[k.lower()] for k in self.key]
@@ -350,6 +339,27 @@ class KeyedTable:
             f"create table {raw_zone.table(name)} (_file_id text not null, _line bigint not null, "
             f"_run_id text not null, {body}{more})"
         )
+
+    def _reshape(self, table: str, wanted: Iterable[tuple[str, str]]) -> None:
+        """Write a table anew with further columns and wider types, where there are any.
+
+        Not by ALTER: the engine does not commit a table that was altered after rows of it were deleted.
+        """
+        folded = {name.lower(): (name, type) for name, type in self._types(table).items()}
+        wider, new = {}, {}
+        for name, type in wanted:
+            known = folded.get(name.lower())
+            if known is None:
+                new[name] = type
+            elif name not in OWN and (to := wider_type(known[1], type)) != known[1]:
+                wider[known[0]] = to
+        if new or wider:
+            changed = ", ".join(f"{quoted(n)}::{t} as {quoted(n)}" for n, t in wider.items())
+            added = "".join(f", null::{t} as {quoted(n)}" for n, t in new.items())
+            name = raw_zone.table(table)
+            self.con.execute(
+                f"create or replace table {name} as select *{f' replace ({changed})' if wider else ''}{added} from {name}"
+            )
 
     def _types(self, table: str) -> dict[str, str]:
         return {

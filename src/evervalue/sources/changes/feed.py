@@ -52,6 +52,11 @@ class Follower(Protocol):
         """Everything before this position has come."""
         ...
 
+    @property
+    def moved(self) -> bool:
+        """Whether the source's log went on past what is applied, with nothing of ours in it."""
+        ...
+
     def check(self) -> list[str]:
         """What is there, in sentences."""
         ...

@@ -21,7 +21,7 @@ from typing import Any, cast
 from evervalue.core.errors import InputError, SourceUnavailable
 from evervalue.core.progress import Progress
 from evervalue.core.text import count
-from evervalue.sources import keyed, raw_zone
+from evervalue.sources import keyed
 from evervalue.sources.changes import pgoutput as pg
 from evervalue.sources.changes import positions
 from evervalue.sources.changes import postgres_slot as slots
@@ -29,6 +29,7 @@ from evervalue.sources.changes.positions import Position
 from evervalue.sources.changes.postgres_shape import Described, follows, published
 from evervalue.sources.changes.postgres_stream import Stream
 from evervalue.sources.changes.stage import Cell, Segment, Shape, Stage, load, misfit_types, restage
+from evervalue.sources.changes.wanted import Wanted
 from evervalue.sources.databases.connection import Address
 from evervalue.sources.databases.postgres import PostgresReader
 from evervalue.sources.databases.postgres_errors import driver, refusal
@@ -43,16 +44,6 @@ BATCH_BYTES = 256 << 20
 POLL_SECONDS = 0.2
 CHARACTER = 1042
 """Type character(n), whose values the stream pads with blanks."""
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """A table to be followed."""
-
-    table: str
-    """As the settings name it."""
-    key: tuple[str, ...] = ()
-    """Columns that name a row; empty for the primary key."""
 
 
 @dataclass
@@ -213,6 +204,11 @@ class PostgresChanges:
             return self.position.next_lsn
         pending = self.pending.position
         return max(self.stream.seen, pending.next_lsn if pending else self.position.next_lsn)
+
+    @property
+    def moved(self) -> bool:
+        """Whether the source's log went on past what is applied, with nothing of ours in it."""
+        return self._begun is None and self.reached > self.position.next_lsn
 
     @property
     def _anything(self) -> bool:
@@ -450,7 +446,9 @@ class PostgresChanges:
 
     def _register(self, table: KeyedTable, described: Described, run_id: str) -> None:
         held = {c.name: c.stored_type for c in described.table.columns}
-        table.register(described.table.name, {n: held[n] for n in described.names if n in held}, run_id=run_id)
+        table.register(
+            described.table.name, {n: held[n] for n in described.names if n in held}, run_id=run_id
+        )
 
     # Copying whole tables
 

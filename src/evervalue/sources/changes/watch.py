@@ -46,6 +46,7 @@ def watch(
     tell: Callable[[Lag], None],
     stop: threading.Event | None = None,
     batch_seconds: float = 1.0,
+    idle_seconds: float = 10.0,
 ) -> None:
     """Follow every source until told to stop, by the event or by SIGTERM or SIGINT where none is given.
 
@@ -66,6 +67,8 @@ def watch(
         Called after every batch, and every few seconds while nothing comes.
     batch_seconds
         How long changes are gathered before they are applied.
+    idle_seconds
+        How often the position is kept while nothing comes that is ours.
 
     Raises
     ------
@@ -78,7 +81,9 @@ def watch(
 
     def follow(name: str, make: FollowerOf) -> None:
         try:
-            _Watcher(name, make, warehouse, temp, clock, progress, tell, ending, held, batch_seconds).run()
+            _Watcher(
+                name, make, warehouse, temp, clock, progress, tell, ending, held, batch_seconds, idle_seconds
+            ).run()
         except BaseException as error:
             failed.append(error)
             ending.set()
@@ -101,6 +106,7 @@ class _Watcher:
     def __init__(
         self, name: str, make: FollowerOf, warehouse: Path, temp: Path, clock: Clock, progress: Progress,
         tell: Callable[[Lag], None], ending: threading.Event, held: threading.Lock, batch_seconds: float,
+        idle_seconds: float,
     ) -> None:  # fmt: skip
         self.name = name
         self.make = make
@@ -112,6 +118,7 @@ class _Watcher:
         self.ending = ending
         self.held = held
         self.batch_seconds = batch_seconds
+        self.idle_seconds = idle_seconds
 
     def run(self) -> None:
         wait = 1.0
@@ -155,7 +162,10 @@ class _Watcher:
                     return
                 self._tell(follower, changes)
                 told = self.clock.now()
-            elif (self.clock.now() - told).total_seconds() > 5:
+            elif (self.clock.now() - told).total_seconds() >= self.idle_seconds:
+                # Nothing of ours came, and the source's log went on: it need not be kept for us.
+                if follower.moved and self._apply(follower) is None:
+                    return
                 self._tell(follower, 0)
                 told = self.clock.now()
 

@@ -1,0 +1,61 @@
+"""What follows the changes of a system, by its kind: for the feeds of a run, and for `evervalue sources watch`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from evervalue.core.progress import Progress
+from evervalue.sources.changes.feed import ChangesFeed, Follower, FollowerOf
+from evervalue.sources.changes.wanted import Wanted
+from evervalue.sources.databases.connection import address
+from evervalue.sources.systems import System, TableSettings
+
+
+def changes_feed(system: System, name: str) -> ChangesFeed:
+    """The feed of one table of a database whose changes are followed."""
+    return ChangesFeed(name, system.name, follower_of(system))
+
+
+def follower_of(system: System) -> FollowerOf:
+    """What makes the follower of a database; the environment is asked for the connection only then."""
+
+    def make(temp: Path, progress: Progress) -> Follower:
+        settings = system.settings
+        where = address(settings.connection, f"sources.{system.name}")
+        tables = {feed: _wanted(system, feed) for feed in system.tables}
+        if settings.kind == "postgres":
+            from evervalue.sources.changes.postgres_follow import PostgresChanges
+
+            return PostgresChanges(
+                system.name,
+                where,
+                tables,
+                slot=settings.slot,
+                publication=settings.publication,
+                temp=temp,
+                progress=progress,
+            )
+        from evervalue.sources.changes.binlog import BinlogChanges
+
+        return BinlogChanges(
+            system.name, where, tables, server_id=settings.server_id, temp=temp, progress=progress
+        )
+
+    return make
+
+
+def followed(systems: Mapping[str, System]) -> dict[str, FollowerOf]:
+    """The systems that `evervalue sources watch` follows, each with what makes its follower."""
+    return {
+        name: follower_of(system)
+        for name, system in systems.items()
+        if system.settings.capture == "changes" and system.settings.kind in ("postgres", "mysql")
+    }
+
+
+def _wanted(system: System, feed: str) -> Wanted:
+    settings = system.tables[feed]
+    assert isinstance(settings, TableSettings)
+    short = feed.removeprefix(f"{system.name}.")
+    return Wanted(settings.table or short, settings.key)
