@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -15,27 +14,74 @@ Source = Annotated[str | None, typer.Option(help="Only this source.")]
 NeededSource = Annotated[str, typer.Option("--source", help="Source of the rows.")]
 
 
-@app.command()
-def sources(project: Folder = Path()) -> None:
-    """List what was read: files, their formats, and how each doubt in a column was settled."""
+sources = typer.Typer(
+    help="Where data comes from: what was read, whether it can be read, and following it.",
+    no_args_is_help=True,
+)
+app.add_typer(sources, name="sources")
+
+
+@sources.command("list")
+def list_sources(
+    project: Folder = Path(),
+    files: Annotated[bool, typer.Option("--files", help="List every file, object and range.")] = False,
+) -> None:
+    """What every source brought, how new it is, and how each doubt in a column was settled."""
     from evervalue.cli import show
+    from evervalue.cli.tell_sources import tell_files, tell_notes, tell_sources
+    from evervalue.core.clock import SystemClock
     from evervalue.pipeline.settings import read_project
     from evervalue.pipeline.warehouse_view import warehouse
+    from evervalue.warehouse.publish import Publisher
 
-    with warehouse(read_project(project)) as con:
-        show.grid(
-            ["source", "file", "format", "encoding", "delimiter", "bytes", "rows", "status"],
-            con.execute(
-                "select source, path, format, encoding, "
-                "case delimiter when chr(9) then 'tab' else delimiter end, bytes, rows_read, status "
-                "from raw.files order by source, path, status"
-            ).fetchall(),
-        )
-        for source, report in con.execute(
-            "select source, report from raw.mappings order by source"
-        ).fetchall():
-            for note in json.loads(report)["notes"]:
-                show.say(f"{source}: {note}.")
+    found = read_project(project)
+    with warehouse(found) as con:
+        if files:
+            tell_files(con)
+        else:
+            snapshot = Publisher(found.data_dir).current().open()
+            try:
+                tell_sources(snapshot, SystemClock())
+            finally:
+                snapshot.close()
+        for line in tell_notes(con):
+            show.say(line)
+
+
+@sources.command()
+def check(
+    project: Folder = Path(),
+    source: Source = None,
+    rows: Annotated[int, typer.Option(min=0, max=1000, help="Mapped rows to show.")] = 10,
+) -> None:
+    """Look at every source without loading it: connection, rights, columns, and what its first rows come to."""
+    from evervalue.cli import show
+    from evervalue.core.clock import SystemClock
+    from evervalue.core.errors import SettingsError
+    from evervalue.core.text import did_you_mean
+    from evervalue.pipeline.settings import read_project
+    from evervalue.pipeline.source_check import check_sources
+
+    found = read_project(project)
+    if source is not None and source not in found.settings.sources:
+        raise SettingsError(f"There is no source '{source}'{did_you_mean(source, found.settings.sources)}.")
+    faults = 0
+    for checked in check_sources(found, clock=SystemClock(), only=source, rows=rows):
+        faults += not checked.fine
+        first, *others = checked.says or [""]
+        show.say(f"{'✓' if checked.fine else '✗'} {checked.name}: {first}")
+        for line in others:
+            show.say(f"    {line}")
+        if checked.rows:
+            # Fields that are empty in all of the rows tell nothing.
+            filled = [
+                n for n in range(len(checked.columns)) if any(row[n] is not None for row in checked.rows)
+            ]
+            show.grid(
+                [checked.columns[n] for n in filled], [[row[n] for n in filled] for row in checked.rows]
+            )
+    if faults:
+        raise typer.Exit(1)
 
 
 quarantine = typer.Typer(

@@ -47,9 +47,10 @@ def glossary(
 def doctor(project: Folder = Path()) -> None:
     """Look a project over: settings, files, disk, the published run."""
     from evervalue.cli import show
+    from evervalue.core.clock import SystemClock
     from evervalue.pipeline.doctor import examine
 
-    findings = list(examine(project))
+    findings = list(examine(project, SystemClock()))
     for finding in findings:
         show.say(f"  {'✓' if finding.fine else '✗'} {finding.what:<20} {finding.says}")
     if not all(f.fine for f in findings):

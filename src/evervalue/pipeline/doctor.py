@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from evervalue.core.clock import Clock
 from evervalue.core.errors import EvervalueError, NothingPublished
 from evervalue.core.text import count
 from evervalue.pipeline.settings import Project, read_project
 from evervalue.sources.feeds import feeds_of
-from evervalue.warehouse.publish import Publisher
+from evervalue.warehouse.publish import Publisher, Snapshot
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Finding:
     says: str
 
 
-def examine(folder: Path) -> Iterator[Finding]:
+def examine(folder: Path, clock: Clock) -> Iterator[Finding]:
     """What is well and what is not, in the order in which it matters; stops where nothing further can be looked at."""
     try:
         project = read_project(folder)
@@ -34,7 +35,7 @@ def examine(folder: Path) -> Iterator[Finding]:
     yield from _sources(project)
     free = shutil.disk_usage(project.folder).free
     yield Finding("disk", free > 1 << 30, f"{free / (1 << 30):,.1f} GB free where the project lies")
-    yield from _published(project)
+    yield from _published(project, clock)
 
 
 def _sources(project: Project) -> Iterator[Finding]:
@@ -53,7 +54,7 @@ def _sources(project: Project) -> Iterator[Finding]:
                 yield Finding(f"source {name}", True, found)
 
 
-def _published(project: Project) -> Iterator[Finding]:
+def _published(project: Project, clock: Clock) -> Iterator[Finding]:
     publisher = Publisher(project.data_dir)
     try:
         snapshot = publisher.current()
@@ -76,3 +77,32 @@ def _published(project: Project) -> Iterator[Finding]:
     same = snapshot.manifest["settings_sha256"] == project.settings.sha256
     says = "the ones in evervalue.toml" if same else "changed since; 'evervalue run' takes them in"
     yield Finding("its settings", same, says)
+    yield from _fresh(snapshot, clock)
+
+
+def _fresh(snapshot: Snapshot, clock: Clock) -> Iterator[Finding]:
+    """What is stale or otherwise not as usual, as of now."""
+    now = clock.now().replace(tzinfo=None)
+    con = snapshot.open()
+    try:
+        there = con.execute(
+            "select 1 from duckdb_tables() where schema_name = 'run' and table_name = 'sources'"
+        ).fetchone()
+        rows = (
+            con.execute(
+                "select source, state, state_says, last_news_at, stale_after_seconds from run.sources order by source"
+            ).fetchall()
+            if there
+            else []
+        )
+    finally:
+        con.close()
+    for source, state, says, news_at, stale in rows:
+        quiet = (now - news_at).total_seconds() if news_at else 0.0
+        if stale is not None and quiet > stale:
+            says = (
+                f"stale: no news for {quiet / 3600:,.1f} hours, and {stale / 3600:,.1f} would be usual at most; "
+                "look whether it is still delivered, then 'evervalue run'"
+            )
+            state = "alarm"
+        yield Finding(f"{source} is fresh", state not in ("alarm", "watch"), says)

@@ -63,3 +63,7 @@ class Feed(Protocol):
             What is wrong, and how it is mended.
         """
         ...
+
+    def sample(self, context: Context, rows: int) -> bool:
+        """Whether all of the table was read into the raw table, where about `rows` rows were asked for."""
+        ...

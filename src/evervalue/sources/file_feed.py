@@ -11,6 +11,7 @@ from pathlib import Path
 from evervalue.core.errors import InputError
 from evervalue.core.text import count
 from evervalue.sources import mend, raw_zone
+from evervalue.sources.beginning import beginning
 from evervalue.sources.feed import Brought, Context
 from evervalue.sources.files import FoundFile, find_files
 from evervalue.sources.finding import find, means
@@ -75,6 +76,24 @@ class FileFeed:
             access = Access(self.settings.requester_pays, self.settings.sse_customer_key)
             return count(count_objects(self.settings.path, self.name, access), "object")
         return count(len(find_files(self.settings.path, base, self.name)), "file")
+
+    def sample(self, context: Context, rows: int) -> bool:
+        """Whether the rows read are all there are: files are taken in turn until there are `rows` rows."""
+        files = find(self.settings, context, self.name, self.where, set()).files
+        read = 0
+        for place, file in enumerate(files):
+            taken, whole = beginning(file.here(), self.settings, context.temp, rows + 1)
+            result = read_file(
+                context.con, taken, self.name, self.settings, run_id=context.run_id, temp=context.temp,
+                wanted=self.wanted.values(),
+            )  # fmt: skip
+            check_columns(self.where, self.wanted, file.shown, [name for name, _ in result.columns])
+            self.con, self.context = context.con, context
+            self._register(taken, result.encoding, result.delimiter, result.rows_read, "loaded")
+            read += result.rows_read
+            if not whole or (read >= rows and place + 1 < len(files)):
+                return False
+        return True
 
     def _forget(self, file_id: str) -> None:
         raw_zone.forget(self.con, self.name, file_id, self.context.run_id)

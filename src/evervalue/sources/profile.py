@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import itertools
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from evervalue.core.errors import InputError
 from evervalue.sources import raw_zone
+from evervalue.sources.beginning import beginning
 from evervalue.sources.dates import looks_like_date
 from evervalue.sources.evidence import Cells, date_shapes, number_shapes
 from evervalue.sources.files import FoundFile, find_files
 from evervalue.sources.numbers import looks_like_number
 from evervalue.sources.read import read_file
 from evervalue.sources.settings import ReaderSettings
-from evervalue.sources.text import text_facts, text_lines
 from evervalue.warehouse.duckdb import Connection, quoted
 
 MOST_LINES = 200_000
@@ -85,7 +84,7 @@ def profile(con: Connection, path: str, base: Path, **reader: str | None) -> Fil
     settings = ReaderSettings(path=path).model_copy(update={k: v for k, v in reader.items() if v is not None})
     raw_zone.ensure(con)
     with tempfile.TemporaryDirectory(prefix="evervalue-") as temp:
-        taken, whole = _beginning(file, settings, Path(temp))
+        taken, whole = beginning(file, settings, Path(temp), MOST_LINES)
         result = read_file(con, taken, SOURCE, settings, run_id=SOURCE, temp=Path(temp))
     if result.rows_read == 0:
         raise InputError(
@@ -93,21 +92,6 @@ def profile(con: Connection, path: str, base: Path, **reader: str | None) -> Fil
         )
     columns = {c.name: _column(con, c) for c in raw_zone.stored_columns(con, SOURCE).values()}
     return FileProfile(file, len(found), result.rows_read, whole, columns, con, raw_zone.table(SOURCE))
-
-
-def _beginning(file: FoundFile, settings: ReaderSettings, temp: Path) -> tuple[FoundFile, bool]:
-    """The file, or a copy of its first lines where it is long."""
-    if file.format not in ("csv", "jsonl") or file.bytes < 1 << 23:
-        return file, True
-    encoding = text_facts(file, settings.encoding, '"').encoding
-    target = temp / ("beginning.jsonl" if file.format == "jsonl" else "beginning.csv")
-    with (
-        text_lines(file, encoding) as lines,
-        target.open("w", encoding="utf-8", errors="replace", newline="") as out,
-    ):
-        out.writelines(itertools.islice(lines, MOST_LINES))
-        whole = next(lines, None) is None
-    return replace(file, path=target, compression=None, bytes=target.stat().st_size), whole
 
 
 def _column(con: Connection, column: raw_zone.StoredColumn) -> ColumnProfile:

@@ -19,6 +19,7 @@ OWN_COLUMNS = ("_file_id", "_line", "_run_id", "_until_run_id", "_lsn", "_ordina
 PAST = "~past"
 """What stands behind the name of a raw table that holds the rows which are live no more."""
 
+
 @dataclass(frozen=True)
 class FileRow:
     """A row of raw.files."""
@@ -66,17 +67,18 @@ def ensure(con: Connection) -> None:
 
 
 def _upgrade(con: Connection, head: Head) -> None:
-    """Give a table that an earlier version made the columns that its head has since got."""
-    schema, name = head.table.split(".")
-    there = run(
-        con,
-        "select column_name from duckdb_columns() where database_name = current_database() and schema_name = ? "
-        "and table_name = ?",
-        [schema, name],
-    ).fetchall()
-    for column, declared in head.columns.items():
-        if (column,) not in there:
-            con.execute(f"alter table {head.table} add column {quoted(column)} {declared.type}")
+    """Give a table that an earlier version made the columns that its head has since got, in its order."""
+    there = [
+        name
+        for name, _ in con.execute(f"select column_name, column_type from (describe {head.table})").fetchall()
+    ]
+    if there == list(head.columns):
+        return
+    listed = ", ".join(
+        quoted(name) if name in there else f"null::{column.type} as {quoted(name)}"
+        for name, column in head.columns.items()
+    )
+    con.execute(f"create or replace table {head.table} as select {listed} from {head.table}")
 
 
 def note_load(con: Connection, run_id: str, known_at: dt.datetime, kind: str) -> None:

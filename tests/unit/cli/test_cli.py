@@ -170,7 +170,7 @@ def test_printed_sql_runs_as_it_is_and_gives_the_table(tmp_path: Path) -> None:
 def test_sources_shows_how_each_doubt_was_settled(tmp_path: Path) -> None:
     folder = project(tmp_path, {"sales.csv": "order,date,customer,amount\n1,2024-01-31,Ann,1.5\n"})
     evervalue("run", folder, cwd=tmp_path)
-    done = evervalue("sources", folder, cwd=tmp_path)
+    done = evervalue("sources", "list", folder, "--files", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "sales.csv" in done.stdout
     assert "loaded" in done.stdout

@@ -1,0 +1,75 @@
+"""Tells of sources: their state and age, their files, and how doubts in their columns were settled."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterator
+
+from evervalue.cli import show
+from evervalue.core.clock import Clock
+from evervalue.warehouse.duckdb import Connection
+
+SIGNS = {"ok": "✓ as usual", "learning": "… learning", "watch": "! watch", "alarm": "✗ alarm"}
+
+
+def tell_sources(snapshot: Connection, clock: Clock) -> None:
+    """Every source of a published run in one row; its age is told as of now."""
+    now = clock.now().replace(tzinfo=None)
+    there = snapshot.execute(
+        "select 1 from duckdb_tables() where schema_name = 'run' and table_name = 'sources'"
+    ).fetchone()
+    if not there:
+        show.say("The published run is of an earlier version, which did not watch its sources. Run again.")
+        return
+    rows = snapshot.execute(
+        "select source, kind, place, state, read_at, last_news_at, newest_at, stale_after_seconds, rows_came, "
+        "rows_read, rows_stored, rows_duplicate, rows_quarantined, rows_set_aside, state_says "
+        "from run.sources order by source"
+    ).fetchall()
+    shown = []
+    for source, kind, place, state, read_at, news_at, newest, stale, *counts, _ in rows:
+        late = stale is not None and news_at is not None and (now - news_at).total_seconds() > stale
+        sign = SIGNS["alarm" if late else state]
+        shown.append([source, kind, place, sign, ago(read_at, now), ago(news_at, now), newest, *counts])
+    names = "source|kind|place|state|read|last news|newest|came|read|stored|duplicate|quarantined|set aside"
+    show.grid(names.split("|"), shown)
+    for row in rows:
+        if row[3] in ("alarm", "watch"):
+            show.warn(f"{row[0]}: {row[-1]}")
+
+
+def ago(then: dt.datetime | None, now: dt.datetime) -> str:
+    """How long ago an instant was, in the two largest units.
+
+    >>> noon = dt.datetime(2024, 3, 1, 12)
+    >>> [ago(noon - dt.timedelta(seconds=s), noon) for s in (5, 130, 7_500, 200_000)]
+    ['5 s ago', '2 min 10 s ago', '2 h 5 min ago', '2 d 7 h ago']
+    """
+    if then is None:
+        return "never"
+    seconds = max(0, int((now - then).total_seconds()))
+    units = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
+    place = next((i for i, (_, size) in enumerate(units) if seconds >= size), len(units) - 1)
+    parts = [f"{seconds // units[place][1]} {units[place][0]}"]
+    if place + 1 < len(units) and (rest := seconds % units[place][1] // units[place + 1][1]):
+        parts.append(f"{rest} {units[place + 1][0]}")
+    return f"{' '.join(parts)} ago"
+
+
+def tell_files(con: Connection) -> None:
+    """Every file, object and range that was read."""
+    show.grid(
+        ["source", "file", "format", "encoding", "delimiter", "bytes", "rows", "status"],
+        con.execute(
+            "select source, path, format, encoding, case delimiter when chr(9) then 'tab' else delimiter end, bytes, "
+            "rows_read, status from raw.files order by source, path, status"
+        ).fetchall(),
+    )
+
+
+def tell_notes(con: Connection) -> Iterator[str]:
+    """How each doubt in a column was settled, in sentences."""
+    for source, report in con.execute("select source, report from raw.mappings order by source").fetchall():
+        for note in json.loads(report)["notes"]:
+            yield f"{source}: {note}."
