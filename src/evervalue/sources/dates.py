@@ -78,9 +78,11 @@ class DateReading:
         """SQL: the UTC timestamp of a cell that says its own offset, null for others."""
         tries = []
         if self.zoned:
+            # The engine takes no blank before an offset.
+            written = f"regexp_replace(replace({cell}, 'GMT', 'UTC'), '\\s+([+-][0-9:]+)$', '\\1')"
             tries.append(
                 f"case when regexp_matches({cell}, ':[0-9]{{2}}.*(Z|UTC|GMT|[+-][0-9]{{2}}(:?[0-9]{{2}})?)$') "
-                f"then timezone('UTC', try_cast(replace({cell}, 'GMT', 'UTC') as timestamptz)) end"
+                f"then timezone('UTC', try_cast({written} as timestamptz)) end"
             )
         if self.epoch:
             tries.append(

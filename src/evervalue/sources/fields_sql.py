@@ -17,7 +17,7 @@ from evervalue.warehouse.duckdb import Connection, literal, quoted
 
 MONEY, WIDE_MONEY = "decimal(18,4)", "decimal(38,4)"
 TEMPORAL = ("DATE", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS", "TIMESTAMP WITH TIME ZONE")
-SIGNED = ("amount", "quantity", "cost", "margin")
+SIGNED = ("amount", "quantity", "cost", "margin", "balance", "interest_income", "interest_expense", "fees")
 """Fields that turn their sign where a row is written without the minus that it means."""
 NUMERIC = (
     "TINYINT",

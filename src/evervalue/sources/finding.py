@@ -43,9 +43,7 @@ def find(settings: ReaderSettings, context: Context, feed: str, where: str, befo
             says = f"{where}: {settings.path} is not there any more; its rows are kept as they were read."
             return Found(notes=[says])
         if getattr(settings, "optional", False):
-            return Found(
-                notes=[f"{where}: {settings.path} is not there, and not needed."] if not before else []
-            )
+            return Found()  # the outputs tell what they leave out for it
         raise
 
 

@@ -142,19 +142,20 @@ class _Fitter:
             if how and how.text is not None:
                 taken[name], made[column] = column, how
                 continue
-            parts = how.joined if how and how.joined else (how.any_of if how else (column,))
+            parts = (how.joined or how.first_of or how.any_of) if how else (column,)
             found = {part: self._find(part) for part in parts}
+            there = [f for f in found.values() if f]
+            lacking = [p for p, f in found.items() if f is None]
+            kept: Made | None = None
             if how and how.joined:
-                lacking = [p for p, f in found.items() if f is None]
-                joined = Made(joined=tuple(f or p for p, f in found.items()))
-            else:
-                first = next((f for f in found.values() if f), None)
-                lacking = [] if first else list(parts)
-                joined = None
+                kept = Made(joined=tuple(f or p for p, f in found.items()))
+            elif there:
+                lacking = []
+                kept = Made(first_of=tuple(there)) if how and how.first_of else None
             if not lacking:
-                if joined:
-                    made[column] = joined
-                taken[name] = column if joined else str(first)
+                if kept:
+                    made[column] = kept
+                taken[name] = column if kept else there[0]
                 continue
             if name in self.optional and self._may_go(part, name, named):
                 self.notes.append(

@@ -79,6 +79,8 @@ class Made(BaseModel):
     """Columns whose cells are written behind one another, with a space between those that are not empty."""
     any_of: tuple[str, ...] = ()
     """Names of which the first that the table has is taken."""
+    first_of: tuple[str, ...] = ()
+    """Columns of which the first filled cell is taken; those that the table lacks are passed over."""
     text: str | None = None
     """What stands in every row."""
 
@@ -92,6 +94,10 @@ def _named(column: Any, made: dict[str, Made]) -> Any:
     if isinstance(column, Mapping) and set(column) == {"any_of"}:
         name = " or ".join(column["any_of"])
         made[name] = Made(any_of=tuple(column["any_of"]))
+        return name
+    if isinstance(column, Mapping) and set(column) == {"first_of"}:
+        name = " else ".join(column["first_of"])
+        made[name] = Made(first_of=tuple(column["first_of"]))
         return name
     if isinstance(column, Mapping) and set(column) == {"text"}:
         name = f"'{column['text']}'"

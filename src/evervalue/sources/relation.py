@@ -112,6 +112,12 @@ class _Joined:
                 if found := self._found(other):
                     return found
             raise self._missing(name, made.any_of)
+        if made and made.first_of:
+            there = [found[0] for other in made.first_of if (found := self._found(other))]
+            if not there:
+                raise self._missing(name, made.first_of)
+            cells = ", ".join(f"nullif(trim({sql}::varchar), '')" for sql in there)
+            return f"coalesce({cells}, null)", StoredColumn(name, "VARCHAR", {})
         if made and made.joined:
             parts = [self._column(part)[0] for part in made.joined]
             texts = ", ".join(f"nullif(trim({part}::varchar), '')" for part in parts)

@@ -164,7 +164,8 @@ def test_a_young_file_waits(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatc
 
     path = warehouse.write(rows(1))
     now = dt.datetime(2024, 5, 1, 12, 0, 30)
-    monkeypatch.setattr(loading.load, "__kwdefaults__", {**loading.load.__kwdefaults__, "known_at": now})
+    defaults = {**(loading.load.__kwdefaults__ or {}), "known_at": now}
+    monkeypatch.setattr(loading.load, "__kwdefaults__", defaults)
     written = dt.datetime(2024, 5, 1, 12, 0, 25, tzinfo=dt.UTC).timestamp()
     os.utime(path, (written, written))
     with pytest.raises(
@@ -182,5 +183,5 @@ def test_settings_say_what_is_wrong_with_them(warehouse: Warehouse) -> None:
         ("sse_customer_key", "secret", r"as in \"\$\{CRM_KEY\}\""),
     ):
         with pytest.raises(EvervalueError, match=says) as caught:
-            warehouse.load(**{setting: value})
+            warehouse.load_all({"sales": {"path": "a.csv", "columns": COLUMNS, setting: value}})
         assert "secret" not in str(caught.value)

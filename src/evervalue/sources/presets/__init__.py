@@ -17,6 +17,11 @@ ABOUT = ("says", "made_for", "tested")
 OF_FILES = ("files", "changes")
 MERGED = ("columns", "attributes", "kinds", "lookups")
 """Parts of an output in which what the user writes replaces or adds single entries."""
+FOR_ALL_OUTPUTS = ("currency", "time_zone", "date_format", "decimal", "missing")
+FOR_ALL_FILES = (
+    "encoding", "delimiter", "quote", "complete_when", "settle", "cut_off", "requester_pays", "sse_customer_key",
+)  # fmt: skip
+"""Settings of outputs and of tables that may stand once for all of them."""
 
 
 def names() -> list[str]:
@@ -44,7 +49,8 @@ def merged(system: str, values: Mapping[str, Any]) -> dict[str, Any]:
     """The settings `[sources.SYSTEM]` with what its preset brings; what the user wrote comes first.
 
     Besides what a system without a preset may hold, `path` (files) names the folder in which the preset's files lie,
-    `schema` (databases) the schema of its tables; and `false` in place of an output, a table or a column leaves it out.
+    `schema` (databases) the schema of its tables; settings of reading and mapping such as `decimal` hold for all its
+    tables and outputs; and `false` in place of an output, a table or a column leaves it out.
 
     Raises
     ------
@@ -59,10 +65,28 @@ def merged(system: str, values: Mapping[str, Any]) -> dict[str, Any]:
         brought = preset(name)
     except SettingsError as error:
         raise SettingsError(f"{where}.preset: {error}") from None
-    own = {key: value for key, value in values.items() if key not in ("path", "schema", "tables", "outputs")}
+    used = ("path", "schema", "tables", "outputs", *FOR_ALL_OUTPUTS, *FOR_ALL_FILES)
+    own = {key: value for key, value in values.items() if key not in used}
     tables = _tables(where, name, brought.get("tables", {}), values)
     outputs = _outputs(where, brought.get("outputs", {}), values.get("outputs", {}), set(tables))
-    return {**own, "tables": tables, "outputs": outputs}
+    return {
+        **own,
+        "tables": _with(values, FOR_ALL_FILES, tables, values.get("tables", {})),
+        "outputs": _with(values, FOR_ALL_OUTPUTS, outputs, values.get("outputs", {})),
+    }
+
+
+def _with(
+    values: Mapping[str, Any], keys: tuple[str, ...], tables: Mapping[str, Any], own: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Tables of settings with those that the user says for all; what the user says of one (in `own`) comes first."""
+    for_all = {key: values[key] for key in keys if key in values}
+    return {
+        name: {**table, **{k: v for k, v in for_all.items() if k not in own.get(name, {})}}
+        if isinstance(table, Mapping)
+        else table
+        for name, table in tables.items()
+    }
 
 
 @functools.cache
