@@ -42,6 +42,7 @@ class FieldsSql:
         settings = output.settings
         self.con = con
         self.source = output.name
+        self.where = output.where
         self.settings = settings
         self.currency = settings.currency or currency
         self.project_zone = time_zone
@@ -138,7 +139,7 @@ class FieldsSql:
         readable = "true"
         if stored != "VARCHAR" and stored not in ("DOUBLE", "FLOAT") and not stored.startswith(NUMERIC):
             raise InputError(
-                f"sources.{self.source}: column '{found}' ({known.name}) holds {stored.lower()}, not "
+                f"{self.where}: column '{found}' ({known.name}) holds {stored.lower()}, not "
                 "numbers. Map another column."
             )
         not_finite = f"lower(ltrim({c}, '+-')) in ({raw_zone.in_list(NOT_FINITE)})"
@@ -208,7 +209,7 @@ class FieldsSql:
                 self.con,
                 self._cells(found, machine_too=False),
                 field_name=name,
-                source=self.source,
+                source=self.where.removeprefix("sources."),
                 decimal=self.settings.decimal,
                 percent=name == "discount",
             )
@@ -249,16 +250,16 @@ class FieldsSql:
         named = {c for c in codes if c} - {self.currency}
         if len(reading.currencies) > 1 and len(codes) > 1:
             raise AmbiguousInput(
-                f"sources.{self.source}: column '{found}' ({name}) holds amounts in several currencies "
+                f"{self.where}: column '{found}' ({name}) holds amounts in several currencies "
                 f"({listing(sorted(reading.currencies))}). Map a column of currency codes to `currency`, "
                 "or split the file."
             )
         if named:
             code = min(named)
             raise AmbiguousInput(
-                f"sources.{self.source}: column '{found}' ({name}) holds amounts in {code} "
+                f"{self.where}: column '{found}' ({name}) holds amounts in {code} "
                 f"({listing(sorted(reading.currencies))}), and the source is set to {self.currency}. "
-                f'Set currency = "{code}" under [sources.{self.source}] (or --currency).'
+                f'Set currency = "{code}" under [{self.where}] (or --currency).'
             )
 
     def _date(self, known: Field) -> None:
@@ -279,7 +280,7 @@ class FieldsSql:
                 self.con,
                 self._cells(found, machine_too=True),
                 field_name=known.name,
-                source=self.source,
+                source=self.where.removeprefix("sources."),
                 date_format=self.settings.date_format,
             )
             if reading.says:

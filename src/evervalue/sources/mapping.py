@@ -199,9 +199,9 @@ class _Planner(FieldsSql):
         ).fetchone()
         if row and row[0]:
             self.out.warnings.append(
-                f"sources.{self.source}: {int(row[0]):,} lines repeat another line in every cell; they are "
+                f"{self.where}: {int(row[0]):,} lines repeat another line in every cell; they are "
                 "kept. If they are the same sale, map a line_id in evervalue.toml, or set "
-                f'duplicates = "drop" under [sources.{self.source}].'
+                f'duplicates = "drop" under [{self.where}].'
             )
 
     def _plain_rows(self) -> None:

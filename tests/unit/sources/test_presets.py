@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from evervalue.core.errors import MissingColumns, SettingsError
+from evervalue.core.errors import AmbiguousInput, MissingColumns, SettingsError
 from evervalue.sources.fitted import find_column
 from evervalue.sources.minor_units import exponent, exponent_sql
 from evervalue.sources.presets import ABOUT, merged, names, preset
@@ -295,6 +295,11 @@ def test_sap_bills() -> None:
     ]
     # Item values and signs together are the documents' own: 1,300.50 - 130.05 + 99.99 - 99.99
     assert export.rows("select sum(amount) from mapped.order_lines") == [(Decimal("1170.45"),)]
+
+
+def test_sap_asks_for_the_decimal_mark_where_nothing_settles_it() -> None:
+    with pytest.raises(AmbiguousInput, match=r"Set decimal = .* under \[sources\.x\.outputs\.billing\]"):
+        Export("sap_sales", EXPORTS / "sap")
 
 
 def test_sap_orders() -> None:
