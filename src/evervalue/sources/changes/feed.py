@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from evervalue.core.progress import Progress
+from evervalue.core.progress import Progress, Silent
 from evervalue.sources import keyed, raw_zone
-from evervalue.sources.feed import Brought, Context
+from evervalue.sources.feed import Brought, Context, Feed
 from evervalue.sources.keyed import Applied
 from evervalue.sources.report import SourceReport
 from evervalue.warehouse.duckdb import Connection, literal
@@ -57,8 +56,16 @@ class Follower(Protocol):
         """Whether the source's log went on past what is applied, with nothing of ours in it."""
         ...
 
-    def check(self) -> list[str]:
-        """What is there, in sentences."""
+    def look_again(self) -> bool:
+        """Whether a table has other columns than the stream has told of, so that there is something to apply."""
+        ...
+
+    def acknowledge(self) -> None:
+        """All that was applied is committed: the source may forget it. For a follower that is closed."""
+        ...
+
+    def check(self, feed: str) -> list[str]:
+        """What is there of one table, in sentences."""
         ...
 
     def settled(self, con: Connection) -> int:
@@ -77,64 +84,96 @@ class Follower(Protocol):
 FollowerOf = Callable[[Path, Progress], Follower]
 """Makes the follower of a system, given a folder for what is read and thrown away."""
 
-_brought: dict[tuple[int, str, str], dict[str, Applied]] = {}
-"""What a load brought of a system, until each of its feeds has told it; (connection, run, system)."""
+
+class Bringing:
+    """The tables of one system on their way: the first feed that is asked brings them all."""
+
+    def __init__(self, system: str, follower: FollowerOf) -> None:
+        self.system = system
+        self.follower = follower
+        self._told: dict[str, Applied] = {}
+        self._run: str | None = None
+        self._to_settle: Follower | None = None
+
+    def bring(self, context: Context, feed: str) -> Applied:
+        """What became of the changes of one table, once."""
+        if self._run != context.run_id:
+            self._told = {}
+            self._told = self._bring(context)
+            self._run = context.run_id
+        return self._told.pop(feed, Applied())
+
+    def settle(self) -> None:
+        """All is committed: the source may forget what was brought."""
+        follower, self._to_settle, self._run = self._to_settle, None, None
+        if follower is not None:
+            follower.acknowledge()
+
+    def _bring(self, context: Context) -> dict[str, Applied]:
+        """What came to each table, up to where the source stood; neither committed nor acknowledged."""
+        con = context.con
+        keyed.ensure(con)
+        follower = self.follower(context.temp, context.progress)
+        try:
+            if not context.full_refresh and follower.followed_elsewhere(con):
+                context.progress.step(
+                    f"{self.system} is followed already", detail="taken as far as it was brought"
+                )
+                return {}
+            follower.open(con, run_id=context.run_id, full_refresh=context.full_refresh, commit=lambda: None)
+            target = follower.target(con)
+            looked = False
+            while not (looked and follower.reached >= target):
+                if follower.read(until=target, seconds=3600.0):
+                    made = follower.apply(con, run_id=context.run_id)
+                    follower.done(committed=False)
+                    changes = sum(one.read for one in made.values())
+                    context.progress.doing(f"{self.system}: {changes:,} changes applied")
+                    target = max(target, follower.settled(con))
+                elif follower.reached >= target and not looked:
+                    # A table that was reshaped and not written to since: the stream says nothing of it yet.
+                    looked = True
+                    if follower.look_again():
+                        follower.apply(con, run_id=context.run_id)
+                        follower.done(committed=False)
+                        target = max(target, follower.settled(con))
+            self._to_settle = follower
+            return dict(follower.applied)
+        finally:
+            follower.close()
 
 
-@dataclass(frozen=True)
 class ChangesFeed:
-    """A table of a followed database. The first feed of a system that is asked brings all of them."""
+    """One table of a followed database."""
 
-    name: str
-    system: str
-    follower: FollowerOf
+    def __init__(self, name: str, bringing: Bringing, sampled: Feed) -> None:
+        """`sampled` is what reads the table without its changes, for a first look."""
+        self.name = name
+        self.bringing = bringing
+        self.sampled = sampled
 
     def bring(self, context: Context, report: SourceReport) -> Brought:
         """Bring the raw table to where the source stood when the load began."""
-        at = (id(context.con), context.run_id, self.system)
-        if self.name not in _brought.get(at, {}):
-            _brought[at] = _bring(self.follower(context.temp, context.progress), context)
-        told = _brought[at].pop(self.name, Applied())
-        if not _brought[at]:
-            del _brought[at]
+        told = self.bringing.bring(context, self.name)
         report.changes = _words(told)
         if told.refused:
             report.said.append(
                 f"{self.name}: {told.refused:,} changes leave out values that are not known here, for example of "
                 f"{told.example}; they wait in the past of the table."
             )
-        return _since_mapped(context.con, self.name, self.system, told)
+        return _since_mapped(context.con, self.name, self.bringing.system)
+
+    def settle(self) -> None:
+        """Acknowledge what was brought, once for all tables."""
+        self.bringing.settle()
 
     def check(self, base: Path) -> str:
         """What is there, after looking."""
-        from evervalue.core.progress import Silent
+        return "; ".join(self.bringing.follower(base, Silent()).check(self.name))
 
-        return "; ".join(self.follower(base, Silent()).check())
-
-
-def _bring(follower: Follower, context: Context) -> dict[str, Applied]:
-    """What came to each table, up to where the source stood; neither committed nor acknowledged."""
-    con = context.con
-    keyed.ensure(con)
-    try:
-        if follower.followed_elsewhere(con):
-            context.progress.step(
-                f"{follower.source} is followed already", detail="taken as far as it was brought"
-            )
-            return {}
-        follower.open(con, run_id=context.run_id, full_refresh=context.full_refresh, commit=lambda: None)
-        target = follower.target(con)
-        while True:
-            if follower.read(until=target, seconds=3600.0):
-                made = follower.apply(con, run_id=context.run_id)
-                follower.done(committed=False)
-                changes = sum(one.read for one in made.values())
-                context.progress.doing(f"{follower.source}: {changes:,} changes applied")
-                target = max(target, follower.settled(con))
-            if follower.reached >= target:
-                return dict(follower.applied)
-    finally:
-        follower.close()
+    def sample(self, context: Context, rows: int) -> bool:
+        """Some rows, read as they are now."""
+        return self.sampled.sample(context, rows)
 
 
 def _words(told: Applied) -> dict[str, int]:
@@ -150,7 +189,7 @@ def _words(told: Applied) -> dict[str, int]:
     }
 
 
-def _since_mapped(con: Connection, feed: str, system: str, told: Applied) -> Brought:
+def _since_mapped(con: Connection, feed: str, system: str) -> Brought:
     """What changed since the feed's outputs were mapped: in this load, and in batches that came between runs."""
     own = f"_brought_{keyed.part_id(feed)}"
     touched = f"_touched_since_{keyed.part_id(feed)}"
