@@ -80,6 +80,13 @@ class Following:
         while time.monotonic() < end and b"lag " not in self.said.read_bytes()[self.before :]:
             time.sleep(0.02)
 
+    def said_idle(self) -> None:
+        """Waits until it has looked twice at tables that nothing is written to."""
+        mark = len(self.said.read_bytes())
+        end = time.monotonic() + 60
+        while time.monotonic() < end and self.said.read_bytes()[mark:].count(b"lag 0 0.0 0") < 2:
+            time.sleep(0.05)
+
     def peak_mb(self) -> int:
         lines = [line for line in self.said.read_text().splitlines() if line.startswith("lag ")]
         return max(int(line.split()[-1]) for line in lines)
@@ -207,6 +214,7 @@ def run(
     assert not failed, failed
     with postgres.connected(database) as con:
         following.caught_up(con)
+        following.said_idle()
         assert following.stop() == 0, following.said.read_text()[-3000:]
     rows = assert_equal(postgres, database, following.warehouse)
     return {

@@ -17,6 +17,14 @@ def feeds_of(system: System) -> Mapping[str, Feed]:
     SettingsError
         Its connection names a variable that is not set.
     """
+    if system.settings.capture == "changes":
+        from evervalue.sources.changes.followers import changes_feed
+
+        return {name: changes_feed(system, name) for name in system.tables}
+    if system.settings.capture == "changes":
+        from evervalue.sources.changes.followers import changes_feeds
+
+        return changes_feeds(system)
     if system.settings.kind in DATABASES:
         from evervalue.sources.databases.systems import table_feeds
 

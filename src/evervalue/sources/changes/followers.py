@@ -6,15 +6,17 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from evervalue.core.progress import Progress
-from evervalue.sources.changes.feed import ChangesFeed, Follower, FollowerOf
+from evervalue.sources.changes.feed import Bringing, ChangesFeed, Follower, FollowerOf
 from evervalue.sources.changes.wanted import Wanted
 from evervalue.sources.databases.connection import address
+from evervalue.sources.databases.systems import table_feeds
 from evervalue.sources.systems import System, TableSettings
 
 
-def changes_feed(system: System, name: str) -> ChangesFeed:
-    """The feed of one table of a database whose changes are followed."""
-    return ChangesFeed(name, system.name, follower_of(system))
+def changes_feeds(system: System) -> dict[str, ChangesFeed]:
+    """The feeds of a database whose changes are followed."""
+    bringing = Bringing(system.name, follower_of(system))
+    return {name: ChangesFeed(name, bringing, plain) for name, plain in table_feeds(system).items()}
 
 
 def follower_of(system: System) -> FollowerOf:

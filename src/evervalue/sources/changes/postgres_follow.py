@@ -316,19 +316,24 @@ class PostgresChanges:
                 f"in the setting `key`. {slots.AGAIN}"
             )
         if not self._skipping:
-            with slots_told(self.address):
-                now, anew = follows(held, message, self._sql, self.address.where)
-            if now != held:
-                self.described[feed] = now
-                self.pending.shapes[feed] = now
-                held = now
-            if anew:
-                self.progress.step(f"{held.table.name} is read again", detail=anew)
-                self.pending.anew.add(feed)
+            held = self._reshaped(feed, message)
         padded = frozenset(c.name for c in message.columns if c.type_id == CHARACTER)
         self._key_places[message.id] = [names.index(k) for k in held.table.key]
         segment = self.stage.segment(feed, Shape(held.table.key, names, padded))
         self._relations[message.id] = (segment, message)
+
+    def _reshaped(self, feed: str, message: pg.Relation) -> Described:
+        """The table as the stream describes it from here on; noted where that is new."""
+        held = self.described[feed]
+        with slots_told(self.address):
+            now, anew = follows(held, message, self._sql, self.address.where)
+        if now != held:
+            self.described[feed] = now
+            self.pending.shapes[feed] = now
+        if anew:
+            self.progress.step(f"{held.table.name} is read again", detail=anew)
+            self.pending.anew.add(feed)
+        return now
 
     # Applying
 
@@ -397,15 +402,37 @@ class PostgresChanges:
             0, self.source_lsn() - max(self.position.next_lsn, self.reached if not self._anything else 0)
         )
 
-    def check(self) -> list[str]:
-        """What is there, in sentences, after looking."""
+    def check(self, feed: str) -> list[str]:
+        """What is there of a table, in sentences, after looking."""
         reader = PostgresReader(self.address, 1)
         try:
-            return [
-                one for wanted in self.tables.values() for one in reader.check(wanted.table, changes=True)
-            ]
+            return reader.check(self.tables[feed].table, changes=True)
         finally:
             reader.close()
+
+    def look_again(self) -> bool:
+        """Whether a table was reshaped and not written to since, of which the stream says nothing."""
+        assert self._begun is None
+        reader = PostgresReader(self.address, 1)
+        try:
+            reader.open()
+            for feed in self.tables:
+                with slots_told(self.address):
+                    table = published(self._look(reader, feed), self._sql, self.publication)
+                    message = Described.catalog(table, self._sql).message(table)
+                self._reshaped(feed, message)
+        finally:
+            reader.close()
+        return self._anything
+
+    def acknowledge(self) -> None:
+        """Tell the server, over a connection made for it, that it may forget what is committed here."""
+        stream = Stream(self.address, self.slot, self.publication, self.position.next_lsn)
+        try:
+            stream.acknowledge(self.position.next_lsn)
+            stream.message(0.2)
+        finally:
+            stream.close()
 
     def settled(self, con: Connection) -> int:
         """The position from which all tables agree with the source."""

@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from evervalue.sources.changes import pgoutput
 from evervalue.sources.changes.pgoutput import Relation
 from evervalue.sources.databases.postgres_facts import describe
 from evervalue.sources.databases.tables import Column, Table
@@ -59,6 +60,14 @@ class Described:
             identity,
             tuple(columns),
         )
+
+    def message(self, table: Table) -> Relation:
+        """What the stream would say of the table, as the catalog has it."""
+        carried = {c.name for c in table.columns}
+        columns = tuple(
+            pgoutput.Column(False, name, *self.types[name]) for name in self.names if name in carried
+        )
+        return Relation(int(table.facts["oid"]), self.schema, self.relation, self.identity, columns)
 
     def dump(self) -> str:
         """As JSON."""

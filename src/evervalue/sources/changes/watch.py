@@ -164,7 +164,7 @@ class _Watcher:
                 told = self.clock.now()
             elif (self.clock.now() - told).total_seconds() >= self.idle_seconds:
                 # Nothing of ours came, and the source's log went on: it need not be kept for us.
-                if follower.moved and self._apply(follower) is None:
+                if (follower.look_again() or follower.moved) and self._apply(follower) is None:
                     return
                 self._tell(follower, 0)
                 told = self.clock.now()
