@@ -84,6 +84,24 @@ def check(
         raise typer.Exit(1)
 
 
+@sources.command("watch")
+def watch_sources(
+    project: Folder = Path(),
+    publish: Annotated[
+        str | None, typer.Option(help="Run and publish this often (such as 15m) where something came.")
+    ] = None,
+) -> None:
+    """Follow databases whose changes are captured, until stopped; tells how far behind each is."""
+    from evervalue.cli import show
+    from evervalue.cli.tell_sources import Lags
+    from evervalue.core.clock import SystemClock
+    from evervalue.pipeline.settings import read_project
+    from evervalue.pipeline.watching import follow
+
+    found = read_project(project)
+    follow(found, clock=SystemClock(), progress=show.Steps(), tell=Lags(), publish_every=publish)
+
+
 quarantine = typer.Typer(
     help="Rows that were refused: list them, mend them in a file, take them back.", no_args_is_help=True
 )

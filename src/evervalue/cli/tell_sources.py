@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from evervalue.cli import show
 from evervalue.core.clock import Clock
+from evervalue.sources.changes.watch import Lag
 from evervalue.warehouse.duckdb import Connection
 
 SIGNS = {"ok": "✓ as usual", "learning": "… learning", "watch": "! watch", "alarm": "✗ alarm"}
@@ -37,6 +38,23 @@ def tell_sources(snapshot: Connection, clock: Clock) -> None:
     for row in rows:
         if row[3] in ("alarm", "watch"):
             show.warn(f"{row[0]}: {row[-1]}")
+
+
+class Lags:
+    """Tells how far each followed source is behind: every batch that brought something, and once a minute of quiet."""
+
+    def __init__(self) -> None:
+        self.quiet: dict[str, int] = {}
+
+    def __call__(self, lag: Lag) -> None:
+        """Tell of one source."""
+        quiet = self.quiet.get(lag.source, 0)
+        self.quiet[lag.source] = 0 if lag.changes else quiet + 1
+        if not lag.changes and quiet % 6:
+            return
+        behind = "nothing waits" if not lag.bytes else f"{lag.bytes:,} bytes of its log wait"
+        seconds = "" if lag.seconds is None else f", {lag.seconds:,.1f} s behind"
+        show.say(f"{lag.source}: {lag.changes:,} changes applied; {behind}{seconds}")
 
 
 def ago(then: dt.datetime | None, now: dt.datetime) -> str:

@@ -18,10 +18,6 @@ def feeds_of(system: System) -> Mapping[str, Feed]:
         Its connection names a variable that is not set.
     """
     if system.settings.capture == "changes":
-        from evervalue.sources.changes.followers import changes_feed
-
-        return {name: changes_feed(system, name) for name in system.tables}
-    if system.settings.capture == "changes":
         from evervalue.sources.changes.followers import changes_feeds
 
         return changes_feeds(system)

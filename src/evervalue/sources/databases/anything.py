@@ -131,14 +131,15 @@ class AnyReader:
         """Nothing: such a database is read to be told."""
         raise NotImplementedError
 
-    def copy(self, table: Table, range: Range, path: Path) -> Copied:
-        """Write a range to a file, ordered by the key, with a hash of what was written."""
+    def copy(self, table: Table, range: Range, path: Path, *, most: int | None = None) -> Copied:
+        """Write a range, or its first rows, to a file, ordered by the key, with a hash of what was written."""
         alchemy = _driver()
         found = self._reflected[table.name]
         asked = alchemy.select(*[found.c[column.name] for column in table.columns]).where(
             *self._within(table, range)
         )
         asked = asked.order_by(*[found.c[name] for name in table.key])
+        asked = asked.limit(most) if most else asked
         writers = [_writer(column) for column in table.columns]
         hashed = hashlib.sha256()
         with self._told(f"reading {table.name}"), packed(path) as out:

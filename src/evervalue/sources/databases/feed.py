@@ -15,7 +15,7 @@ from evervalue.sources.databases import placing, ranges
 from evervalue.sources.databases.ranges import Known, Part
 from evervalue.sources.databases.reader import Bound, Fingerprint, Range, Reader
 from evervalue.sources.databases.staging import Staged, Staging, folder
-from evervalue.sources.databases.tables import TEXT, refuse_clashes, with_key
+from evervalue.sources.databases.tables import TEXT, Table, refuse_clashes, with_key
 from evervalue.sources.feed import Brought, Context
 from evervalue.sources.keyed import wider_type
 from evervalue.sources.relation import check_columns
@@ -123,6 +123,37 @@ class TableFeed:
         finally:
             self.snapshot.reader.close()
 
+    def sample(self, context: Context, rows: int) -> bool:
+        """Whether the rows read are all there are, where `rows` rows were asked for."""
+        con, reader = context.con, self.snapshot.reader
+        try:
+            table = with_key(reader.describe(self.table), self.key, self.where)
+            refuse_clashes(table, self.where)
+            check_columns(self.where, self.wanted, table.name, [column.name for column in table.columns])
+            path = context.temp / f"{len(list(context.temp.iterdir()))}.csv.zst"
+            copied = reader.copy(table, Range(), path, most=rows)
+        finally:
+            reader.close()
+        whole = ranges.part(self.system, self.name, table, Range())
+        columns = [(column.name, column.type) for column in table.columns]
+        types = placing.widen(con, self.name, columns, table.name)
+        if (
+            placing.fill(con, self.name, types, whole.file_id, path, table, copied, context.run_id)
+            != copied.rows
+        ):
+            unfit = placing.unfit(con, path, table, copied)
+            columns = [(name, TEXT if name in unfit else type) for name, type in columns]
+            types = placing.widen(con, self.name, columns, table.name, rewrite=True)
+            placing.fill(con, self.name, types, whole.file_id, path, table, copied, context.run_id)
+        raw_zone.note_columns(con, self.name, whole.file_id, _stored(table, columns), table.key)
+        raw_zone.run(
+            con,
+            "insert into raw.files by name select ? as source, ? as file_id, ? as path, ? as sha256, ? as bytes, "
+            "? as format, '' as reader, ? as rows_read, ? as run_id, 'loaded' as status",
+            [self.name, whole.file_id, whole.path, "", copied.bytes, FORMAT, copied.rows, context.run_id],
+        )
+        return copied.rows < rows
+
     def settle(self) -> None:
         """Take away what was kept for the case that the load is broken off; it is committed."""
         if self._staging is not None:
@@ -160,7 +191,7 @@ class _Load:
         raw_zone.come_back(self.con, self.name)
         types = raw_zone.column_types(self.con, self.name)
         self._tell_schema()
-        placing.widen(self.con, self.name, [(c.name, c.type) for c in table.columns], table.name)
+        self._widen([(c.name, c.type) for c in table.columns], rewrite=False)
         self.con.execute(f"create or replace temp table {self.touched} (file_id varchar, line bigint)")
         self.staging.open()
         self.feed.keep(self.staging)
@@ -288,12 +319,13 @@ class _Load:
         part, known = looked.part, self.known.get(looked.part.file_id)
         self.context.progress.doing(f"Reading {self.name}: {part.path}, {count(staged.copied.rows, 'row')}")
         columns = [(c.name, TEXT if c.name in staged.unfit else c.type) for c in self.table.columns]
-        placing.widen(self.con, self.name, columns, self.table.name, rewrite=True)
+        if staged.unfit:
+            self._widen(columns)
         placed = self._put(part, staged, known)
         if placed is None:
             unfit = placing.unfit(self.con, staged.path, self.table, staged.copied)
             columns = [(name, TEXT if name in unfit else type) for name, type in columns]
-            placing.widen(self.con, self.name, columns, self.table.name, rewrite=True)
+            self._widen(columns)
             placed = self._put(part, staged, known)
         if placed is None and looked.reused:
             # What a load left behind that was broken off is damaged: it is copied again.
@@ -306,18 +338,22 @@ class _Load:
         self._register(part, staged, columns, known, placed)
         return None
 
+    def _widen(self, columns: list[tuple[str, str]], *, rewrite: bool = True) -> None:
+        self.types = placing.widen(self.con, self.name, columns, self.table.name, rewrite=rewrite)
+
     def _put(self, part: Part, staged: Staged, known: Known | None) -> placing.Placed | None:
         if known is None and self.table.key_is_sure:
             inserted = placing.fill(
-                self.con, self.name, part.file_id, staged.path, self.table, staged.copied, self.context.run_id
-            )
+                self.con, self.name, self.types, part.file_id, staged.path, self.table, staged.copied,
+                self.context.run_id,
+            )  # fmt: skip
             if inserted != staged.copied.rows:
                 return None
             if inserted:
                 self.con.execute(f"insert into {self.touched} values ({literal(part.file_id)}, null)")
             return placing.Placed(inserted, 0, inserted + 1)
         return placing.exchange(
-            self.con, self.name, part.file_id, staged.path, self.table, staged.copied, self.context.run_id,
+            self.con, self.name, self.types, part.file_id, staged.path, self.table, staged.copied, self.context.run_id,
             next_line=known.next_line if known else 1, touched=self.touched,
         )  # fmt: skip
 
@@ -341,18 +377,7 @@ class _Load:
                 *(self.schema_hash, staged.copied.rows, self.context.run_id, "loaded"),
             ],
         )
-        stored = {column.name: column for column in self.table.columns}
-        raw_zone.note_columns(
-            self.con,
-            self.name,
-            part.file_id,
-            [
-                (name, stored[name].stored_type if type == stored[name].type else
-                 "number" if stored[name].number else "text")
-                for name, type in columns
-            ],
-            self.table.key,
-        )  # fmt: skip
+        raw_zone.note_columns(self.con, self.name, part.file_id, _stored(self.table, columns), self.table.key)
         one = Known(
             part.file_id,
             part.range.lower,
@@ -423,3 +448,19 @@ class _Load:
                     )
                 else:
                     self.context.progress.step(f"{shown}.{name} was widened", detail=column.database_type)
+
+
+def _stored(table: Table, columns: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The columns with what their cells were written as, where they are of the types given."""
+    known = {column.name: column for column in table.columns}
+    return [
+        (
+            name,
+            known[name].stored_type
+            if type == known[name].type
+            else "number"
+            if known[name].number
+            else "text",
+        )
+        for name, type in columns
+    ]

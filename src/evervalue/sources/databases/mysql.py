@@ -134,12 +134,12 @@ class MySqlReader:
             rows, one, other = cursor.fetchone()
         return Fingerprint(int(rows), f"{rows}:{one or 0}:{other or 0}")
 
-    def copy(self, table: Table, range: Range, path: Path) -> Copied:
-        """Write a range to a file, ordered by the key."""
+    def copy(self, table: Table, range: Range, path: Path, *, most: int | None = None) -> Copied:
+        """Write a range, or its first rows, to a file, ordered by the key."""
         order = ", ".join(facts.quoted(name) for name in table.key)
         query = (
             f"select {facts.line(table)} from {table.address} where {facts.within(table, range)}"
-            f"{' order by ' + order if order else ''}"
+            f"{' order by ' + order if order else ''}{f' limit {most}' if most else ''}"
         )
         with self._session(f"reading {table.name}", streamed=True) as cursor, packed(path) as out:
             out.header(len(table.columns))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,10 +29,10 @@ class Placed:
 
 def widen(
     con: Connection, feed: str, columns: Iterable[tuple[str, str]], shown: str, *, rewrite: bool = False
-) -> None:
-    """Make the raw table and its past able to hold `columns` (name, type): a wider number is a wider number.
+) -> dict[str, str]:
+    """The types of the raw table, in small letters, once it and its past can hold `columns` (name, type).
 
-    Types that have nothing in common become text. `rewrite`: by a copy of the table, which is needed once rows were
+    A wider number makes a wider number. Types that have nothing in common become text. `rewrite`: by a copy of the table, which is needed once rows were
     deleted in the same transaction, for the engine then alters no type.
     """
     columns = list(columns)
@@ -52,6 +52,7 @@ def widen(
                 )
     held = {name.lower(): type for name, type in raw_zone.column_types(con, feed).items()}
     raw_zone.prepare(con, feed, [(name, held.get(name.lower(), type)) for name, type in columns], shown)
+    return {name.lower(): type for name, type in raw_zone.column_types(con, feed).items()}
 
 
 def _rewrite(con: Connection, table: str, changed: dict[str, str]) -> None:
@@ -82,12 +83,18 @@ def unfit(con: Connection, path: Path, table: Table, copied: Copied) -> list[str
 
 
 def fill(
-    con: Connection, feed: str, file_id: str, path: Path, table: Table, copied: Copied, run_id: str
+    con: Connection,
+    feed: str,
+    types: Mapping[str, str],
+    file_id: str,
+    path: Path,
+    table: Table,
+    copied: Copied,
+    run_id: str,
 ) -> int:
     """Put a range into the raw table, which holds nothing of it yet; returns how many rows fitted."""
     if copied.rows == 0:
         return 0
-    types = _types(con, feed)
     columns = [(column.name, types[column.name.lower()]) for column in table.columns]
     names = ", ".join(quoted(name) for name, _ in columns)
     done = con.execute(
@@ -104,6 +111,7 @@ def fill(
 def exchange(
     con: Connection,
     feed: str,
+    types: Mapping[str, str],
     file_id: str,
     path: Path,
     table: Table,
@@ -118,7 +126,6 @@ def exchange(
     A row keeps its number as long as its key is there; without a key, as long as a row just like it is there.
     `touched` is the temporary table that the numbers of rows which came or went are added to.
     """
-    types = _types(con, feed)
     columns = [(column.name, types[column.name.lower()]) for column in table.columns]
     names = ", ".join(quoted(name) for name, _ in columns)
     if copied.rows:
@@ -132,9 +139,8 @@ def exchange(
         return None
     if table.key and not table.key_is_sure:
         _refuse_repeated_keys(con, table)
-    absent = [
-        quoted(name) for name in _names(con, feed) if name.lower() not in {c.lower() for c, _ in columns}
-    ]
+    here = {name.lower() for name, _ in columns}
+    absent = [quoted(name) for name in types if name not in here]
     same = " and ".join(
         [f"l.{quoted(name)} is not distinct from i.{quoted(name)}" for name, _ in columns]
         + [f"l.{name} is null" for name in absent]
@@ -196,14 +202,6 @@ def _reader(path: Path, columns: Sequence[tuple[str, str]], copied: Copied) -> s
         f"columns = {{{spec}}}, nullstr = '', allow_quoted_nulls = false, compression = 'zstd', ignore_errors = true, "
         f"max_line_size = {longest})"
     )
-
-
-def _names(con: Connection, feed: str) -> list[str]:
-    return list(raw_zone.column_types(con, feed))
-
-
-def _types(con: Connection, feed: str) -> dict[str, str]:
-    return {name.lower(): type for name, type in raw_zone.column_types(con, feed).items()}
 
 
 def _refuse_repeated_keys(con: Connection, table: Table) -> None:

@@ -126,15 +126,16 @@ class PostgresReader:
             tuple(column.name for column, bad in zip(table.columns, unfit, strict=True) if bad),
         )
 
-    def copy(self, table: Table, range: Range, path: Path) -> Copied:
-        """Write a range to a file, ordered by the key."""
+    def copy(self, table: Table, range: Range, path: Path, *, most: int | None = None) -> Copied:
+        """Write a range, or its first rows, to a file, ordered by the key."""
         order = ", ".join(quoted(name) for name in table.key) or (CTID if table.kind == "table" else "")
         chosen = ", ".join(
             f"{quoted(c.name)}::text" if c.extra == "bpchar" else quoted(c.name) for c in table.columns
         )
         query = (
             f"copy (select {chosen} from {table.address} where {_within(table, range)}"
-            f"{' order by ' + order if order else ''}) to stdout (format csv, encoding 'UTF8')"
+            f"{' order by ' + order if order else ''}{f' limit {most}' if most else ''}) "
+            "to stdout (format csv, encoding 'UTF8')"
         )
         with self._session(f"reading {table.name}") as con, packed(path) as out:
             out.header(len(table.columns))

@@ -80,9 +80,9 @@ def refusal(error: Any, address: Address, doing: str = "") -> SourceUnavailable:
     """The error in our words, with its mend, and without any password."""
     said = first_line(error)
     said = (said.partition(" failed: ")[2] or said).removeprefix("FATAL:").removeprefix("ERROR:").strip()
-    return refusals.refusal(
-        CASES, address, code=str(getattr(error, "sqlstate", None) or ""), said=said, doing=doing
-    )
+    # Without a code it is the connection that failed; in the middle of something, one that was there before.
+    code = str(getattr(error, "sqlstate", None) or ("08006" if doing else ""))
+    return refusals.refusal(CASES, address, code=code, said=said, doing=doing)
 
 
 def failed(result: Any) -> Any:

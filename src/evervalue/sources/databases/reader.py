@@ -83,8 +83,8 @@ class Reader(Protocol):
         """What a range holds."""
         ...
 
-    def copy(self, table: Table, range: Range, path: Path) -> Copied:
-        """Write a range to a file."""
+    def copy(self, table: Table, range: Range, path: Path, *, most: int | None = None) -> Copied:
+        """Write a range, or its first rows, to a file."""
         ...
 
     def count(self, table: Table) -> int:
