@@ -21,6 +21,10 @@ def feeds_of(system: System) -> Mapping[str, Feed]:
         from evervalue.sources.changes.followers import changes_feeds
 
         return changes_feeds(system)
+    if system.settings.kind == "changes":
+        from evervalue.sources.changes.followers import file_feeds
+
+        return file_feeds(system)
     if system.settings.kind in DATABASES:
         from evervalue.sources.databases.systems import table_feeds
 

@@ -22,11 +22,11 @@ from evervalue.warehouse.head import split
 OWN = {"_lsn": "UBIGINT", "_ordinal": "BIGINT", "_op": "VARCHAR", "_unchanged": "VARCHAR[]"}
 """Columns that a keyed raw table has beside those of every raw table.
 
-`_op`: i, u for versions; d (delete), t (truncate), x, m (incomplete) and b (of an earlier stream) stand in the past only.
+`_op`: i, u: versions; d (delete), t (truncate), x, m (incomplete) and b (of an earlier stream) stand in the past only.
 `_unchanged`: columns whose value the version took over from the one before it.
 """
 RAW = ("_file_id", "_line", "_run_id")
-TABLES = ("raw_keyed", "raw_positions")
+TABLES = ("raw_keyed", "raw_positions", "raw_change_files")
 
 
 @dataclass
@@ -385,7 +385,7 @@ INTEGERS = ("SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
 
 
 def wider_type(held: str, wanted: str) -> str:
-    """The type that holds values of both: the longer of two whole numbers, a decimal with room for both, else text.
+    """The type that holds both: the longer of two whole numbers, a decimal with room for either, else text.
 
     >>> (
     ...     wider_type("INTEGER", "BIGINT"),

@@ -155,13 +155,13 @@ class ChangesFeed:
     def bring(self, context: Context, report: SourceReport) -> Brought:
         """Bring the raw table to where the source stood when the load began."""
         told = self.bringing.bring(context, self.name)
-        report.changes = _words(told)
+        report.changes = words(told)
         if told.refused:
             report.said.append(
                 f"{self.name}: {told.refused:,} changes leave out values that are not known here, for example of "
                 f"{told.example}; they wait in the past of the table."
             )
-        return _since_mapped(context.con, self.name, self.bringing.system)
+        return since_mapped(context.con, self.name, self.bringing.system)
 
     def settle(self) -> None:
         """Acknowledge what was brought, once for all tables."""
@@ -176,7 +176,8 @@ class ChangesFeed:
         return self.sampled.sample(context, rows)
 
 
-def _words(told: Applied) -> dict[str, int]:
+def words(told: Applied) -> dict[str, int]:
+    """The counts under the names that reports use."""
     return {
         "inserted": told.inserted,
         "updated": told.updated,
@@ -189,7 +190,7 @@ def _words(told: Applied) -> dict[str, int]:
     }
 
 
-def _since_mapped(con: Connection, feed: str, system: str) -> Brought:
+def since_mapped(con: Connection, feed: str, system: str) -> Brought:
     """What changed since the feed's outputs were mapped: in this load, and in batches that came between runs."""
     own = f"_brought_{keyed.part_id(feed)}"
     touched = f"_touched_since_{keyed.part_id(feed)}"

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from evervalue.core.errors import SettingsError
 from evervalue.core.progress import Progress
 from evervalue.sources.changes.feed import Bringing, ChangesFeed, Follower, FollowerOf
+from evervalue.sources.changes.files import ChangeFilesFeed
 from evervalue.sources.changes.wanted import Wanted
 from evervalue.sources.databases.connection import address
 from evervalue.sources.databases.systems import table_feeds
@@ -17,6 +19,26 @@ def changes_feeds(system: System) -> dict[str, ChangesFeed]:
     """The feeds of a database whose changes are followed."""
     bringing = Bringing(system.name, follower_of(system))
     return {name: ChangesFeed(name, bringing, plain) for name, plain in table_feeds(system).items()}
+
+
+def file_feeds(system: System) -> dict[str, ChangeFilesFeed]:
+    """The feeds of a system of change files.
+
+    Raises
+    ------
+    SettingsError
+        Nothing says how the files are written.
+    """
+    format = system.settings.format
+    if format is None:
+        raise SettingsError(
+            f'sources.{system.name}: how are the changes written? Set format = "debezium" or format = "dms".'
+        )
+    feeds = {}
+    for name, table in system.tables.items():
+        assert isinstance(table, TableSettings)
+        feeds[name] = ChangeFilesFeed(name, system.name, table, format)
+    return feeds
 
 
 def follower_of(system: System) -> FollowerOf:
