@@ -20,8 +20,27 @@ from evervalue.dashboard.app import create_app
 from evervalue.warehouse.duckdb import connect
 from tests.support.site import LOOPBACK, saas_data
 
-PAGES = ["/", "/gems", "/segments", "/customers", "/customers/1093", "/tables", "/tables/customers.lrfm"]
-DATA = ["/v1/headline", "/v1/customers", "/v1/gems", "/v1/segments", "/v1/revenue", "/v1/runs/current"]
+PAGES = [
+    "/",
+    "/gems",
+    "/segments",
+    "/customers",
+    "/customers/1093",
+    "/sources",
+    "/sources/sales",
+    "/tables",
+    "/tables/customers.lrfm",
+]
+DATA = [
+    "/v1/headline",
+    "/v1/customers",
+    "/v1/gems",
+    "/v1/segments",
+    "/v1/revenue",
+    "/v1/sources",
+    "/v1/sources/sales",
+    "/v1/runs/current",
+]
 DEEP = base64.urlsafe_b64encode(b"[" * 1490).decode()
 SURROGATE = base64.urlsafe_b64encode(rb'["customer","\ud800","k",1]').decode()
 WRONG = {
@@ -40,6 +59,8 @@ WRONG = {
     "/v1/segments?part=nothing": 422,
     "/v1/headline?format=xml": 422,
     "/v1/runs/yesterday": 404,
+    "/v1/sources/nothing": 404,
+    "/v1/sources/sales?part=nothing": 422,
 }
 POLICY = (
     "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
@@ -268,6 +289,8 @@ def test_every_route_is_described(client: TestClient) -> None:
         "/v1/headline",
         "/v1/revenue",
         "/v1/segments",
+        "/v1/sources",
+        "/v1/sources/{source}",
         "/v1/gems",
         "/v1/customers",
         "/v1/customers/{customer_id}",

@@ -58,7 +58,13 @@ def json_answer(data: object, about: dict[str, object], tag: str) -> Response:
 
 
 def file_answer(
-    request: Request, reader: SnapshotReader, name: str, statement: Statement, format_: FileFormat
+    request: Request,
+    reader: SnapshotReader,
+    name: str,
+    statement: Statement,
+    format_: FileFormat,
+    *,
+    tagged: tuple[str, ...] = (),
 ) -> Response:
     """A result of any size as a file, sent while it is read; its snapshot stays open until the end."""
     stack = ExitStack()
@@ -72,7 +78,7 @@ def file_answer(
     body = _written(stack, name, format_, head, pieces)
     next(body)
     disposition = f'attachment; filename="{name}-{reading.run_id}.{format_}"'
-    headers = {"ETag": etag(reading, request), "Content-Disposition": disposition, **PRIVATE}
+    headers = {"ETag": etag(reading, request, *tagged), "Content-Disposition": disposition, **PRIVATE}
     return StreamingResponse(body, media_type=FILE_TYPES[format_], headers=headers)
 
 
@@ -102,13 +108,17 @@ def table_answer(
     format_: Format,
     *,
     one: bool = False,
+    tagged: tuple[str, ...] = (),
 ) -> Response:
-    """A small result in the format asked for; `one` gives the object instead of a list of one."""
-    tag = etag(reading, request)
+    """A small result in the format asked for; `one` gives the object instead of a list of one.
+
+    `tagged` is what else shapes the answer, such as the minute in which it is given.
+    """
+    tag = etag(reading, request, *tagged)
     if (same := unchanged(request, tag)) is not None:
         return same
     if format_ != "json":
-        return file_answer(request, reader, name, statement, format_)
+        return file_answer(request, reader, name, statement, format_, tagged=tagged)
     result = reading.result(statement)
     rows = result.dicts()
     data: object = (rows[0] if rows else None) if one else rows

@@ -19,6 +19,7 @@ from evervalue.api.openapi import Described
 from evervalue.api.routes import router
 from evervalue.api.settings import ServerSettings
 from evervalue.api.snapshots import SnapshotReader
+from evervalue.core.clock import Clock, SystemClock
 from evervalue.core.errors import EvervalueError
 
 ErrorAnswer = Callable[[Request, Exception], Response]
@@ -30,6 +31,7 @@ def create_app(
     *,
     answer: ErrorAnswer = handle,
     warm: Callable[[], None] | None = None,
+    clock: Clock | None = None,
 ) -> FastAPI:
     """The application for one data directory; it serves whatever is published there, now and later.
 
@@ -43,6 +45,8 @@ def create_app(
         Turns an error into a response; the JSON problem unless pages have a better one.
     warm
         What else to do before the first request.
+    clock
+        Tells how old the snapshot and its sources are; the machine's own unless a test gives another.
     """
     chosen = settings or ServerSettings()
     reader = SnapshotReader(data_dir, chosen)
@@ -68,6 +72,7 @@ def create_app(
     )
     app.state.reader = reader
     app.state.settings = chosen
+    app.state.clock = clock or SystemClock()
     app.include_router(router)
     for kind in HANDLED:
         app.add_exception_handler(kind, answer)

@@ -11,6 +11,8 @@ from evervalue.api.queries.customers import COLUMNS as CUSTOMER
 from evervalue.api.queries.customers import TABLE as CUSTOMERS
 from evervalue.api.queries.gems import COLUMNS as GEM
 from evervalue.api.queries.gems import TABLE as GEMS
+from evervalue.api.queries.sources import KEPT_LOADS, NULLABLE, SEEN, STORED
+from evervalue.api.queries.sources import TABLE as SOURCES
 from evervalue.api.queries.value import ASKED
 from evervalue.pipeline.tables import all_models
 
@@ -21,7 +23,7 @@ META = {"type": "object", "description": "run, cutoff, currency, the SQL with it
 
 
 class Described(FastAPI):
-    """The application, whose description names every field of customers and hidden gems."""
+    """The application, whose description names every field of customers, hidden gems and sources."""
 
     def openapi(self) -> Schema:
         """The description; made when it is first asked for."""
@@ -46,10 +48,31 @@ def _answers() -> dict[str, Schema]:
         "attributes_history": _rows("curated.customer_attributes", "what is known, with what it was before"),
         "orders": _rows("curated.orders", "the latest 50 orders before the cutoff"),
     }  # fmt: skip
+    source = {
+        **_fields(SOURCES, STORED),
+        **{
+            name: {"type": [kind, "null"] if name in NULLABLE else kind, "description": says}
+            for name, (kind, says) in SEEN.items()
+        },
+    }
+    whole_source = {
+        **source,
+        "checks": _rows(
+            "run.source_checks", "what was looked at, with its state now, and what would be usual"
+        ),
+        "loads": _rows("run.source_loads", f"the latest {KEPT_LOADS} loads and what they brought"),
+        "quarantine": _rows("run.quarantine", "refused rows by reason"),
+        "reconciliation": {
+            "type": ["object", "null"],
+            "description": "where rows and money went; a row of curated.reconciliation",
+        },
+    }
     return {
         "/v1/customers": {"type": "array", "items": _object(customer)},
         "/v1/customers/{customer_id}": _object(whole),
         "/v1/gems": {"type": "array", "items": _object(gem)},
+        "/v1/sources": {"type": "array", "items": _object(source)},
+        "/v1/sources/{source}": _object(whole_source),
     }
 
 

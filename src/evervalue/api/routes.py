@@ -20,10 +20,11 @@ from evervalue.api.answers import (
 )
 from evervalue.api.errors import NotFound
 from evervalue.api.queries import customer as one
-from evervalue.api.queries import customers, gems, overview, run, segments, value
+from evervalue.api.queries import customers, gems, overview, run, segments, sources, value
 from evervalue.api.queries.base import ListQuery
 from evervalue.api.requests import CustomersRequest, GemsRequest, ListRequest
 from evervalue.api.snapshots import Reading, SnapshotReader, Statement
+from evervalue.core.text import did_you_mean
 
 router = APIRouter(prefix="/v1")
 
@@ -121,6 +122,62 @@ def customer(
             "orders": reading.rows(one.orders(customer_id, 50)),
         }
         return json_answer(whole, meta(reading, statement, reading.seconds), tag)
+
+
+@router.get("/sources")
+def source_list(request: Request, format: Format = "json") -> Response:
+    """Every source: its state now, lag, last load, and where its rows went; those that need attention come first.
+
+    A source without news for longer than is usual is in alarm at the moment of asking, whatever the run found.
+    """
+    reader = reader_of(request)
+    now = sources.minute(request.app.state.clock)
+    with reader.lease() as reading:
+        _watched(reading)
+        return table_answer(request, reader, reading, "sources", sources.sources(now), format, tagged=(now,))
+
+
+@router.get("/sources/{source}")
+def one_source(
+    request: Request, source: str, part: sources.Part = "source", format: Format = "json"
+) -> Response:
+    """One source with its checks, loads, reconciliation and quarantine by reason.
+
+    `part` gives checks, loads (all that are remembered), quarantine or reconciliation alone.
+    """
+    reader = reader_of(request)
+    now = sources.minute(request.app.state.clock)
+    with reader.lease() as reading:
+        _watched(reading)
+        tag = etag(reading, request, now)
+        if (same := unchanged(request, tag)) is not None:
+            return same
+        statement = sources.source(source, now)
+        found = reading.row(statement)
+        if found is None:
+            known = [row["source"] for row in reading.rows(sources.sources(now))]
+            raise NotFound(
+                f"There is no source '{source[:100]}' in run {reading.run_id}{did_you_mean(source, known)}."
+            )
+        if part != "source" or format != "json":
+            asked = sources.part(part, source, now)
+            return table_answer(request, reader, reading, f"source-{part}", asked, format, tagged=(now,))
+        whole = {
+            **found,
+            "checks": reading.rows(sources.checks(source, now)),
+            "loads": reading.rows(sources.loads(source, sources.KEPT_LOADS)),
+            "quarantine": reading.rows(sources.quarantine(source)),
+            "reconciliation": reading.row(sources.reconciliation(source)),
+        }
+        return json_answer(whole, meta(reading, statement, reading.seconds), tag)
+
+
+def _watched(reading: Reading) -> None:
+    if not sources.watched(reading):
+        raise NotFound(
+            f"Run {reading.run_id} was published by an earlier version, which did not watch its sources. "
+            "Run 'evervalue run' again; 'part=sources' of /v1/runs/current has its reconciliation."
+        )
 
 
 @router.get("/runs/current")

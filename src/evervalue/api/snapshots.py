@@ -196,6 +196,12 @@ class Reading:
         rows = self.rows(statement)
         return rows[0] if rows else None
 
+    def has(self, table: str) -> bool:
+        """Whether the snapshot holds the table; one of an earlier version may lack what came later."""
+        schema, _, name = table.partition(".")
+        sql = "select 1 from information_schema.tables where table_schema = $schema and table_name = $name"
+        return self.row(Statement(sql, {"schema": schema, "name": name})) is not None
+
     def stream(self, statement: Statement, size: int = 4096) -> Iterator[Sequence[tuple[Any, ...]]]:
         """The column names, then the rows in pieces, without holding them all."""
         settings, cursor = self._opened.settings, self._opened.connection.cursor()

@@ -13,9 +13,9 @@ from starlette.routing import Route
 from evervalue.api.app import create_app as create_api
 from evervalue.api.errors import UnknownHost, problem_of, respond
 from evervalue.api.settings import ServerSettings
-from evervalue.core.clock import Clock, SystemClock
+from evervalue.core.clock import Clock
 from evervalue.dashboard import assets
-from evervalue.dashboard.pages import customers, gems, overview, profile, segments, tables
+from evervalue.dashboard.pages import customers, gems, overview, profile, segments, sources, tables
 from evervalue.dashboard.view import HEADERS, THEMES, bare, render, warm
 
 YEAR_SECONDS = 365 * 24 * 3600
@@ -33,10 +33,9 @@ def create_app(
     settings
         What differs from the defaults.
     clock
-        Tells how old the snapshot is; the machine's own unless a test gives another.
+        Tells how old the snapshot and its sources are; the machine's own unless a test gives another.
     """
-    app = create_api(data_dir, settings, answer=handle, warm=warm)
-    app.state.clock = clock or SystemClock()
+    app = create_api(data_dir, settings, answer=handle, warm=warm, clock=clock)
     app.router.routes.extend(
         [
             Route("/", overview.page),
@@ -44,6 +43,8 @@ def create_app(
             Route("/segments", segments.page),
             Route("/customers", customers.page),
             Route("/customers/{customer_id:key}", profile.page),
+            Route("/sources", sources.index),
+            Route("/sources/{source}", sources.page),
             Route("/tables", tables.index),
             Route("/tables/{name}", tables.page),
             Route("/theme", theme),

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from babel import Locale, UnknownLocaleError
 from babel.core import negotiate_locale
-from babel.dates import format_date, format_datetime
+from babel.dates import format_date, format_datetime, format_skeleton
 from babel.localedata import locale_identifiers
 from babel.numbers import (
     format_compact_currency,
@@ -88,13 +88,14 @@ class Formats:
         """A month: Dec 2023."""
         return _date(self.locale, value, "MMM y")
 
-    def moment(self, value: dt.datetime | None) -> str:
-        """An instant, in UTC."""
-        return (
-            NOTHING
-            if value is None
-            else format_datetime(value, format="medium", locale=_locale(self.locale)) + " UTC"
-        )
+    def moment(self, value: dt.datetime | None, *, short: bool = False) -> str:
+        """An instant, in UTC; `short` leaves out year and seconds, for axes."""
+        if value is None:
+            return NOTHING
+        if short:
+            day, hour = (format_skeleton(part, value, locale=_locale(self.locale)) for part in ("MMMd", "Hm"))
+            return f"{day} {hour}"
+        return format_datetime(value, format="medium", locale=_locale(self.locale)) + " UTC"
 
 
 # A page writes hundreds of numbers, and a snapshot's numbers come again and again: they are written once.

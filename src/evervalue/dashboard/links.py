@@ -17,6 +17,15 @@ def customer_url(customer_id: str) -> str:
     return "/customers/" + quote(customer_id, safe="")
 
 
+def source_url(source: str) -> str:
+    """The page of a source.
+
+    >>> source_url("crm.accounts")
+    '/sources/crm.accounts'
+    """
+    return "/sources/" + quote(source, safe="")
+
+
 def url(path: str, pairs: Iterable[tuple[str, object]]) -> str:
     """A path with those parameters that say something.
 

@@ -16,13 +16,14 @@ from starlette.responses import HTMLResponse, Response
 
 import evervalue
 from evervalue.api.errors import Problem
+from evervalue.api.queries import sources as of_sources
 from evervalue.api.settings import ServerSettings
 from evervalue.api.snapshots import Reading, SnapshotReader
 from evervalue.core.clock import Clock
-from evervalue.dashboard import words
+from evervalue.dashboard import source_words, words
 from evervalue.dashboard.assets import bundle
 from evervalue.dashboard.formats import DEFAULT_LOCALE, Formats, locale_of
-from evervalue.dashboard.links import customer_url, url
+from evervalue.dashboard.links import customer_url, source_url, url
 
 HEADERS = {"Cache-Control": "no-store", "Vary": "HX-Request, HX-Target, Accept-Language, Cookie"}
 THEMES = ("light", "dark")
@@ -47,7 +48,13 @@ NAVIGATION: tuple[tuple[str, tuple[Place, ...]], ...] = (
             Place("customers", "Customers", "/customers"),
         ),
     ),
-    ("Trust", (Place("tables", "How it is computed", "/tables"),)),
+    (
+        "Trust",
+        (
+            Place("sources", "Sources", "/sources"),
+            Place("tables", "How it is computed", "/tables"),
+        ),
+    ),
 )
 
 
@@ -61,6 +68,12 @@ def formats_of(request: Request, reading: Reading | None) -> Formats:
     """The reader's notation."""
     currency = reading.run.currency if reading else "USD"
     return Formats(locale_of(request.headers.get("accept-language", "")), currency)
+
+
+def minute_of(request: Request) -> str:
+    """The present minute, as questions about sources take it."""
+    clock: Clock = request.app.state.clock
+    return of_sources.minute(clock)
 
 
 def theme_of(request: Request) -> str:
@@ -86,6 +99,8 @@ def render(
     **context: Any,
 ) -> Response:
     """The template, filled, with the headers of a page."""
+    formats = formats_of(request, reading)
+    alarms = of_sources.in_alarm(reading, minute_of(request)) if reading else []
     text = _environment().get_template(template).render(
         page=page,
         navigation=NAVIGATION,
@@ -93,9 +108,11 @@ def render(
         reading=reading,
         run=reading.run if reading else None,
         value_word=words.value_word(reading.run) if reading else "",
-        f=formats_of(request, reading),
+        f=formats,
         theme=theme_of(request),
         stale_days=_stale_days(request, reading),
+        alarms=alarms,
+        attention=source_words.attention(alarms, formats) if alarms else "",
         here=request.url.path + (f"?{request.url.query}" if request.url.query else ""),
         **context,
     )  # fmt: skip
@@ -148,6 +165,8 @@ def _environment() -> Environment:
     environment.globals.update(
         asset=bundle().url,
         customer_url=customer_url,
+        source_url=source_url,
+        of_source=source_words,
         url=url,
         tier_class=words.TIER_CLASS,
         version=evervalue.__version__,

@@ -1,0 +1,79 @@
+"""Sources: whether the data is right and fresh."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from evervalue.api.errors import NotFound
+from evervalue.api.queries import run as of_run
+from evervalue.api.queries import sources as of_sources
+from evervalue.core.text import did_you_mean
+from evervalue.dashboard import source_words
+from evervalue.dashboard.charts.loads import loads, top
+from evervalue.dashboard.view import formats_of, minute_of, reader_of, render
+
+PAGE = "sources"
+
+
+def index(request: Request) -> Response:
+    """The page at /sources."""
+    now = minute_of(request)
+    with reader_of(request).lease() as reading:
+        if not of_sources.watched(reading):
+            kept = reading.rows(of_run.sources())
+            return render(request, "sources_unwatched.html", reading, page=PAGE, sources=kept)
+        statement = of_sources.sources(now)
+        found = reading.rows(statement)
+        return render(
+            request,
+            "sources.html",
+            reading,
+            page=PAGE,
+            rows=found,
+            statement=statement,
+            title=source_words.title(found, formats_of(request, reading)),
+        )
+
+
+def page(request: Request) -> Response:
+    """The page at /sources/<name>.
+
+    Raises
+    ------
+    NotFound
+        The run has no such source.
+    """
+    name, now = str(request.path_params["source"]), minute_of(request)
+    with reader_of(request).lease() as reading:
+        if not of_sources.watched(reading):
+            kept = [row for row in reading.rows(of_run.sources()) if row["source"] == name]
+            if kept:
+                return render(request, "sources_unwatched.html", reading, page=PAGE, sources=kept)
+            raise NotFound(f"Run {reading.run_id} has no source “{name[:100]}”.")
+        statement = of_sources.source(name, now)
+        source = reading.row(statement)
+        if source is None:
+            known = [row["source"] for row in reading.rows(of_sources.sources(now))]
+            raise NotFound(f"Run {reading.run_id} has no source “{name[:100]}”{did_you_mean(name, known)}.")
+        formats = formats_of(request, reading)
+        checks = reading.rows(of_sources.checks(name, now))
+        history = reading.rows(of_sources.loads(name, of_sources.KEPT_LOADS))
+        volume = next((check for check in checks if check["check_name"] == "volume"), None)
+        return render(
+            request,
+            "source.html",
+            reading,
+            page=PAGE,
+            source=source,
+            statement=statement,
+            title=source_words.finding(source, formats),
+            checks=checks,
+            loads=history,
+            loads_title=source_words.loads_title(history, formats),
+            loads_chart=loads(history, volume, formats) if history else None,
+            cut_off=top(history, volume) is not None if history else False,
+            volume=volume,
+            quarantine=reading.rows(of_sources.quarantine(name)),
+            went=reading.row(of_sources.reconciliation(name)),
+        )
