@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from evervalue.core.errors import InputError, ReconciliationFailed
 from evervalue.sources import raw_zone
+from evervalue.sources.attributes import write_attributes
 from evervalue.sources.evidence import shown
 from evervalue.sources.fields import MONEY
 from evervalue.sources.plan import Plan, among
@@ -67,7 +68,7 @@ def apply(con: Connection, plan: Plan, *, run_id: str, touched: str | None = Non
     if plan.identifiers:
         _identifiers(con, plan, touched)
     if plan.settings.attributes:
-        _attributes(con, plan)
+        write_attributes(con, plan)
     _totals(con, plan, touched)
     _accounted_for(con, plan)
 
@@ -134,24 +135,6 @@ def _identifiers(con: Connection, plan: Plan, touched: str | None) -> None:
             "insert into mapped.identifiers (source, file_id, line, customer_id, type, value, namespace) "
             f"{plan.taken(touched=touched)} select {literal(plan.source)}, _file_id, _line, {customer}, "
             f"{literal(type)}, {value}, {literal(space) if space else 'null'} from taken where {value} is not null"
-        )
-
-
-def _attributes(con: Connection, plan: Plan) -> None:
-    source, dated = plan.source, "order_date" in plan.mapped
-    first, last = ("min(order_date)", "max(order_date)") if dated else ("null", "null")
-    day = f", {plan.mapped['order_date']} as order_date" if dated else ""
-    for attribute, column in plan.settings.attributes.items():
-        nothing = raw_zone.in_list(["", *plan.settings.missing])
-        cell = f"trim({quoted(column)}::varchar)"
-        value = f", case when {cell} not in ({nothing}) then {cell} end as _value"
-        con.execute(
-            f"insert into mapped.customer_attributes "
-            f"{plan.taken(value)}, "
-            f"said as (select {plan.mapped['customer_id']} as customer_id, _value{day} from taken where "
-            "_value is not null) "
-            f"select {literal(source)}, customer_id, {literal(attribute)}, _value, {first}, {last}, "
-            "count(*) from said group by customer_id, _value"
         )
 
 
