@@ -95,9 +95,9 @@ def positions(con: Connection, arrived: Arrived, file: FoundFile, where: str) ->
                 f"{where}: {file.shown} has {bad:,} rows whose {arrived.sequence} is no number of a change."
             )
         long = f"lpad({column}, 35, '0')"
-        return f"coalesce({long}[1:16], '0')::ubigint", f"coalesce({long}[17:35], '0')::bigint"
+        return f"coalesce({long}[1:16], '1')::ubigint", f"coalesce({long}[17:35], '0')::bigint"
     if is_load(file.path):
-        return "0::ubigint", "0::bigint"
+        return "1::ubigint", "0::bigint"
     found = STAMP.search(file.path.name)
     if found is None:
         raise InputError(

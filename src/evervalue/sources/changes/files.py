@@ -8,6 +8,7 @@ import json
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import zstandard
 
@@ -252,8 +253,7 @@ class ChangeFilesFeed:
             self._table(con, (), {})
         op = f"upper(trim({quoted(arrived.op)}))" if arrived.op else "'I'"
         bad = con.execute(
-            f"select {op}, min(_n), count(*) from _dms where coalesce({op}, '') not in ('I', 'U', 'D') "
-            "group by all limit 1"
+            f"select {op}, _n from _dms where coalesce({op}, '') not in ('I', 'U', 'D') order by _n limit 1"
         ).fetchone()
         if bad:
             raise InputError(
@@ -295,12 +295,13 @@ def _lines(file: FoundFile) -> Iterator[str]:
     """Lines with their ends; HalfWritten where a packed file is cut off."""
     try:
         with file.path.open("rb") as raw:
+            plain: Any = raw
             if file.compression == "gzip":
-                yield from io.TextIOWrapper(gzip.GzipFile(fileobj=raw), "utf-8")
+                plain = gzip.GzipFile(fileobj=raw)
             elif file.compression == "zstd":
-                yield from io.TextIOWrapper(zstandard.ZstdDecompressor().stream_reader(raw), "utf-8")
-            else:
-                yield from io.TextIOWrapper(raw, "utf-8")
+                plain = zstandard.ZstdDecompressor().stream_reader(raw)
+            with io.TextIOWrapper(plain, "utf-8") as lines:
+                yield from lines
     except (EOFError, zlib.error, zstandard.ZstdError):
         raise HalfWritten from None
     except UnicodeDecodeError as error:

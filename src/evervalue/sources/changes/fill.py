@@ -107,7 +107,8 @@ def _settle_moves(con: Connection, table: KeyedTable, converging: bool) -> None:
         if converging:
             con.execute(
                 "update _moves set place = o.place from ("
-                f"select kind, id, puts, lag(place) over (partition by {keys} order by pos) as place from _places) as o "
+                f"select kind, id, puts, lag(place) over (partition by {keys} order by pos) as place "
+                "from _places) as o "
                 "where o.kind = 's' and o.puts and o.id = _moves.id "
                 f"and (_moves.place is null or _moves.place % 8 = {NOTHING})"
             )

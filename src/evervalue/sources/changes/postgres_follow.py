@@ -527,7 +527,8 @@ class PostgresChanges:
         names = [column.name for column in table.columns]
         spec = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in names)
         con.execute(
-            f"create or replace temp table _copied as select * from read_csv({literal(str(path))}, auto_detect = false, "
+            f"create or replace temp table _copied as select * from read_csv({literal(str(path))}, "
+            "auto_detect = false, "
             "header = true, delim = ',', quote = '\"', escape = '\"', nullstr = '', allow_quoted_nulls = false, "
             f"compression = 'zstd', columns = {{{spec}}}, max_line_size = {max(1 << 21, 2 * copied.longest + 64)}, "
             "parallel = false)"
