@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -112,3 +113,14 @@ def loading(folder: Path, dsn: str, table: str, **options: Any) -> Iterator[Load
         yield loads
     finally:
         loads.close()
+
+
+def main() -> None:
+    """`python -m tests.support.table_feeds FOLDER DSN TABLE ROWS`: one load in a process that may be killed."""
+    folder, dsn, table, rows = sys.argv[1:]
+    with loading(Path(folder), dsn, table, range_rows=int(rows)) as loads:
+        loads.load()
+
+
+if __name__ == "__main__":
+    main()

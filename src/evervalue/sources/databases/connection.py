@@ -45,6 +45,8 @@ class Address:
             ):
                 found.add(quoted or plain)
         found |= {unquote(secret) for secret in found} | {quote(secret, safe="") for secret in found}
+        # Of a password that a URL cannot hold as it is, clients may show the piece that they took for something else.
+        found |= {piece for secret in found for piece in re.split("[/#?@:]", secret) if len(piece) > 3}
         return tuple(sorted((secret for secret in found if secret), key=len, reverse=True))
 
     def shown(self) -> str:

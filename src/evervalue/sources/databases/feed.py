@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from evervalue.core.errors import InputError
+from evervalue.core.errors import InputError, SourceUnavailable
 from evervalue.core.text import count, listing
 from evervalue.sources import raw_zone
 from evervalue.sources.databases import placing, ranges
 from evervalue.sources.databases.ranges import Known, Part
-from evervalue.sources.databases.reader import Bound, Fingerprint, Range, Reader
+from evervalue.sources.databases.reader import Bound, Fingerprint, Range, Reader, Stopped
 from evervalue.sources.databases.staging import Staged, Staging, folder
 from evervalue.sources.databases.tables import TEXT, Table, refuse_clashes, with_key
 from evervalue.sources.feed import Brought, Context
@@ -252,6 +252,12 @@ class _Load:
                     self.done.append((before, None))
                 else:
                     self._place(looked, looked.staged)
+        except Stopped:
+            # Another range failed first, and tells why.
+            failed = (one.exception() for one in waiting if not one.cancel())
+            raise next((error for error in failed if error and not isinstance(error, Stopped)), None) or (
+                SourceUnavailable(f"{self.feed.where}: reading {self.table.name} was broken off. Run again.")
+            ) from None
         except BaseException:
             for one in waiting:
                 one.cancel()

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from evervalue.core.errors import EvervalueError, InputError, SettingsError
+from evervalue.core.errors import EvervalueError, InputError, SettingsError, SourceUnavailable
 from evervalue.core.text import listing
 from evervalue.sources.databases import mysql_facts as facts
 from evervalue.sources.databases.connection import Address
@@ -50,6 +50,8 @@ class MySqlReader:
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._opened = False
+        self._lost: SourceUnavailable | None = None
+        """Why a connection was lost: the others wait for it in vain."""
 
     def open(self) -> None:
         """Take the snapshot, unless it is there.
@@ -59,6 +61,7 @@ class MySqlReader:
         if self._opened:
             return
         self._stop.clear()
+        self._lost = None
         self._opened = True
         try:
             self._begin()
@@ -206,6 +209,7 @@ class MySqlReader:
         except EvervalueError:
             if streamed:  # rows are still under way
                 self._drop(con, cursor)
+                self._stop.set()
             else:
                 self._idle.put(con)
             raise
@@ -213,9 +217,11 @@ class MySqlReader:
             self._drop(con, cursor)
             if self._stop.is_set():
                 raise Stopped from None
-            raise refusal(error, self.address, doing) from None
+            self._lost = refusal(error, self.address, doing)
+            raise self._lost from None
         except BaseException:
             self._drop(con, cursor)
+            self._stop.set()
             raise
 
     def _drop(self, con: Any, cursor: Any) -> None:
@@ -229,8 +235,10 @@ class MySqlReader:
 
     def _take(self) -> Any:
         while not self._stop.is_set():
+            if self._lost is not None:
+                raise SourceUnavailable(*self._lost.args)
             with suppress(queue.Empty):
-                return self._idle.get(timeout=0.5)
+                return self._idle.get(timeout=0.2)
         raise Stopped
 
     def _connect(self) -> Any:

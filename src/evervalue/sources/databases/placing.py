@@ -32,8 +32,8 @@ def widen(
 ) -> dict[str, str]:
     """The types of the raw table, in small letters, once it and its past can hold `columns` (name, type).
 
-    A wider number makes a wider number. Types that have nothing in common become text. `rewrite`: by a copy of the table, which is needed once rows were
-    deleted in the same transaction, for the engine then alters no type.
+    A wider number makes a wider number. Types that have nothing in common become text. `rewrite`: by a copy of the
+    table, which is needed once rows were deleted in the same transaction, for the engine then alters no type.
     """
     columns = list(columns)
     wanted = {name.lower(): type for name, type in columns}

@@ -58,6 +58,8 @@ class PostgresReader:
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._of_record = True
+        self._lost = False
+        """Whether a connection was lost, which another may wait for in vain."""
 
     def open(self) -> None:
         """Take the snapshot, unless it is there."""
@@ -65,6 +67,7 @@ class PostgresReader:
             return
         self._stop.clear()
         self._opened = True
+        self._lost = False
         with told(self.address):
             holder = self._connect()
             if self._given is None:
@@ -114,10 +117,11 @@ class PostgresReader:
     def fingerprint(self, table: Table, range: Range) -> Fingerprint:
         """What a range holds."""
         row_hash = facts.row_hash(table, of_record=self._of_record)
+        columns = "".join(f"{quoted(column.name)}, " for column in table.columns)
         with self._session(f"looking at {table.name}") as con:
             rows, one, other, unfit = con.execute(
                 "select count(*), sum(hashint8extended(_hash, 1)), sum(hashint8extended(_hash, 2)), "
-                f"{facts.unfit(table)} from (select *, {row_hash} as _hash from {table.address} "
+                f"{facts.unfit(table)} from (select {columns}{row_hash} as _hash from {table.address} "
                 f"where {_within(table, range)} offset 0) as _rows"
             ).fetchone()
         return Fingerprint(
@@ -173,6 +177,7 @@ class PostgresReader:
                 raise
             except BaseException:
                 con.close()
+                self._lost = True
                 raise
             self._idle.put(con)
         except psycopg.Error as error:
@@ -183,10 +188,12 @@ class PostgresReader:
     def _take(self) -> Any:
         while not self._stop.is_set():
             try:
-                return self._idle.get(timeout=0 if self._snapshot else 0.5)
+                return self._idle.get(timeout=0.001 if self._snapshot else 0.2)
             except queue.Empty:
                 if self._snapshot:
                     return self._connect(self._snapshot)
+            if self._lost:
+                raise driver().OperationalError("the connection is lost")
         raise Stopped
 
     def _connect(self, snapshot: str | None = None) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -39,6 +40,7 @@ CASES = (
         ),
     ),
     Case(refusals.NO_DATABASE, (), ('database "',)),
+    Case(NOT_UNDERSTOOD, (), ("servname not supported",)),
     Case(refusals.NO_HOST, (), ("translate host name", "name or service not known", "resolve host")),
     Case(refusals.NO_ANSWER, (), ("refused", "timeout", "timed out", "unreachable", "no route", "no such file")),
     Case(
@@ -79,7 +81,7 @@ def told(address: Address, doing: str = "") -> Iterator[None]:
 def refusal(error: Any, address: Address, doing: str = "") -> SourceUnavailable:
     """The error in our words, with its mend, and without any password."""
     said = first_line(error)
-    said = (said.partition(" failed: ")[2] or said).removeprefix("FATAL:").removeprefix("ERROR:").strip()
+    said = re.sub("^.*(FATAL|ERROR|PANIC): +", "", said).removeprefix("connection failed: ")
     # Without a code it is the connection that failed; in the middle of something, one that was there before.
     code = str(getattr(error, "sqlstate", None) or ("08006" if doing else ""))
     return refusals.refusal(CASES, address, code=code, said=said, doing=doing)
