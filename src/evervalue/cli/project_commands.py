@@ -51,12 +51,15 @@ def demo(
 @app.command()
 def init(
     folder: Annotated[Path, typer.Argument(help="Folder to make or to use.")],
-    source: Annotated[Path, typer.Option("--from", help="A sales file to begin with.")],
+    source: Annotated[
+        list[Path],
+        typer.Option("--from", help="A sales file to begin with; or several tables, or a folder of them."),
+    ],
     force: Annotated[
         bool, typer.Option("--force", help="Overwrite an evervalue.toml that is there.")
     ] = False,
 ) -> None:
-    """Write a commented evervalue.toml for a sales file: columns guessed, each guess explained."""
+    """Write a commented evervalue.toml for a sales file or for several tables: each guess explained."""
     from evervalue.cli import show
     from evervalue.pipeline.start import start_project
 

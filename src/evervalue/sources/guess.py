@@ -8,9 +8,10 @@ from pathlib import Path
 from evervalue.core.errors import AmbiguousInput
 from evervalue.core.text import count
 from evervalue.sources.dates import read_dates
+from evervalue.sources.files import FoundFile
 from evervalue.sources.names import ATTRIBUTES, fit, folded
 from evervalue.sources.numbers import CURRENCY_MARKS, read_numbers
-from evervalue.sources.profile import ColumnProfile, FileProfile, profile
+from evervalue.sources.profile import ColumnProfile, FileProfile, profile, profile_rows
 from evervalue.warehouse.duckdb import Connection, quoted
 
 NUMBERS = ("amount", "margin", "cost", "quantity", "unit_price", "discount")
@@ -86,6 +87,11 @@ def guess(con: Connection, path: str, base: Path, **reader: str | None) -> Propo
         File, folder or glob, relative to `base`; of several files the first is looked at.
     """
     return _Guesser(profile(con, path, base, **reader), path).proposal()
+
+
+def guess_rows(con: Connection, file: FoundFile, rows: int, whole: bool) -> Proposal:
+    """What the columns seem to be of the rows that lie in the raw table that is guessed at."""
+    return _Guesser(profile_rows(con, file, 1, rows, whole), file.shown).proposal()
 
 
 class _Guesser:

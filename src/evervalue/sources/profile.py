@@ -90,8 +90,13 @@ def profile(con: Connection, path: str, base: Path, **reader: str | None) -> Fil
         raise InputError(
             f"{file.shown} has a header and no rows. Export it again, or take it out of the path."
         )
+    return profile_rows(con, file, len(found), result.rows_read, whole)
+
+
+def profile_rows(con: Connection, file: FoundFile, files: int, rows: int, whole: bool) -> FileProfile:
+    """What is known of the rows that lie in the raw table of the source `SOURCE`, and came from `file`."""
     columns = {c.name: _column(con, c) for c in raw_zone.stored_columns(con, SOURCE).values()}
-    return FileProfile(file, len(found), result.rows_read, whole, columns, con, raw_zone.table(SOURCE))
+    return FileProfile(file, files, rows, whole, columns, con, raw_zone.table(SOURCE))
 
 
 def _column(con: Connection, column: raw_zone.StoredColumn) -> ColumnProfile:

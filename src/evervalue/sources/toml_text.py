@@ -34,80 +34,88 @@ def render_toml(proposal: Proposal, name: str, *, source: str = "sales", path: s
         "# decide, then run",
         "#     evervalue run && evervalue serve",
         "",
-        "[project]",
-        f"name = {toml_text(name)}",
-    ]
-    if proposal.currency:
-        lines.append(
-            _said(f"currency = {toml_text(proposal.currency)}", "its sign stands beside the amounts")
-        )
-    else:
-        lines.append(_said('currency = "USD"', "the file does not say; set yours"))
-    lines += [
-        _said('time_zone = "UTC"', 'where a business day begins and ends, for example "Europe/Berlin"'),
-        _said("# as_of = 2024-01-01", "cutoff; default: the day after the newest order"),
+        *project_lines(name, proposal.currency),
         "",
         f"[sources.{source}]",
         'kind = "files"',
         f"path = {toml_text(path or proposal.path)}",
         'provides = "order_lines"',
     ]
-    lines += _formats(proposal)
-    lines += ["", _said(f"[sources.{source}.columns]", "field = column as found")]
+    lines += formats(proposal)
+    lines += ["", said(f"[sources.{source}.columns]", "field = column as found")]
     for guess in proposal.guesses.values():
         written = f"{guess.field} = {toml_text(guess.column)}"
-        lines.append(_said(written if guess.sure else f"# {written}", guess.says))
+        lines.append(said(written if guess.sure else f"# {written}", guess.says))
     for needed in proposal.lacks:
-        lines.append(_said(f'# {needed} = "..."', f"NEEDED: {NEEDED[needed]}; no column looks like it"))
+        lines.append(said(f'# {needed} = "..."', f"NEEDED: {NEEDED[needed]}; no column looks like it"))
     if proposal.unused:
         lines.append(f"# not used: {listing([toml_text(c) for c in proposal.unused], 12)}")
     if proposal.attributes:
         lines += [
             "",
-            _said(
+            said(
                 f"[sources.{source}.attributes]", "what is known of a customer; latest and history are kept"
             ),
         ]
-        lines += [_said(f"{key} = {toml_text(g.column)}", g.says) for key, g in proposal.attributes.items()]
+        lines += [said(f"{key} = {toml_text(g.column)}", g.says) for key, g in proposal.attributes.items()]
     if proposal.kinds:
-        lines += ["", _said(f"[sources.{source}.kinds]", "what makes a row something else than a sale")]
-        lines += [_said(f"{kind} = {rule}", says) for kind, (rule, says) in proposal.kinds.items()]
+        lines += ["", said(f"[sources.{source}.kinds]", "what makes a row something else than a sale")]
+        lines += [said(f"{kind} = {rule}", says) for kind, (rule, says) in proposal.kinds.items()]
+    return "\n".join([*lines, "", *ending(proposal.monetary)])
+
+
+def project_lines(name: str, currency: str | None) -> list[str]:
+    """The table [project]; `currency` is the one that the amounts say, where they do."""
+    lines = ["[project]", f"name = {toml_text(name)}"]
+    if currency:
+        lines.append(said(f"currency = {toml_text(currency)}", "its sign stands beside the amounts"))
+    else:
+        lines.append(said('currency = "USD"', "the file does not say; set yours"))
+    return [
+        *lines,
+        said('time_zone = "UTC"', 'where a business day begins and ends, for example "Europe/Berlin"'),
+        said("# as_of = 2024-01-01", "cutoff; default: the day after the newest order"),
+    ]
+
+
+def ending(monetary: str) -> list[str]:
+    """The tables after the sources; `monetary` is the basis of monetary value."""
     why = {
         "margin": "profit of each line, or amount less cost",
         "revenue": "no column of profit or cost was found",
     }
-    lines += [
-        "",
+    return [
         "[lrfm]",
-        _said(f"monetary = {toml_text(proposal.monetary)}", why[proposal.monetary]),
-        _said("bins = 4", "scores run from 1 to 4"),
-        _said('ties = "share"', 'equal values share a score; "first" parts them by name'),
+        said(f"monetary = {toml_text(monetary)}", why[monetary]),
+        said("bins = 4", "scores run from 1 to 4"),
+        said('ties = "share"', 'equal values share a score; "first" parts them by name'),
         "",
         "[gems]",
-        _said('rule = "m_score"', "Mid-Value customers with the highest monetary score; or top_n, top_share"),
+        said('rule = "m_score"', "Mid-Value customers with the highest monetary score; or top_n, top_share"),
         "",
         "[value]",
-        _said('horizon = "365d"', "how far ahead value is predicted: days, weeks (52W) or years (2y)"),
-        _said('model = "auto"', 'a backtest on these data chooses; "none" leaves value out'),
+        said('horizon = "365d"', "how far ahead value is predicted: days, weeks (52W) or years (2y)"),
+        said('model = "auto"', 'a backtest on these data chooses; "none" leaves value out'),
         "",
     ]
-    return "\n".join(lines)
 
 
-def _formats(proposal: Proposal) -> list[str]:
+def formats(proposal: Proposal) -> list[str]:
+    """How dates and numbers are written, where the columns settle it; what is to be decided, where not."""
     lines = []
     for setting, found in (("date_format", proposal.date_format), ("decimal", proposal.decimal)):
         if found:
             lines.append(
-                _said(
+                said(
                     f"{setting} = {toml_text(found[0])}",
                     f"because of {found[1]}" if found[1] else "as the column shows",
                 )
             )
         elif setting in proposal.doubts:
-            lines.append(_said(f"# {setting} = {EXAMPLES[setting]}", f"DECIDE: {proposal.doubts[setting]}"))
+            lines.append(said(f"# {setting} = {EXAMPLES[setting]}", f"DECIDE: {proposal.doubts[setting]}"))
     return lines
 
 
-def _said(written: str, says: str) -> str:
+def said(written: str, says: str) -> str:
+    """A line of settings with its comment."""
     return f"{written:<44}# {says}" if len(written) < 43 else f"{written}  # {says}"
