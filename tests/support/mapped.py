@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from evervalue.core.progress import Silent
@@ -18,12 +19,17 @@ BUILT = ("curated", "identity")
 LINE = {"kind": "sale", "currency": "EUR"}
 
 
+@cache
+def _declared() -> dict[str, SqlModel]:
+    return {m.name: m for m in models_in(*PACKAGES)}
+
+
 class Mapped:
     """A mapped zone in memory. `source` names a source, `add` gives it rows, `build` makes the curated tables."""
 
     def __init__(self, *, warehouse: bool = False, **identity: Any) -> None:
         self.con: Connection = connect()
-        self.models = {m.name: m for m in models_in(*PACKAGES)}
+        self.models = _declared()
         self.identity = IdentitySettings(**identity)
         self.lines: dict[str, int] = {}
         self.runs = 0

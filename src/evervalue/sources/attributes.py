@@ -1,9 +1,9 @@
 """What sources say of customers beside their names, as stretches of time with one value.
 
 Where rows have a day, a stretch is a run of days on which the customer had the same value; where they have none, it
-runs from the load that first read the value to the load that did not find it any more. Of several values on one day the one
-that most rows of the customer carry counts (then the least); the others are kept with stretch 0, never the value of a
-day.
+runs from the load that first read the value to the load that did not find it any more. Of several values on one day
+the one that most rows of the customer carry counts (then the least); the others are kept with stretch 0, never the
+value of a day.
 """
 
 from __future__ import annotations
@@ -31,12 +31,14 @@ def write_attributes(con: Connection, plan: Plan) -> None:
             weighed as (select *, sum(n) over (partition by customer_id, value) as total from said),
             placed as (
                 select *,
-                    row_number() over (partition by customer_id, since order by total desc, value, till desc) = 1 as wins
+                    row_number() over at_once = 1 as wins
                 from weighed
+                window at_once as (partition by customer_id, since order by total desc, value, till desc)
             ),
             steps as (
                 select *,
-                    case when value = lag(value) over in_time and since <= lag(till) over in_time then 0 else 1 end as step
+                    case when value = lag(value) over in_time and since <= lag(till) over in_time
+                        then 0 else 1 end as step
                 from placed where wins
                 window in_time as (partition by customer_id order by since, till)
             ),
