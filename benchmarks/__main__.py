@@ -14,13 +14,14 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import full_run, lrfm, models, scale
+from benchmarks import full_load, full_run, lrfm, models, scale
 
 REPORT = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 SECTIONS = {
     "lrfm": lrfm.section,
     "scale": scale.section,
     "full_run": full_run.section,
+    "full_load": full_load.section,
     "models": models.section,
 }
 PACKAGES = ("duckdb", "polars", "pyarrow", "pandas", "numpy", "lifetimes")

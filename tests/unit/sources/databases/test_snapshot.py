@@ -79,10 +79,10 @@ class Slow:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._reader, name)
 
-    def copy(self, table: Table, range: Range, path: Path) -> Copied:
+    def copy(self, table: Table, range: Range, path: Path, *, most: int | None = None) -> Copied:
         time.sleep(0.02)
         self.copied.append(range)
-        copied: Copied = self._reader.copy(table, range, path)
+        copied: Copied = self._reader.copy(table, range, path, most=most)
         return copied
 
 
@@ -223,10 +223,10 @@ def test_ranges_that_were_copied_before_a_crash_are_copied_again_only_where_they
     dsn = big(postgres, 5000)
 
     class Broken(Slow):
-        def copy(self, table: Table, range: Range, path: Path) -> Copied:
+        def copy(self, table: Table, range: Range, path: Path, *, most: int | None = None) -> Copied:
             if range.lower == ("3000",):
                 raise SourceUnavailable("sources.shop: the connection was lost")
-            return super().copy(table, range, path)
+            return super().copy(table, range, path, most=most)
 
     with loading(tmp_path, dsn, "big") as loads:
         with pytest.raises(SourceUnavailable, match="connection was lost"):
@@ -265,10 +265,10 @@ def test_a_server_that_dies_in_the_middle_of_a_copy(postgres: Postgres, tmp_path
     dsn = big(postgres, 20_000)
 
     class Dying(Slow):
-        def copy(self, table: Table, range: Range, path: Path) -> Copied:
+        def copy(self, table: Table, range: Range, path: Path, *, most: int | None = None) -> Copied:
             if range.lower == ("10000",):
                 postgres.stop(immediate=True)
-            return super().copy(table, range, path)
+            return super().copy(table, range, path, most=most)
 
     with loading(tmp_path, dsn, "big") as loads:
         try:
@@ -292,10 +292,10 @@ def test_mariadb_dies_in_the_middle_of_a_copy(mariadb: MariaDB, tmp_path: Path) 
     )
 
     class Dying(Slow):
-        def copy(self, table: Table, range: Range, path: Path) -> Copied:
+        def copy(self, table: Table, range: Range, path: Path, *, most: int | None = None) -> Copied:
             if range.lower == ("5000",):
                 mariadb.stop(immediate=True)
-            return super().copy(table, range, path)
+            return super().copy(table, range, path, most=most)
 
     with loading(tmp_path, dsn, "big") as loads:
         try:
