@@ -27,7 +27,7 @@ class Field:
     """A canonical field.
 
     `type` is the type it has in the mapped table; `needed` whether a row without it is refused; `choices` what a cell
-    that is read as one of a few words may say (in small letters), with the word that is stored.
+    that is read as one of a few words may say (in small letters, _ for spaces), with the word that is stored.
     """
 
     name: str
@@ -46,13 +46,11 @@ PERIODS = {
 """How billing periods are written."""
 
 IDENTIFIER_TYPES = {
-    **dict.fromkeys(("email", "e-mail", "mail", "email_address"), "email"),
+    **dict.fromkeys(("email", "e_mail", "mail", "email_address"), "email"),
     **dict.fromkeys(("phone", "telephone", "tel", "mobile", "phone_number"), "phone"),
-    **dict.fromkeys(("tax_number", "tax number", "vat", "vat_id", "vat_number", "tax_id"), "tax_number"),
-    **dict.fromkeys(
-        ("customer_number", "customer number", "customer_no", "account_number"), "customer_number"
-    ),
-    **dict.fromkeys(("external_id", "external id", "external"), "external_id"),
+    **dict.fromkeys(("tax_number", "vat", "vat_id", "vat_number", "tax_id"), "tax_number"),
+    **dict.fromkeys(("customer_number", "customer_no", "account_number"), "customer_number"),
+    **dict.fromkeys(("external_id", "external"), "external_id"),
 }
 """How the sorts of identifiers are written."""
 

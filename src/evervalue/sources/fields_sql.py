@@ -114,7 +114,7 @@ class FieldsSql:
             )
         if known.reading == "choice":
             said = " ".join(f"when {literal(w)} then {literal(m)}" for w, m in known.choices.items())
-            value = f"case lower(c_{known.name}) {said} end"
+            value = f"case translate(lower(c_{known.name}), ' -', '__') {said} end"
             self._refuse(
                 f"c_{known.name} is not null and {value} is null",
                 known,
