@@ -113,5 +113,5 @@ def _share(columns: Sequence[str], there: Sequence[str]) -> float:
 
 def _named(given: Mapping[str, object], table: str, other: str) -> bool:
     """Whether a table is called as the preset calls it."""
-    pattern = str(given.get("file", "")).rpartition(".")[0]
+    pattern = presets.either_case(str(given.get("file", "")).rpartition(".")[0])
     return other.lower() == table.lower() or (bool(pattern) and fnmatch.fnmatchcase(other, pattern))

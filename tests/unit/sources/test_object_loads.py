@@ -176,6 +176,20 @@ def test_a_young_file_waits(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatc
     assert amounts(warehouse) == [1]
 
 
+def test_a_preset_reads_a_bucket(s3: Store, warehouse: Warehouse) -> None:
+    folder = Path(__file__).parents[2] / "data" / "exports" / "chinook"
+    for path in folder.iterdir():
+        s3.put(f"chinook/{path.name}", path.read_bytes())
+    settings = {"preset": "chinook", "path": "s3://crm/chinook/"}
+    assert warehouse.load_all({"store": settings}).sources["store.lines"].rows_mapped == 325
+    s3.fetched()
+    s3.put("chinook/customer.csv", (folder / "customer.csv").read_text("utf-8").replace("Köhler", "Kohler"))
+    warehouse.load_all({"store": settings})
+    assert s3.fetched() == ["chinook/customer.csv"]
+    named = "select distinct customer_name from mapped.order_lines where customer_id = '2'"
+    assert warehouse.rows(named) == [("Leonie Kohler",)]
+
+
 def test_settings_say_what_is_wrong_with_them(warehouse: Warehouse) -> None:
     for setting, value, says in (
         ("path", "gs://crm/a.csv", "write s3://bucket/key|as s3://bucket/key"),

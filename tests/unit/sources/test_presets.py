@@ -181,8 +181,8 @@ def test_shopify_carries_what_stands_on_the_first_row_of_an_order() -> None:
     export = Export("shopify", EXPORTS / "shopify")
     columns = "order_id, ordered_at::varchar, customer_id, customer_name, quantity, amount, currency"
     assert export.lines(columns, "lines") == [
-        ("#1001", "2024-03-01 09:14:00", "ada@example.com", "Ada Exempel", "1.0000", "17.0000", "EUR"),
-        ("#1001", "2024-03-01 09:14:00", "ada@example.com", "Ada Exempel", "2.0000", "32.0000", "EUR"),
+        ("#1001", "2024-03-01 09:14:00", "ada@example.com", "Ada Muster", "1.0000", "17.0000", "EUR"),
+        ("#1001", "2024-03-01 09:14:00", "ada@example.com", "Ada Muster", "2.0000", "32.0000", "EUR"),
         ("#1002", "2024-03-01 23:14:30", "bob@example.com", "Bob Probe", "1.0000", "25.0000", "EUR"),
         ("#1004", "2024-03-05 08:00:09", "dora@example.com", "Dora Muster", "1.0000", "30.0000", "EUR"),
     ]  # fmt: skip
@@ -276,6 +276,10 @@ def test_odoo_counts_for_the_company_of_a_contact() -> None:
         ("S00001", "10", "Azure Interior", "2.0000", "270.0000", "EUR", "sale"),
         ("S00001", "10", "Azure Interior", "1.0000", "10.0000", "EUR", "sale"),
         ("S00003", "12", "Walk-in", "1.0000", "9.9900", "EUR", "sale"),
+    ]
+    assert export.rows("select customer_id, customer_name from mapped.customers order by 1") == [
+        ("10", "Azure Interior"),
+        ("12", "Walk-in"),
     ]
 
 
@@ -372,7 +376,7 @@ def test_settings_for_all_tables_and_outputs() -> None:
         ({"preset": "salesforse", "path": "in"}, r"no preset 'salesforse' \(did you mean 'salesforce'\?\)"),
         ({"preset": "northwind"}, "reads orders, order_details, customers. Say where the files lie"),
         ({"preset": 3, "path": "in"}, "preset is the name of a preset"),
-        ({"preset": "bank", "path": "in", "outputs": {"fees": {"colums": {}}}}, "outputs.fees.colums is not a setting"),
+        ({"preset": "bank", "path": "in", "outputs": {"fees": {"colour": {}}}}, "outputs.fees.colour is not a setting"),
     ],
 )  # fmt: skip
 def test_wrong_settings(settings: dict[str, Any], says: str) -> None:

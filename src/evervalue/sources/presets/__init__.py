@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 import tomllib
 from collections.abc import Mapping
 from copy import deepcopy
@@ -89,6 +90,15 @@ def _with(
     }
 
 
+def either_case(pattern: str) -> str:
+    """A pattern of file names whose words may begin with a capital or not.
+
+    >>> either_case("sales*.*")
+    '[Ss]ales*.*'
+    """
+    return re.sub(r"(^|\*)([A-Za-z])", lambda m: f"{m[1]}[{m[2].upper()}{m[2].lower()}]", pattern)
+
+
 @functools.cache
 def _read(name: str) -> dict[str, Any]:
     return tomllib.loads(files(__name__).joinpath(f"{name}.toml").read_text(encoding="utf-8"))
@@ -120,7 +130,7 @@ def _tables(where: str, name: str, brought: Mapping[str, Any], values: Mapping[s
                 if folder is None:
                     lacking.append(table)
                     continue
-                place = {"path": f"{str(folder).rstrip('/')}/{file}"}
+                place = {"path": f"{str(folder).rstrip('/')}/{either_case(file)}"}
         elif "table" not in own:
             place = {"table": f"{schema}.{named}" if schema else named}
         tables[table] = {**kept, **place, **own}
