@@ -185,11 +185,12 @@ class AnyReader:
         if key is None:
             return []
         tests = []
-        value: Callable[[str], Any] = int if table.key_columns[0].key == "number" else str
+        column = table.key_columns[0]
         if range.lower is not None:
-            tests.append(key > value(range.lower[0]))
+            lower = _value(column, range.lower[0])
+            tests.append(key >= lower if range.closed else key > lower)
         if range.upper is not None:
-            tests.append(key <= value(range.upper[0]))
+            tests.append(key <= _value(column, range.upper[0]))
         return tests
 
     def _find(self, inspector: Any, table: str) -> tuple[str | None, str]:
@@ -237,12 +238,21 @@ def _column(column: Any) -> Column:
         if kind.precision is not None:
             made = decimal(int(kind.precision), int(kind.scale or 0))
     elif isinstance(kind, types.DateTime):
-        made = "TIMESTAMP WITH TIME ZONE" if kind.timezone else "TIMESTAMP"
+        made, key = "TIMESTAMP WITH TIME ZONE" if kind.timezone else "TIMESTAMP", "time"
     elif isinstance(kind, types.Date):
-        made = "DATE"
+        made, key = "DATE", "time"
     elif isinstance(kind, types.String) and not isinstance(kind, types.Enum):
         key = "text"
     return Column(str(column.name), str(kind), made, number, key=key)
+
+
+def _value(column: Column, text: str) -> Any:
+    """A value of the key as the driver takes it."""
+    if column.key == "number":
+        return int(text)
+    if column.type == "DATE":
+        return dt.date.fromisoformat(text)
+    return dt.datetime.fromisoformat(text) if column.key == "time" else text
 
 
 def _writer(column: Column) -> Callable[[Any], str]:

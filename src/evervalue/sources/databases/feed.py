@@ -190,7 +190,7 @@ class _Load:
         self.report.said += table.warnings
         raw_zone.come_back(self.con, self.name)
         types = raw_zone.column_types(self.con, self.name)
-        self._tell_schema()
+        tell_schema(self.context, self.report, self.feed, table)
         self._widen([(c.name, c.type) for c in table.columns], rewrite=False)
         self.con.execute(f"create or replace temp table {self.touched} (file_id varchar, line bigint)")
         self.staging.open()
@@ -372,18 +372,17 @@ class _Load:
         placed: placing.Placed,
     ) -> None:
         self.changed = self.changed or bool(placed.rows_come or placed.rows_gone) or known is None
-        content = ranges.sha256(part, staged.content, self.schema_hash)
-        self._unregister(part.file_id)
-        raw_zone.run(
+        note_part(
             self.con,
-            "insert into raw.files (source, file_id, path, sha256, bytes, format, reader, rows_read, run_id, status) "
-            "values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [
-                *(self.name, part.file_id, part.path, content, staged.copied.bytes, FORMAT),
-                *(self.schema_hash, staged.copied.rows, self.context.run_id, "loaded"),
-            ],
+            self.name,
+            part,
+            self.table,
+            columns,
+            rows=staged.copied.rows,
+            bytes=staged.copied.bytes,
+            content=staged.content,
+            run_id=self.context.run_id,
         )
-        raw_zone.note_columns(self.con, self.name, part.file_id, _stored(self.table, columns), self.table.key)
         one = Known(
             part.file_id,
             part.range.lower,
@@ -394,12 +393,6 @@ class _Load:
         )
         self.done.append((one, self.context.run_id))
         (self.report.files_replaced if known else self.report.files_new).append(part.path)
-
-    def _unregister(self, file_id: str) -> None:
-        for table in ("files", "columns"):
-            raw_zone.run(
-                self.con, f"delete from raw.{table} where source = ? and file_id = ?", [self.name, file_id]
-            )
 
     def _drop_parts_that_are_gone(self) -> None:
         here = {one.file_id for one, _ in self.done}
@@ -419,41 +412,9 @@ class _Load:
 
     def _forget(self, file_id: str) -> None:
         raw_zone.forget(self.con, self.name, file_id, self.context.run_id)
-        self._unregister(file_id)
+        _unregister(self.con, self.name, file_id)
         self.con.execute(f"insert into {self.touched} values ({literal(file_id)}, null)")
         self.changed = True
-
-    def _tell_schema(self) -> None:
-        """Say what became of columns since the table was read last."""
-        held: dict[str, set[str]] = {}
-        for name, type in raw_zone.run(
-            self.con,
-            "select distinct column_name, stored_type from raw.columns where source = ?",
-            [self.name],
-        ).fetchall():
-            held.setdefault(str(name), set()).add(str(type))
-        if not held:
-            return
-        now = {column.name: column for column in self.table.columns}
-        shown = self.table.name
-        for name in held.keys() - now.keys():
-            self.report.said.append(
-                f"{self.feed.where}: {shown} has no column '{name}' any more; its cells are empty from this run on."
-            )
-        for name, column in now.items():
-            if name not in held:
-                self.context.progress.step(f"{shown} has a new column '{name}'", detail=column.database_type)
-            elif column.stored_type not in held[name]:
-                before = next(iter(sorted(held[name])))
-                if column.stored_type in ("text", "number") or TEXT in (
-                    wider_type(before, column.type), column.type,
-                ):  # fmt: skip
-                    self.report.said.append(
-                        f"{self.feed.where}: the type of {shown}.{name} changed from {before.lower()} to "
-                        f"{column.database_type}; both are kept as text from this run on."
-                    )
-                else:
-                    self.context.progress.step(f"{shown}.{name} was widened", detail=column.database_type)
 
 
 def _stored(table: Table, columns: list[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -470,3 +431,68 @@ def _stored(table: Table, columns: list[tuple[str, str]]) -> list[tuple[str, str
         )
         for name, type in columns
     ]
+
+
+def tell_schema(context: Context, report: SourceReport, feed: TableFeed, table: Table) -> None:
+    """Say what became of columns since the table was read last."""
+    held: dict[str, set[str]] = {}
+    for name, type in raw_zone.run(
+        context.con,
+        "select distinct column_name, stored_type from raw.columns where source = ?",
+        [feed.name],
+    ).fetchall():
+        held.setdefault(str(name), set()).add(str(type))
+    if not held:
+        return
+    now = {column.name: column for column in table.columns}
+    shown = table.name
+    for name in held.keys() - now.keys():
+        report.said.append(
+            f"{feed.where}: {shown} has no column '{name}' any more; its cells are empty from this run on."
+        )
+    for name, column in now.items():
+        if name not in held:
+            context.progress.step(f"{shown} has a new column '{name}'", detail=column.database_type)
+        elif column.stored_type not in held[name]:
+            before = next(iter(sorted(held[name])))
+            if column.stored_type in ("text", "number") or TEXT in (
+                wider_type(before, column.type), column.type,
+            ):  # fmt: skip
+                report.said.append(
+                    f"{feed.where}: the type of {shown}.{name} changed from {before.lower()} to "
+                    f"{column.database_type}; both are kept as text from this run on."
+                )
+            else:
+                context.progress.step(f"{shown}.{name} was widened", detail=column.database_type)
+
+
+def note_part(
+    con: Connection,
+    feed: str,
+    part: Part,
+    table: Table,
+    columns: list[tuple[str, str]],
+    *,
+    rows: int,
+    bytes: int,
+    content: str,
+    run_id: str,
+) -> None:
+    """Write a part into raw.files, and its columns with the types it was read with into raw.columns."""
+    _unregister(con, feed, part.file_id)
+    schema_hash = table.schema_hash()
+    raw_zone.run(
+        con,
+        "insert into raw.files (source, file_id, path, sha256, bytes, format, reader, rows_read, run_id, status) "
+        "values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            *(feed, part.file_id, part.path, ranges.sha256(part, content, schema_hash), bytes, FORMAT),
+            *(schema_hash, rows, run_id, "loaded"),
+        ],
+    )
+    raw_zone.note_columns(con, feed, part.file_id, _stored(table, columns), table.key)
+
+
+def _unregister(con: Connection, feed: str, file_id: str) -> None:
+    for table in ("files", "columns"):
+        raw_zone.run(con, f"delete from raw.{table} where source = ? and file_id = ?", [feed, file_id])

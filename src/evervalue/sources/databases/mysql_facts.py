@@ -122,7 +122,7 @@ def within(table: Table, range: Range) -> str:
         keys = [quoted(name) for name in table.key]
         values = [_value(column, text) for column, text in zip(table.key_columns, bound, strict=True)]
         # Written out, for the index is not used for a comparison of rows.
-        last = sign if sign == ">" else "<="
+        last = "<=" if sign == "<" else ">=" if range.closed else ">"
         test = f"{keys[-1]} {last} {values[-1]}"
         for key, value in reversed(list(zip(keys[:-1], values[:-1], strict=True))):
             test = f"({key} {sign} {value} or ({key} = {value} and {test}))"
@@ -182,4 +182,6 @@ def _cell(column: Column) -> str:
 def _value(column: Column, text: str) -> str:
     if column.key == "number":
         return text
+    if column.extra == "timestamp":
+        return literal(text.removesuffix("+00"))
     return f"x'{text}'" if column.key == "binary" else literal(text)

@@ -120,8 +120,11 @@ def exchange(
     *,
     next_line: int,
     touched: str,
+    whole: bool = True,
 ) -> Placed | None:
     """Bring the rows of a range in step with a copy of it; None where a row of the copy did not fit.
+
+    Where the copy is not `whole`, rows that it does not hold stay.
 
     A row keeps its number as long as its key is there; without a key, as long as a row just like it is there.
     `touched` is the temporary table that the numbers of rows which came or went are added to.
@@ -153,10 +156,12 @@ def exchange(
         left = f"(select *, {twins.format('_line')} from {live})"
         right = f"(select *, {twins.format('_n')} from {INCOMING})"
         match = f"l._twin = i._twin and {same}"
-    mended = _mended(con, feed, file_id, columns, match, left, right)
+    gone = "i._n is null or " if whole else "i._n is not null and "
+    before = _count(con, feed, file_id)
+    mended = _mended(con, feed, file_id, columns, match, left, right, whole=whole)
     con.execute(
         f"create or replace temp table {LEAVING} as select l._line as line from {left} as l "
-        f"left join {right} as i on {match} where (i._n is null or not ({same})){_but(mended, 'l._line')}"
+        f"left join {right} as i on {match} where ({gone}not ({same})){_but(mended, 'l._line')}"
     )
     con.execute(
         f"create or replace temp table {COMING} as select i._n as n, l._line as line from {right} as i "
@@ -180,13 +185,12 @@ def exchange(
         f"insert into {touched} select {literal(file_id)}, line from "
         f"(select line from {LEAVING} union select line from {COMING})"
     )
-    stands = con.execute(
-        f"select count(*) from {raw_zone.table(feed)} where _file_id = {literal(file_id)}"
-    ).fetchone()
-    if stands is None or stands[0] != copied.rows:
+    stands = _count(con, feed, file_id)
+    expected = copied.rows if whole else before + int(fresh)
+    if stands != expected:
         raise InputError(
-            f"{feed}: {count(copied.rows, 'row')} of {table.name} were read, and {stands[0] if stands else 0:,} are in "
-            "the raw zone after placing them. Nothing was changed; run again with --full-refresh."
+            f"{feed}: {count(expected, 'row')} of {table.name} were to be in the raw zone, and {stands:,} are after "
+            f"placing {copied.rows:,}. Nothing was changed; run again with --full-refresh."
         )
     for name in (INCOMING, LEAVING, COMING):
         con.execute(f"drop table {name}")
@@ -202,6 +206,13 @@ def _reader(path: Path, columns: Sequence[tuple[str, str]], copied: Copied) -> s
         f"columns = {{{spec}}}, nullstr = '', allow_quoted_nulls = false, compression = 'zstd', ignore_errors = true, "
         f"max_line_size = {longest})"
     )
+
+
+def _count(con: Connection, feed: str, file_id: str) -> int:
+    row = con.execute(
+        f"select count(*) from {raw_zone.table(feed)} where _file_id = {literal(file_id)}"
+    ).fetchone()
+    return int(row[0]) if row else 0
 
 
 def _refuse_repeated_keys(con: Connection, table: Table) -> None:
@@ -226,20 +237,26 @@ def _mended(
     match: str,
     left: str,
     right: str,
+    *,
+    whole: bool,
 ) -> list[int]:
-    """Lines mended by hand whose row came just as it did then; the mending of the others is forgotten."""
+    """Lines mended by hand whose row came just as it did then; the mending of rows that came otherwise is forgotten."""
     key = f"source = {literal(feed)} and file_id = {literal(file_id)}"
-    lines = con.execute(f"select line from raw.mended where {key}").fetchall()
+    lines = [int(row[0]) for row in con.execute(f"select line from raw.mended where {key}").fetchall()]
     if not lines:
         return []
     cells = ", ".join(f"{literal(name)}, i.{quoted(name)}" for name, _ in columns)
-    kept = con.execute(
-        f"select m.line from (select line, original_json from raw.mended where {key}) as m "
-        f"join {left} as l on l._line = m.line join {right} as i on {match} "
-        f"where json_object({cells})::varchar = m.original_json"
+    came = con.execute(
+        f"select m.line, json_object({cells})::varchar = m.original_json from "
+        f"(select line, original_json from raw.mended where {key}) as m "
+        f"join {left} as l on l._line = m.line join {right} as i on {match}"
     ).fetchall()
-    stays = [int(row[0]) for row in kept]
-    con.execute(f"delete from raw.mended where {key}{_but(stays, 'line')}")
+    stays = [int(line) for line, same in came if same]
+    forgotten = set(lines if whole else [int(line) for line, _ in came]) - set(stays)
+    if forgotten:
+        con.execute(
+            f"delete from raw.mended where {key} and line in ({', '.join(map(str, sorted(forgotten)))})"
+        )
     return stays
 
 

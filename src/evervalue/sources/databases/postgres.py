@@ -303,7 +303,7 @@ def _within(table: Table, range: Range) -> str:
         return f"{lower} and {upper}"
     keys = [quoted(name) for name in table.key]
     tests = []
-    for sign, bound in ((">", range.lower), ("<=", range.upper)):
+    for sign, bound in ((">=" if range.closed else ">", range.lower), ("<=", range.upper)):
         if bound is not None:
             values = [
                 f"{literal(value)}::{column.database_type}"

@@ -22,6 +22,8 @@ class Range:
 
     lower: Bound | None = None
     upper: Bound | None = None
+    closed: bool = False
+    """Whether rows at `lower` belong to it too; for keys of one column."""
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from evervalue.sources.databases.connection import Address, address
+from evervalue.sources.databases.cursor import CursorFeed
 from evervalue.sources.databases.feed import Snapshot, TableFeed
 from evervalue.sources.databases.reader import Reader
 from evervalue.sources.systems import System, TableSettings
@@ -35,10 +36,11 @@ def table_feeds(system: System) -> Mapping[str, TableFeed]:
     """
     where = f"sources.{system.name}"
     snapshot = Snapshot(reader(system.settings.kind, address(system.settings.connection, where)))
-    feeds = {}
+    feeds: dict[str, TableFeed] = {}
     for name, table in system.tables.items():
         assert isinstance(table, TableSettings)
-        feeds[name] = TableFeed(
+        kind = CursorFeed if system.settings.capture == "cursor" else TableFeed
+        feeds[name] = kind(
             name,
             system=system.name,
             table=table.table,
@@ -46,4 +48,6 @@ def table_feeds(system: System) -> Mapping[str, TableFeed]:
             key=table.key,
             wanted={} if system.settings.preset else system.wanted(name),
         )
+        if isinstance(feed := feeds[name], CursorFeed):
+            feed.cursor = table.cursor or ""
     return feeds
