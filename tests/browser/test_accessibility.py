@@ -18,6 +18,8 @@ PAGES = [
     "/customers?tier=mid&sort=-revenue",
     "/customers?q=nothing-has-this",
     "/customers/1093",
+    "/sources",
+    "/sources/sales",
     "/tables",
     "/tables/insight.hidden_gems",
 ]

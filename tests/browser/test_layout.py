@@ -7,7 +7,17 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import Open
 
-PAGES = ["/", "/gems", "/segments", "/customers", "/customers/1093", "/tables", "/tables/insight.hidden_gems"]
+PAGES = [
+    "/",
+    "/gems",
+    "/segments",
+    "/customers",
+    "/customers/1093",
+    "/sources",
+    "/sources/sales",
+    "/tables",
+    "/tables/insight.hidden_gems",
+]
 
 
 @pytest.mark.parametrize("path", PAGES)

@@ -140,7 +140,7 @@ def title(sources: Sequence[Mapping[str, Any]], formats: Formats) -> str:
         need = "needs attention" if len(alarms) == 1 else "need attention"
         return _counted(alarms, of_all, need, formats)
     if watch := by_state["watch"]:
-        return _counted(watch, of_all, "to watch" if of_all else "is to be watched", formats)
+        return _counted(watch, of_all, "to watch", formats)
     newest = newest_data(sources, formats)
     if learning := by_state["learning"]:
         words = (
@@ -212,6 +212,9 @@ def _counted(found: Sequence[Mapping[str, Any]], of_all: str, words: str, format
     number = formats.number(len(found))
     if len(found) == 1:
         return f"{number} {of_all} {words}: {says[0]}"
+    counted = f"{number} {of_all}"
+    if of_all.startswith(f"of {number} "):
+        counted = "Both sources" if len(found) == 2 else f"All {of_all.removeprefix('of ')}"
     names = [str(source["source"]) for source in found]
     shown = names if len(names) <= NAMED else [*names[:NAMED], f"{formats.number(len(names) - NAMED)} more"]
-    return f"{number} {of_all} {words}: {joined(shown)}"
+    return f"{counted} {words}: {joined(shown)}"
