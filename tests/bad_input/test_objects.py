@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from evervalue.core.errors import EvervalueError, InputError, SettingsError, SourceUnavailable
+from evervalue.sources.files import find_files
 from evervalue.sources.objects import find_objects, is_object_path
 from evervalue.sources.objects_store import Access
 from tests.support.s3 import Answer, Store, always, cut_off, damaged, refusal
@@ -180,6 +181,13 @@ def test_nothing_fits(s3: Store, tmp_path: Path, path: str, says: str) -> None:
 def test_other_stores(path: str) -> None:
     with pytest.raises(SettingsError, match=r"write s3://bucket/key"):
         is_object_path(path)
+
+
+def test_a_command_on_one_file_reads_no_bucket(tmp_path: Path) -> None:
+    with pytest.raises(
+        InputError, match=r"s3://crm/a\.csv lies in object storage, which only a project reads"
+    ):
+        find_files("s3://crm/a.csv", tmp_path, None)
 
 
 def test_files_are_no_objects() -> None:

@@ -138,6 +138,7 @@ class FileFeed:
                 if file.shown not in self.report.files_renamed:
                     self.report.files_unchanged.append(file.shown)
                 self._note_state(file)
+                file.let_go()
             else:
                 if row.status == "loaded":
                     self._forget(row.file_id)
@@ -221,6 +222,7 @@ class FileFeed:
     def _note_copy(self, file: FoundFile, original: str) -> None:
         self.report.files_same_content[file.shown] = original
         self._register(file, None, None, 0, "same_content")
+        file.let_go()
 
     def _take(self, file: FoundFile, before: FileRow | None) -> None:
         result = read_file(
@@ -232,6 +234,7 @@ class FileFeed:
             temp=self.context.temp,
             wanted=self.wanted.values(),
         )
+        file.let_go()
         if result.rows_read == 0 and self.settings.path.endswith(file.name):
             raise InputError(
                 f"{self.where}: {file.shown} has a header and no rows. Export it again, or take it "

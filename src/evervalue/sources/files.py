@@ -55,6 +55,11 @@ class FoundFile:
             self.fetch()
         return self
 
+    def let_go(self) -> None:
+        """The bytes are not needed any more: a fetched object is taken off the disk, a file stays."""
+        if self.fetch is not None:
+            self.path.unlink(missing_ok=True)
+
     @property
     def name(self) -> str:
         """The last part of the path, as it is called where it lies."""
@@ -203,6 +208,11 @@ def file_format(path: Path, shown: str) -> tuple[str, str | None]:
 
 
 def _paths(pattern: str, base: Path, source: str | None) -> list[Path]:
+    if pattern.startswith("s3://"):
+        raise InputError(
+            f"{_of(source)}{pattern} lies in object storage, which only a project reads: name it as the path of a "
+            "source in evervalue.toml."
+        )
     whole = located(pattern, base)
     try:
         if whole.is_dir():

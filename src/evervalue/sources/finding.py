@@ -36,10 +36,12 @@ def find(settings: ReaderSettings, context: Context, feed: str, where: str, befo
             return _objects(settings, context, feed)
         return _files(settings, context, feed, where, before)
     except NothingThere:
-        one_file = any(means(settings.path, context.base, path) for path in before) and not _is_glob(
+        one = (
             settings.path
+            if is_object_path(settings.path)
+            else shown_path(located(settings.path, context.base), context.base)
         )
-        if one_file:
+        if one in before:
             says = f"{where}: {settings.path} is not there any more; its rows are kept as they were read."
             return Found(notes=[says])
         if getattr(settings, "optional", False):
@@ -50,10 +52,6 @@ def find(settings: ReaderSettings, context: Context, feed: str, where: str, befo
 def means(pattern: str, base: Path, shown: str) -> bool:
     """Whether a path means the file or object of that shown path, were it there."""
     return object_means(pattern, shown) if is_object_path(pattern) else path_means(pattern, base, shown)
-
-
-def _is_glob(pattern: str) -> bool:
-    return any(sign in pattern for sign in "*?[")
 
 
 def _files(settings: ReaderSettings, context: Context, feed: str, where: str, before: set[str]) -> Found:

@@ -150,10 +150,10 @@ def find_objects(
             )
         before = known.get(url)
         if before is not None and not full_refresh and _same(before, entry):
-            found.files.append(_unread(bucket, entry, url, before, temp))
+            found.files.append(_unread(bucket, entry, url, before, _place(temp, url, begin, entry.etag)))
             continue
         told(f"Fetching {url} ({entry.bytes:,} bytes)")
-        path = _place(temp, url)
+        path = _place(temp, url, begin, entry.etag)
         entry, sha256 = bucket.fetch(entry, path)
         format, compression = file_format(path, url)
         kept += entry.bytes
@@ -187,8 +187,7 @@ def count_objects(pattern: str, source: str | None = None, access: Access | None
     return len(entries)
 
 
-def _unread(bucket: Bucket, entry: Entry, url: str, before: Known, temp: Path) -> FoundFile:
-    path = _place(temp, url)
+def _unread(bucket: Bucket, entry: Entry, url: str, before: Known, path: Path) -> FoundFile:
     format, _, compression = before.format.partition(".")
     return FoundFile(
         path, url, format, compression or None, entry.bytes, before.sha256,
@@ -214,11 +213,11 @@ def _same(before: Known, entry: Entry) -> bool:
     return (before.etag, before.bytes, before.modified_at) == (entry.etag, entry.bytes, entry.modified_at)
 
 
-def _place(temp: Path, url: str) -> Path:
-    """Where a fetched object lies: under a name of our own, with the endings that tell its format."""
+def _place(temp: Path, url: str, source: str, etag: str) -> Path:
+    """Where a fetched state of an object lies for a source: under a name of our own, with the endings of its format."""
     suffixes = [s.lower() for s in PurePosixPath(url).suffixes[-2:]]
     endings = "".join(s for s in suffixes if s in FORMATS or s in (".gz", ".zst", ".xls"))
-    return temp / f"object-{hashlib.sha256(url.encode()).hexdigest()[:24]}{endings}"
+    return temp / f"object-{hashlib.sha256(repr((source, url, etag)).encode()).hexdigest()[:24]}{endings}"
 
 
 def _prefix(key: str) -> tuple[str, str]:

@@ -20,7 +20,7 @@ from tests.support.sources import Warehouse
 
 EXPORTS = Path(__file__).parents[2] / "data" / "exports"
 SHOP = {
-    "kunden.csv": "kundennummer,firma,city\nK1,Adler,Wien\nK2,Bär,Graz\nK3,Dachs,Linz\n",
+    "kunden.csv": "kundennummer,firma,city\nK1,Adler,Wien\nK2,Bär,Graz\nK3,Dachs,Bern\n",
     "belege.csv": "belegnr,kundennummer,datum\nB1,K1,2023-01-05\nB2,K2,2023-02-14\nB3,K1,2023-03-20\n",
     "positionen.csv": (
         "posnr,belegnr,artikelnr,menge,preis\n"

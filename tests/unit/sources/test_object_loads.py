@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from evervalue.core.errors import EvervalueError, SourceUnavailable
+from evervalue.sources.read import read_file
 from tests.support.s3 import Store, always, cut_off, refusal
 from tests.support.sources import COLUMNS, Warehouse
 
@@ -174,6 +176,23 @@ def test_a_young_file_waits(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatc
         warehouse.load(settle="10s")
     warehouse.load(settle="5s")
     assert amounts(warehouse) == [1]
+
+
+def test_nothing_fetched_is_left_behind(
+    s3: Store, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each object is taken off the disk when it has been read, not when all have been."""
+    most: list[int] = []
+
+    def counting(*args: Any, **options: Any) -> Any:
+        most.append(len(list(options["temp"].glob("object-*"))))
+        return read_file(*args, **options)
+
+    monkeypatch.setattr("evervalue.sources.file_feed.read_file", counting)
+    for n in range(3):
+        s3.put(f"{n}.csv", rows(n + 1))
+    warehouse.load("s3://crm/*.csv")
+    assert most == [3, 2, 1]
 
 
 def test_a_preset_reads_a_bucket(s3: Store, warehouse: Warehouse) -> None:

@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
+from evervalue.core.errors import SourceUnavailable
 from evervalue.sources import objects
 from evervalue.sources.files import FoundFile
 from evervalue.sources.objects import Found, Known, find_objects, object_means
 from evervalue.sources.objects_store import Access, Bucket
-from tests.support.s3 import Answer, Store, cut_off, damaged
+from tests.support.s3 import Answer, Store, always, cut_off, damaged, refusal
 
 HEADER = "order,date,customer,amount\n"
 ROW = HEADER + "1,2022-01-05,c1,5\n"
@@ -128,6 +129,16 @@ def test_what_has_not_changed_is_not_asked_for(s3: Store, tmp_path: Path) -> Non
     assert not second.files[0].path.exists()
     assert second.files[0].here().path.read_text() == ROW
     assert s3.fetched() == ["a.csv"]
+
+
+def test_counting_asks_for_both_rights(s3: Store) -> None:
+    s3.put("in/a.csv", ROW)
+    s3.put("in/b.csv", ROW)
+    assert objects.count_objects("s3://crm/in/*.csv") == 2
+    assert s3.fetched() == ["in/a.csv"]
+    s3.fault = always(refusal(403, "AccessDenied"), objects=True)
+    with pytest.raises(SourceUnavailable, match=r"s3:GetObject on arn:aws:s3:::crm/in/a\.csv"):
+        objects.count_objects("s3://crm/in/*.csv")
 
 
 def test_a_rewrite_of_the_same_bytes_keeps_the_name_of_the_content(s3: Store, tmp_path: Path) -> None:
