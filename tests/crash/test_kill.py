@@ -183,7 +183,7 @@ def run(
                     work.transaction(max(20, changes // 3000))
                     if work.changes / changes > (work.reshaped + 1) / 13:
                         work.reshape()
-                    if work.changes / changes > (work.emptied + 1) / 4:
+                    if work.changes / changes > (work.emptied + 1) / 5:
                         work.truncate()
             total.update(changes=work.changes, transactions=work.transactions, reshaped=work.reshaped)
             con.close()

@@ -68,6 +68,14 @@ class Applied:
         """Whether a live row came, went or changed."""
         return bool(self.rows_come or self.rows_gone or self.updated)
 
+    def note_brought(self, con: Connection) -> None:
+        """Gather the touched lines of a load, over its batches, in `_brought_` and the part's name."""
+        name = self.touched.replace("_touched_", "_brought_")
+        con.execute(f"create temp table if not exists {name} (file_id text, line bigint)")
+        con.execute(f"insert into {name} from {self.touched}")
+        con.execute(f"drop table {self.touched}")
+        self.touched = name
+
     def add(self, other: Applied) -> None:
         """Counts of another batch on top."""
         for name in (
@@ -357,9 +365,8 @@ class KeyedTable:
             changed = ", ".join(f"{quoted(n)}::{t} as {quoted(n)}" for n, t in wider.items())
             added = "".join(f", null::{t} as {quoted(n)}" for n, t in new.items())
             name = raw_zone.table(table)
-            self.con.execute(
-                f"create or replace table {name} as select *{f' replace ({changed})' if wider else ''}{added} from {name}"
-            )
+            star = f"* replace ({changed})" if wider else "*"
+            self.con.execute(f"create or replace table {name} as select {star}{added} from {name}")
 
     def _types(self, table: str) -> dict[str, str]:
         return {

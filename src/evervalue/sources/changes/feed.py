@@ -120,27 +120,40 @@ class Bringing:
                     f"{self.system} is followed already", detail="taken as far as it was brought"
                 )
                 return {}
-            follower.open(con, run_id=context.run_id, full_refresh=context.full_refresh, commit=lambda: None)
-            target = follower.target(con)
-            looked = False
-            while not (looked and follower.reached >= target):
-                if follower.read(until=target, seconds=3600.0):
-                    made = follower.apply(con, run_id=context.run_id)
-                    follower.done(committed=False)
-                    changes = sum(one.read for one in made.values())
-                    context.progress.doing(f"{self.system}: {changes:,} changes applied")
-                    target = max(target, follower.settled(con))
-                elif follower.reached >= target and not looked:
-                    # A table that was reshaped and not written to since: the stream says nothing of it yet.
-                    looked = True
-                    if follower.look_again():
-                        follower.apply(con, run_id=context.run_id)
-                        follower.done(committed=False)
-                        target = max(target, follower.settled(con))
+            told = bring_up(
+                follower, con, context.run_id, full_refresh=context.full_refresh, progress=context.progress
+            )
             self._to_settle = follower
-            return dict(follower.applied)
+            return told
         finally:
             follower.close()
+
+
+def bring_up(
+    follower: Follower, con: Connection, run_id: str, *, full_refresh: bool, progress: Progress
+) -> dict[str, Applied]:
+    """What came to each table, up to where the source stands now; the caller's transaction holds it all."""
+    try:
+        follower.open(con, run_id=run_id, full_refresh=full_refresh, commit=lambda: None)
+        target = follower.target(con)
+        looked = False
+        while not (looked and follower.reached >= target):
+            if follower.read(until=target, seconds=3600.0):
+                made = follower.apply(con, run_id=run_id)
+                follower.done(committed=False)
+                progress.doing(
+                    f"{follower.source}: {sum(one.read for one in made.values()):,} changes applied"
+                )
+            elif follower.reached >= target:
+                # A table that was reshaped and not written to since: the stream says nothing of it yet.
+                looked = True
+                if follower.look_again():
+                    follower.apply(con, run_id=run_id)
+                    follower.done(committed=False)
+            target = max(target, follower.settled(con))
+        return dict(follower.applied)
+    finally:
+        follower.close()
 
 
 class ChangesFeed:

@@ -79,8 +79,8 @@ class ChangeFilesFeed:
             total.add(made)
         if waiting:
             report.said.append(
-                f"{self.where}: {count(len(waiting), 'file')} not written to the end yet ({listing(waiting, 3)}), to be "
-                "read in the next load. Where its writer is done, write it again."
+                f"{self.where}: {count(len(waiting), 'file')} not written to the end yet ({listing(waiting, 3)}), to "
+                "be read in the next load. Where its writer is done, write it again."
             )
         report.changes = words(total)
         if total.refused:
@@ -150,10 +150,7 @@ class ChangeFilesFeed:
         staged = restage(con, staged, table)
         made = table.apply(staged, run_id=context.run_id)
         con.execute(f"drop table {staged}")
-        name = made.touched.replace("_touched_", "_brought_")
-        con.execute(f"create temp table if not exists {name} (file_id text, line bigint)")
-        con.execute(f"insert into {name} from {made.touched}")
-        con.execute(f"drop table {made.touched}")
+        made.note_brought(con)
         stored = {c: self.stored.get(c, t) for c, t in table.types.items()}
         table.register(self.settings.path, stored, run_id=context.run_id)
         return made

@@ -25,18 +25,19 @@ from evervalue.sources import keyed
 from evervalue.sources.changes import pgoutput as pg
 from evervalue.sources.changes import positions
 from evervalue.sources.changes import postgres_slot as slots
+from evervalue.sources.changes.copied import replace_by
 from evervalue.sources.changes.positions import Position
 from evervalue.sources.changes.postgres_shape import Described, follows, published
 from evervalue.sources.changes.postgres_stream import Stream
-from evervalue.sources.changes.stage import Cell, Segment, Shape, Stage, load, misfit_types, restage
+from evervalue.sources.changes.stage import Cell, Segment, Shape, Stage, load, restage
 from evervalue.sources.changes.wanted import Wanted
 from evervalue.sources.databases.connection import Address
 from evervalue.sources.databases.postgres import PostgresReader
 from evervalue.sources.databases.postgres_errors import driver, refusal
-from evervalue.sources.databases.reader import Copied, Range
+from evervalue.sources.databases.reader import Range
 from evervalue.sources.databases.tables import Table, refuse_clashes, with_key
 from evervalue.sources.keyed import Applied, KeyedTable
-from evervalue.warehouse.duckdb import Connection, literal, quoted
+from evervalue.warehouse.duckdb import Connection
 
 EPOCH = dt.datetime(2000, 1, 1)
 BATCH_ROWS = 200_000
@@ -452,21 +453,13 @@ class PostgresChanges:
             staged, run_id=run_id, converging=began.next_lsn < self._agrees_from(con, segment.feed)
         )
         con.execute(f"drop table {staged}")
-        self._touch(con, made)
+        made.note_brought(con)
         if made.parts != made.read or made.read != segment.rows:
             raise InputError(
                 f"{segment.feed}: {segment.rows:,} changes came and {made.parts:,} are accounted for. Nothing was kept."
             )
         self._register(table, described, run_id)
         return made
-
-    def _touch(self, con: Connection, made: Applied) -> None:
-        """Touched lines of the whole load, over its batches."""
-        name = made.touched.replace("_touched_", "_brought_")
-        con.execute(f"create temp table if not exists {name} (file_id text, line bigint)")
-        con.execute(f"insert into {name} from {made.touched}")
-        con.execute(f"drop table {made.touched}")
-        made.touched = name
 
     def _gather(self, con: Connection, feed: str, made: Applied) -> None:
         self.applied.setdefault(feed, Applied()).add(made)
@@ -509,7 +502,7 @@ class PostgresChanges:
             copied = reader.copy(table, Range(), path)
             agrees_from = lsn if snapshot else self.source_lsn()
             described = replace(Described.catalog(table, self._sql), member=self.described[feed].member)
-            made, held = self._replace(con, feed, table, path, copied, lsn, run_id)
+            made, held = replace_by(con, feed, table, path, copied, lsn=lsn, run_id=run_id)
         finally:
             reader.close()
             path.unlink(missing_ok=True)
@@ -520,37 +513,6 @@ class PostgresChanges:
         self._register(held, described, run_id)
         self._note(con, feed, described, run_id, lsn=lsn, agrees_from=agrees_from)
         return made
-
-    def _replace(
-        self, con: Connection, feed: str, table: Table, path: Path, copied: Copied, lsn: int, run_id: str
-    ) -> tuple[Applied, KeyedTable]:
-        names = [column.name for column in table.columns]
-        spec = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in names)
-        con.execute(
-            f"create or replace temp table _copied as select * from read_csv({literal(str(path))}, "
-            "auto_detect = false, "
-            "header = true, delim = ',', quote = '\"', escape = '\"', nullstr = '', allow_quoted_nulls = false, "
-            f"compression = 'zstd', columns = {{{spec}}}, max_line_size = {max(1 << 21, 2 * copied.longest + 64)}, "
-            "parallel = false)"
-            if copied.rows
-            else "create or replace temp table _copied as select "
-            + ", ".join(f"null::varchar as {quoted(name)}" for name in names)
-            + " limit 0"
-        )
-        found = con.execute("select count(*) from _copied").fetchone() or (0,)
-        if found[0] != copied.rows:
-            raise InputError(
-                f"{feed}: {copied.rows:,} rows were copied and {found[0]:,} came back. Nothing was changed; run again."
-            )
-        chosen = misfit_types(con, "_copied", {n: n for n in names}, {c.name: c.type for c in table.columns})
-        held = KeyedTable(con, feed, table.key, chosen.items())
-        cells = ", ".join(f"try_cast({quoted(n)} as {held.types[n]}) as {quoted(n)}" for n in names)
-        con.execute(f"create or replace temp table _rows as select {cells} from _copied")
-        con.execute("drop table _copied")
-        made = held.replace("_rows", lsn=lsn, run_id=run_id)
-        con.execute("drop table _rows")
-        self._touch(con, made)
-        return made, held
 
     def _note(
         self,

@@ -1,0 +1,50 @@
+"""A copy of a whole table put in the place of what is live."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from evervalue.core.errors import InputError
+from evervalue.sources.changes.stage import misfit_types
+from evervalue.sources.databases.reader import Copied
+from evervalue.sources.databases.tables import Table
+from evervalue.sources.keyed import Applied, KeyedTable
+from evervalue.warehouse.duckdb import Connection, literal, quoted
+
+
+def replace_by(
+    con: Connection, feed: str, table: Table, path: Path, copied: Copied, *, lsn: int, run_id: str
+) -> tuple[Applied, KeyedTable]:
+    """What became of the rows that were live, and the table; the rows of the copy stand at `lsn`.
+
+    Raises
+    ------
+    InputError
+        The engine did not find every row that was copied, or several rows have one key.
+    """
+    names = [column.name for column in table.columns]
+    spec = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in names)
+    con.execute(
+        f"create or replace temp table _copied as select * from read_csv({literal(str(path))}, "
+        "auto_detect = false, header = true, delim = ',', quote = '\"', escape = '\"', nullstr = '', "
+        f"allow_quoted_nulls = false, compression = 'zstd', columns = {{{spec}}}, "
+        f"max_line_size = {max(1 << 21, 2 * copied.longest + 64)}, parallel = false)"
+        if copied.rows
+        else "create or replace temp table _copied as select "
+        + ", ".join(f"null::varchar as {quoted(name)}" for name in names)
+        + " limit 0"
+    )
+    found = con.execute("select count(*) from _copied").fetchone() or (0,)
+    if found[0] != copied.rows:
+        raise InputError(
+            f"{feed}: {copied.rows:,} rows were copied and {found[0]:,} came back. Nothing was changed; run again."
+        )
+    chosen = misfit_types(con, "_copied", {n: n for n in names}, {c.name: c.type for c in table.columns})
+    held = KeyedTable(con, feed, table.key, chosen.items())
+    cells = ", ".join(f"try_cast({quoted(n)} as {held.types[n]}) as {quoted(n)}" for n in names)
+    con.execute(f"create or replace temp table _rows as select {cells} from _copied")
+    con.execute("drop table _copied")
+    made = held.replace("_rows", lsn=lsn, run_id=run_id)
+    con.execute("drop table _rows")
+    made.note_brought(con)
+    return made, held
