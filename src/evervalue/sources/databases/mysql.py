@@ -205,13 +205,13 @@ class MySqlReader:
         try:
             yield cursor if streamed else _TextCursor(cursor)
             cursor.close()
-            self._idle.put(con)
+            self._give_back(con)
         except EvervalueError:
             if streamed:  # rows are still under way
                 self._drop(con, cursor)
                 self._stop.set()
             else:
-                self._idle.put(con)
+                self._give_back(con)
             raise
         except pymysql.err.MySQLError as error:
             self._drop(con, cursor)
@@ -232,6 +232,12 @@ class MySqlReader:
         cursor.connection = None
         with suppress(Exception):
             con._force_close()
+
+    def _give_back(self, con: Any) -> None:
+        if self._stop.is_set():
+            con.close()  # the snapshot was let go meanwhile
+        else:
+            self._idle.put(con)
 
     def _take(self) -> Any:
         while not self._stop.is_set():

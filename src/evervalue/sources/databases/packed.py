@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -39,6 +39,16 @@ class PackedFile:
         if length > self.longest:
             self.longest = length
         if len(held) >= BLOCK:
+            self.flush()
+
+    def write_all(self, rows: Sequence[bytes | memoryview]) -> None:
+        """Several rows, each with its end of line."""
+        joined = b"".join(rows)
+        self._held += joined
+        self.rows += len(rows)
+        self.bytes += len(joined)
+        self.longest = max(self.longest, max(map(len, rows)))
+        if len(self._held) >= BLOCK:
             self.flush()
 
     def flush(self) -> None:

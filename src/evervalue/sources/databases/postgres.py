@@ -143,7 +143,7 @@ class PostgresReader:
         )
         with self._session(f"reading {table.name}") as con, packed(path) as out:
             out.header(len(table.columns))
-            told_rows = self._stream(con, query, out.write)
+            told_rows = self._stream(con, query, out.write_all)
         if told_rows != out.rows:
             raise InputError(
                 f"{self.address.where}: the database sent {out.rows:,} rows of {table.name} and speaks of "
@@ -173,17 +173,23 @@ class PostgresReader:
             try:
                 yield con
             except EvervalueError:
-                self._idle.put(con)
+                self._give_back(con)
                 raise
             except BaseException:
                 con.close()
                 self._lost = True
                 raise
-            self._idle.put(con)
+            self._give_back(con)
         except psycopg.Error as error:
             if self._stop.is_set():
                 raise Stopped from None
             raise refusal(error, self.address, doing) from None
+
+    def _give_back(self, con: Any) -> None:
+        if self._stop.is_set():
+            con.close()  # the snapshot was let go meanwhile
+        else:
+            self._idle.put(con)
 
     def _take(self) -> Any:
         while not self._stop.is_set():
@@ -233,7 +239,7 @@ class PostgresReader:
         return [(f"({block},0)",) for block in range(start + step, end, step)]
 
     def _stream(self, con: Any, query: str, write: Any) -> int:
-        """Hands every row of a COPY to `write`; returns how many the server says it were."""
+        """Hands every row of a COPY to `write`, in lists; returns how many the server says it were."""
         psycopg = driver()
         status = psycopg.pq.ExecStatus
         pg = con.pgconn
@@ -244,14 +250,18 @@ class PostgresReader:
         if result.status != status.COPY_OUT:
             raise failed(result)
         read = pg.get_copy_data
+        some: list[Any] = []
         while True:
             size, row = read(1)
             if size > 0:
-                write(row)
-            elif size == 0:
-                self._wait(pg)
-            else:
+                some.append(row)
+                continue
+            if some:
+                write(some)
+                some = []
+            if size < 0:
                 break
+            self._wait(pg)
         rows = 0
         while (result := self._result(pg)) is not None:
             if result.status != status.COMMAND_OK:
