@@ -79,7 +79,7 @@ class FileFeed:
 
     def sample(self, context: Context, rows: int) -> bool:
         """Whether the rows read are all there are: files are taken in turn until there are `rows` rows."""
-        files = find(self.settings, context, self.name, self.where, set()).files
+        files = find(self.settings, context, self.name, self.where, set(), lazily=True).files
         read = 0
         for place, file in enumerate(files):
             taken, whole = beginning(file.here(), self.settings, context.temp, rows + 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from evervalue.core.text import count, listing
@@ -17,13 +17,26 @@ from evervalue.sources.settled import complete_folders, waiting_time, young
 from evervalue.warehouse.duckdb import Connection
 
 
-def find(settings: ReaderSettings, context: Context, feed: str, where: str, before: Iterable[str]) -> Found:
+def find(
+    settings: ReaderSettings,
+    context: Context,
+    feed: str,
+    where: str,
+    before: Iterable[str],
+    *,
+    known: Mapping[str, Known] | None = None,
+    lazily: bool = False,
+) -> Found:
     """The files of a table as they are now, and what to tell of what is not read.
 
     Parameters
     ----------
     before
         Paths of files that were looked at in an earlier load.
+    known
+        By URL, what is known of objects that were looked at; default: what raw.files says of the table's.
+    lazily
+        Fetch no object before it is read, for a look at the first ones.
 
     Raises
     ------
@@ -33,7 +46,8 @@ def find(settings: ReaderSettings, context: Context, feed: str, where: str, befo
     before = set(before)
     try:
         if is_object_path(settings.path):
-            return _objects(settings, context, feed)
+            there = _known(context.con, feed) if known is None else known
+            return _objects(settings, context, feed, there, lazily)
         return _files(settings, context, feed, where, before)
     except NothingThere:
         one = (
@@ -87,10 +101,12 @@ def _changed(path: Path) -> dt.datetime:
     return dt.datetime.fromtimestamp(path.stat().st_mtime, dt.UTC).replace(tzinfo=None)
 
 
-def _objects(settings: ReaderSettings, context: Context, feed: str) -> Found:
+def _objects(
+    settings: ReaderSettings, context: Context, feed: str, known: Mapping[str, Known], lazily: bool
+) -> Found:
     return find_objects(
         settings.path,
-        _known(context.con, feed),
+        known,
         context.temp,
         source=feed,
         access=Access(settings.requester_pays, settings.sse_customer_key),
@@ -98,6 +114,7 @@ def _objects(settings: ReaderSettings, context: Context, feed: str) -> Found:
         settle=waiting_time(settings.settle) if settings.settle is not None else None,
         now=context.known_at,
         full_refresh=context.full_refresh,
+        lazily=lazily,
         told=lambda says: context.progress.step(says),
     )
 

@@ -100,6 +100,7 @@ def find_objects(
     settle: dt.timedelta | None = None,
     now: dt.datetime | None = None,
     full_refresh: bool = False,
+    lazily: bool = False,
     told: Callable[[str], None] = lambda says: None,
 ) -> Found:
     """The objects that `pattern` means, ordered by URL. New and changed ones are fetched, one after the other.
@@ -115,6 +116,8 @@ def find_objects(
         Folder for fetched objects; the caller empties it.
     complete_when, settle, now
         See `settled`: objects of a folder without its marker, and those younger than that, are not read yet.
+    lazily
+        Fetch none before it is read, for a look at the first ones; the hash of each is then that of its name and state.
     told
         Hears of each object that is fetched.
 
@@ -152,8 +155,17 @@ def find_objects(
         if before is not None and not full_refresh and _same(before, entry):
             found.files.append(_unread(bucket, entry, url, before, _place(temp, url, begin, entry.etag)))
             continue
-        told(f"Fetching {url} ({entry.bytes:,} bytes)")
         path = _place(temp, url, begin, entry.etag)
+        if lazily and any(ending in FORMATS for ending in path.suffixes):
+            stand_in = hashlib.sha256(repr((url, entry.etag)).encode()).hexdigest()
+            format, compression = file_format(path, url)
+            found.files.append(
+                FoundFile(
+                    path, url, format, compression, entry.bytes, stand_in, fetch=_once(bucket, entry, path)
+                )
+            )
+            continue
+        told(f"Fetching {url} ({entry.bytes:,} bytes)")
         entry, sha256 = bucket.fetch(entry, path)
         format, compression = file_format(path, url)
         kept += entry.bytes
@@ -193,6 +205,13 @@ def _unread(bucket: Bucket, entry: Entry, url: str, before: Known, path: Path) -
         path, url, format, compression or None, entry.bytes, before.sha256,
         etag=entry.etag, modified_at=entry.modified_at, fetch=_again(bucket, entry, path, before.sha256),
     )  # fmt: skip
+
+
+def _once(bucket: Bucket, entry: Entry, path: Path) -> Callable[[], None]:
+    def fetch() -> None:
+        bucket.fetch(entry, path)
+
+    return fetch
 
 
 def _again(bucket: Bucket, entry: Entry, path: Path, sha256: str) -> Callable[[], None]:

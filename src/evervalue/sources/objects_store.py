@@ -115,10 +115,13 @@ class Bucket:
         )
 
     def try_one(self, entry: Entry) -> None:
-        """Ask for an object without its bytes, to see whether we may."""
+        """Ask for the first byte of an object, to see whether we may."""
         asked = Asked(self.source, self.name, self.endpoint, entry.key)
         with _Told(self._library, asked):
-            answer = self._client.get_object(Bucket=self.name, Key=entry.key, **self._pays, **self._key)
+            first = {"Range": "bytes=0-0"} if entry.bytes else {}
+            answer = self._client.get_object(
+                Bucket=self.name, Key=entry.key, **first, **self._pays, **self._key
+            )
             answer["Body"].close()
 
     def _fetch_once(self, entry: Entry, target: Path) -> str:

@@ -131,6 +131,16 @@ def test_what_has_not_changed_is_not_asked_for(s3: Store, tmp_path: Path) -> Non
     assert s3.fetched() == ["a.csv"]
 
 
+def test_a_look_fetches_what_it_reads_alone(s3: Store, tmp_path: Path) -> None:
+    for key in ("a.csv", "b.csv", "c"):
+        s3.put(key, ROW)
+    files = found(s3, tmp_path, "s3://crm/*", lazily=True).files
+    assert s3.fetched() == ["c"]  # nothing but its content tells its format
+    assert len({file.file_id for file in files}) == 3
+    assert files[0].here().path.read_text() == ROW
+    assert s3.fetched() == ["a.csv"]
+
+
 def test_counting_asks_for_both_rights(s3: Store) -> None:
     s3.put("in/a.csv", ROW)
     s3.put("in/b.csv", ROW)
