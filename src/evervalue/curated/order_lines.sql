@@ -6,6 +6,9 @@ order_by: customer_id, order_date, order_key, source, file_id, line
 checks:
   "every line has a margin or a cost; map one, add a source of costs, or set allow_missing_cost under [lrfm]": "monetary is not null"
   "a cost is in the reporting currency": "cost is null or cost_currency = currency"
+delta:
+  mapped.order_lines: "(source, customer_id) in (select (source, customer_key) from delta_keys)"
+  mapped.income: "(source, customer_id) in (select (source, customer_key) from delta_keys)"
 columns:
   source: {type: text, says: name of the source}
   file_id: {type: text, says: file the line came from}

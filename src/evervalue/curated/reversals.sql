@@ -2,6 +2,9 @@
 table: curated.reversals
 grain: source, file_id, line
 says: "Each return, cancellation, refund and credit note, with the sale it takes back where one is found."
+delta:
+  curated.order_lines: "customer_id in (select customer_id from delta_customers)"
+  curated.orders: "customer_id in (select customer_id from delta_customers)"
 columns:
   source: {type: text, says: name of the source}
   file_id: {type: text, says: file the line came from}

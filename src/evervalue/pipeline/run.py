@@ -28,10 +28,11 @@ from evervalue.core.errors import (
 from evervalue.core.progress import Progress
 from evervalue.identity.stage import IdentityStage
 from evervalue.pipeline import findings
+from evervalue.pipeline.delta import Delta
 from evervalue.pipeline.describe import write_descriptions
 from evervalue.pipeline.settings import Project, Settings
 from evervalue.pipeline.tables import all_models, fill_run_tables
-from evervalue.sources import conflicts
+from evervalue.sources import conflicts, raw_zone
 from evervalue.sources.load import load, load_known
 from evervalue.sources.report import LoadReport
 from evervalue.warehouse import duckdb
@@ -113,13 +114,23 @@ def run(
                     con, project.settings.sources, known_at=now, full_refresh=full_refresh, **loaded
                 )
         with told_plainly("The run"):
-            built = _build(con, publisher, project.settings, run_id=run_id, as_of=as_of, progress=progress)
+            built = _build(
+                con,
+                publisher,
+                project.settings,
+                run_id=run_id,
+                as_of=as_of,
+                full_refresh=full_refresh,
+                progress=progress,
+            )
             manifest = _manifest(con, project, built, clock)
             con.execute("use warehouse")
             con.execute("detach snapshot")
             if known_at is not None:
                 manifest["known_at"] = known_at.isoformat()
             snapshot = publisher.publish(run_id, manifest, point=known_at is None)
+            if known_at is None:
+                raw_zone.note_built(con, run_id)
     except BaseException:
         con.close()
         publisher.abandon(run_id)
@@ -151,6 +162,7 @@ def _build(
     *,
     run_id: str,
     as_of: dt.date | None,
+    full_refresh: bool,
     progress: Progress,
 ) -> list[Built]:
     from evervalue.pipeline.before import (
@@ -160,18 +172,23 @@ def _build(
 
     before = Before.of(publisher)
     file = publisher.begin(run_id)
+    earlier = con.execute(f"select 1 from duckdb_databases() where database_name = '{KEPT}'").fetchone()
+    delta = None if earlier or full_refresh else Delta(con, publisher, settings, progress, file)
     con.execute(f"attach {literal(str(file))} as snapshot")
     con.execute("use snapshot")
     con.execute("set search_path = 'snapshot.main,warehouse.raw,warehouse.mapped'")
-    fill_run_tables(con, settings, run_id=run_id, as_of=as_of)
     models = all_models()
+    if delta is not None:
+        delta.clear(con, [model.name for model in models if model.head.delta])
+    fill_run_tables(con, settings, run_id=run_id, as_of=as_of)
     value = ValueStage(settings, progress, folder=file.parent, before=before)
-    earlier = con.execute(f"select 1 from duckdb_databases() where database_name = '{KEPT}'").fetchone()
     identity = IdentityStage(
         settings.identity, run_id=run_id, progress=progress, warehouse=KEPT if earlier else "warehouse"
     )
     try:
-        built = build(con, models, fillers={**identity.fillers(), **value.fillers()}, progress=progress)
+        built = build(
+            con, models, fillers={**identity.fillers(), **value.fillers()}, delta=delta, progress=progress
+        )
     except CheckFailed as error:
         if str(error).startswith("curated.reconciliation"):
             raise ReconciliationFailed(
@@ -181,6 +198,8 @@ def _build(
     write_descriptions(con, models, built)
     findings.tell(con, progress)
     conflicts.keep(con, REFUSED, warehouse="warehouse", run_id=run_id)
+    if delta is not None:
+        delta.close(con)
     if not earlier:
         identity.keep(con, "snapshot")
     con.execute("checkpoint snapshot")

@@ -9,6 +9,7 @@ from evervalue.sources.evidence import shown
 from evervalue.sources.fields import MONEY
 from evervalue.sources.plan import Plan, among
 from evervalue.sources.read_text import READ_FAULTS
+from evervalue.sources.touched import note, note_all
 from evervalue.warehouse.duckdb import Connection, literal, quoted
 
 UNREADABLE = ("bad_date", "bad_number", "absurd_date")
@@ -25,6 +26,8 @@ def mapped_tables(con: Connection) -> list[str]:
 
 def clear(con: Connection, source: str, touched: str | None = None) -> None:
     """Take out what was mapped of an output, and the rows that could not be; only `touched` ones where given."""
+    if not touched:
+        note_all(con, source)
     for table in mapped_tables(con):
         within = ""
         if touched and table == "source_totals":
@@ -56,6 +59,8 @@ def apply(con: Connection, plan: Plan, *, run_id: str, touched: str | None = Non
     ReconciliationFailed
         Rows or money are not accounted for.
     """
+    if touched:
+        note(con, plan.source, plan.settings.provides, touched)
     clear(con, plan.source, touched)
     _quarantine(con, plan, run_id, touched)
     _refuse_unreadable(con, plan)
@@ -65,6 +70,8 @@ def apply(con: Connection, plan: Plan, *, run_id: str, touched: str | None = Non
         f"insert into mapped.{plan.settings.provides} (source, file_id, line, {names}) "
         f"{plan.taken(touched=touched)} select {literal(plan.source)}, _file_id, _line, {values} from taken"
     )
+    if touched:
+        note(con, plan.source, plan.settings.provides, touched)
     if plan.identifiers:
         _identifiers(con, plan, touched)
     if plan.settings.attributes:

@@ -85,8 +85,16 @@ def note_load(con: Connection, run_id: str, known_at: dt.datetime, kind: str) ->
     """Remember the instant from which what a load reads is known."""
     run(con, "delete from raw.loads where run_id = ?", [run_id])
     con.execute(
-        f"insert into raw.loads values ({literal(run_id)}, {literal(known_at.isoformat(' '))}, {literal(kind)})"
+        f"insert into raw.loads values ({literal(run_id)}, {literal(known_at.isoformat(' '))}, {literal(kind)}, false)"
     )
+
+
+def note_built(con: Connection, run_id: str) -> None:
+    """Remember that a run was published from all that was loaded so far."""
+    with transaction(con):
+        con.execute("update raw.loads set built = false where built")
+        run(con, "update raw.loads set built = true where run_id = ?", [run_id])
+        con.execute("delete from raw.touched")
 
 
 @contextmanager

@@ -10,8 +10,13 @@ from evervalue.warehouse.head import Head
 SHOWN = 5
 
 
-def check(con: Connection, head: Head) -> int:
+def check(con: Connection, head: Head, *, only: str | None = None) -> int:
     """The number of rows of the table, which keeps every promise of its head.
+
+    Parameters
+    ----------
+    only
+        Predicate of the rows that are looked at; default: all.
 
     Raises
     ------
@@ -20,12 +25,15 @@ def check(con: Connection, head: Head) -> int:
     """
     faults = _shape_faults(con, head)
     if not faults:
-        rows, faults = _row_faults(con, head)
-        faults += _grain_faults(con, head)
-        faults += _relation_faults(con, head)
+        within = f"(select * from {head.table} where {only})" if only else head.table
+        rows, faults = _row_faults(con, head, within)
+        faults += _grain_faults(con, head, within)
+        faults += _relation_faults(con, head, within)
     if faults:
         raise CheckFailed(f"{head.table} does not keep what its head says. " + " ".join(faults))
-    return rows
+    if only:
+        (rows,) = con.execute(f"select count(*) from {head.table}").fetchone() or (0,)
+    return int(rows)
 
 
 def _shape_faults(con: Connection, head: Head) -> list[str]:
@@ -44,7 +52,7 @@ def _shape_faults(con: Connection, head: Head) -> list[str]:
     return faults
 
 
-def _row_faults(con: Connection, head: Head) -> tuple[int, list[str]]:
+def _row_faults(con: Connection, head: Head, within: str) -> tuple[int, list[str]]:
     promises: list[tuple[str, str]] = []
     for name, column in head.columns.items():
         ident = quoted(name)
@@ -54,21 +62,21 @@ def _row_faults(con: Connection, head: Head) -> tuple[int, list[str]]:
             promises.append((f"{name} is not {column.check}", f"not ({ident} {column.check})"))
     promises += [(f"not so: {says}", f"not ({rule})") for says, rule in head.checks.items()]
     counted = ", ".join(["count(*)", *(f"count(*) filter (where {broken})" for _, broken in promises)])
-    rows, *broken = con.execute(f"select {counted} from {head.table}").fetchone() or (0,)
+    rows, *broken = con.execute(f"select {counted} from {within}").fetchone() or (0,)
     faults = [
-        f"{count(n, 'row')} where {says}: {_examples(con, head, f'select * from {head.table} where {rule}')}."
+        f"{count(n, 'row')} where {says}: {_examples(con, head, f'select * from {within} where {rule}')}."
         for (says, rule), n in zip(promises, broken, strict=True)
         if n
     ]
     return int(rows), faults
 
 
-def _grain_faults(con: Connection, head: Head) -> list[str]:
+def _grain_faults(con: Connection, head: Head, within: str) -> list[str]:
     if not head.grain:
         (rows,) = con.execute(f"select count(*) from {head.table}").fetchone() or (0,)
         return [] if rows == 1 else [f"The table must have one row and has {rows:,}."]
     keys = ", ".join(quoted(k) for k in head.grain)
-    twice = f"select {keys} from {head.table} group by {keys} having count(*) > 1"
+    twice = f"select {keys} from {within} group by {keys} having count(*) > 1"
     (n,) = con.execute(f"select count(*) from ({twice})").fetchone() or (0,)
     named = ", ".join(head.grain)
     return (
@@ -76,14 +84,14 @@ def _grain_faults(con: Connection, head: Head) -> list[str]:
     )
 
 
-def _relation_faults(con: Connection, head: Head) -> list[str]:
+def _relation_faults(con: Connection, head: Head, within: str) -> list[str]:
     faults = []
     for name, column in head.columns.items():
         if column.references:
             table, _, key = column.references.rpartition(".")
             ident = quoted(name)
             orphans = (
-                f"select t.* from {head.table} as t "
+                f"select t.* from {within} as t "
                 f"anti join {table} as other on other.{quoted(key)} = t.{ident} where t.{ident} is not null"
             )
             (n,) = con.execute(f"select count(*) from ({orphans})").fetchone() or (0,)

@@ -10,6 +10,7 @@ from evervalue.core.errors import EvervalueError, StorageError, TableError
 from evervalue.core.progress import Progress
 from evervalue.core.text import count
 from evervalue.warehouse.checks import check
+from evervalue.warehouse.delta import build_delta
 from evervalue.warehouse.duckdb import Connection, EngineError, first_line
 from evervalue.warehouse.money_sql import MACRO
 from evervalue.warehouse.sql_model import SqlModel, in_order
@@ -35,6 +36,7 @@ def build(
     *,
     given: Iterable[str] = (),
     fillers: Mapping[str, Filler] | None = None,
+    delta: Callable[[Connection], bool] | None = None,
     progress: Progress,
 ) -> list[Built]:
     """The tables, built and checked, in the order in which they were.
@@ -49,6 +51,8 @@ def build(
         Further tables that are there and may be read.
     fillers
         For each table that code fills in the middle of a run (its head says `reads`): what creates and fills it.
+    delta
+        Asked once tables that can be built from those of the run before have their turn: whether they are to be.
     progress
         Told of each table.
 
@@ -63,15 +67,24 @@ def build(
     ordered = in_order(models, given)
     for schema in sorted({m.head.schema_name for m in ordered if m.sql or m.head.reads}):
         con.execute(f"create schema if not exists {schema}")
-    built = [_built(con, model, fillers or {}, progress) for model in ordered]
+    built = [_built(con, model, fillers or {}, delta, progress) for model in ordered]
     progress.step("Tables built and checked", detail=count(len(built), "table"))
     return built
 
 
-def _built(con: Connection, model: SqlModel, fillers: Mapping[str, Filler], progress: Progress) -> Built:
+def _built(
+    con: Connection,
+    model: SqlModel,
+    fillers: Mapping[str, Filler],
+    delta: Callable[[Connection], bool] | None,
+    progress: Progress,
+) -> Built:
     start = time.perf_counter()
     progress.doing(model.name)
     try:
+        if model.head.delta and delta is not None and delta(con):
+            rows = build_delta(con, model)
+            return Built(model.name, rows, time.perf_counter() - start, model.sql)
         if model.sql:
             for setting in bindings(model):
                 con.execute(setting)

@@ -1,0 +1,143 @@
+"""A run that takes over what did not change gives the tables of a rebuild from nothing, whatever was delivered."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from pathlib import Path
+
+import pytest
+
+from evervalue.pipeline import delta
+from tests.support.projects import project, published, run_project
+
+SETTINGS = """
+[identity]
+country = "DE"
+[sources.shop]
+path = "shop"
+customer_keys = "shop"
+[sources.shop.columns]
+line_id = "line"
+order_id = "order"
+ordered_at = "date"
+customer_id = "customer"
+product_id = "product"
+amount = "amount"
+margin = "margin"
+email = "email"
+
+[sources.till]
+path = "till"
+customer_keys = "till"
+duplicates = "drop"
+[sources.till.columns]
+order_id = "order"
+ordered_at = "date"
+customer_id = "customer"
+product_id = "product"
+amount = "amount"
+margin = "margin"
+email = "email"
+
+[lrfm]
+monetary = "margin"
+ties = "share"
+"""
+HEAD = "line,order,date,customer,product,amount,margin,email"
+TABLES = (
+    "curated.order_lines", "curated.orders", "curated.reversals", "curated.reconciliation", "curated.refused_lines",
+    "customers.history", "customers.purchase_history", "customers.lrfm", "insight.hidden_gems",
+)  # fmt: skip
+
+
+class Deliveries:
+    """Two shops whose files come, change and go; numbers of lines and orders, customers and addresses collide."""
+
+    def __init__(self, folder: Path, seed: int) -> None:
+        self.random = random.Random(seed)
+        self.folder = project(folder, {}, SETTINGS)
+        self.n = 0
+        for name in ("shop", "till"):
+            (folder / name).mkdir()
+            for _ in range(4):
+                self.add(name)
+
+    def line(self, shop: str) -> str:
+        chance = self.random
+        self.n += 1
+        customer = f"{shop[0]}{chance.randrange(30)}"
+        # Now and then a number that another line has already, an address of somebody else, a return.
+        line = chance.randrange(1, self.n + 1) if chance.random() < 0.03 else self.n
+        order = f"{customer}-{chance.randrange(8)}" if chance.random() < 0.97 else f"x{chance.randrange(4)}"
+        amount = chance.randrange(100, 9000) / 100 * (-1 if chance.random() < 0.08 else 1)
+        address = (
+            f"{chance.choice((customer, customer, f's{chance.randrange(60)}'))}@mail.biz"
+            if chance.random() < 0.1
+            else ""
+        )
+        date = f"2024-0{chance.randrange(1, 4)}-{chance.randrange(1, 28):02}"
+        cell = "?" if chance.random() < 0.01 else f"{amount / 3:.2f}"
+        return f"{line},{order},{date},{customer},p{chance.randrange(5)},{amount:.2f},{cell},{address}"
+
+    def add(self, shop: str) -> None:
+        self.n += 1
+        rows = [self.line(shop) for _ in range(self.random.randrange(1, 25))]
+        (self.folder / shop / f"{self.n:06}.csv").write_text("\n".join([HEAD, *rows]) + "\n")
+
+    def step(self) -> None:
+        """One to three files come, change or are taken out."""
+        for _ in range(self.random.randrange(1, 4)):
+            shop = self.random.choice(("shop", "till"))
+            files = sorted((self.folder / shop).iterdir())
+            what = self.random.random()
+            if what < 0.5:
+                self.add(shop)
+            else:
+                file = self.random.choice(files)
+                head, *rows = file.read_text().splitlines()
+                at = self.random.randrange(len(rows))
+                rows[at : at + 1] = [] if what < 0.7 and len(rows) > 1 else [self.line(shop)]
+                file.write_text("\n".join([head, *rows]) + "\n")
+
+
+def contents(folder: Path) -> dict[str, list[tuple[object, ...]]]:
+    return {table: published(folder, f"from {table} order by all") for table in TABLES}
+
+
+@pytest.mark.parametrize(
+    ("seed", "steps"), [(1, 4), *(pytest.param(seed, 12, marks=pytest.mark.slow) for seed in range(2, 8))]
+)
+def test_taking_over_equals_building_anew(
+    tmp_path: Path, seed: int, steps: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delta, "MOST", 1.0)  # also where most customers changed
+    shops = Deliveries(tmp_path / "shops", seed)
+    run_project(shops.folder)
+    taken_over = 0
+    for _ in range(steps):
+        shops.step()
+        told = Told()
+        run_project(shops.folder, progress=told)
+        taken_over += "Lines taken over" in told.steps
+        shutil.rmtree(tmp_path / "anew", ignore_errors=True)
+        shutil.copytree(shops.folder, tmp_path / "anew", ignore=shutil.ignore_patterns("evervalue-data"))
+        run_project(tmp_path / "anew")
+        now, anew = contents(shops.folder), contents(tmp_path / "anew")
+        for table in TABLES:
+            assert now[table] == anew[table], table
+    assert taken_over, "no run took anything over, so nothing was shown"
+
+
+class Told:
+    """Progress that remembers its steps."""
+
+    def __init__(self) -> None:
+        self.steps: list[str] = []
+
+    def step(self, says: str, *, detail: str = "") -> None:
+        self.steps.append(says)
+
+    def doing(self, says: str) -> None: ...
+
+    def warn(self, says: str) -> None: ...
