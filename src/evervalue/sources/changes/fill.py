@@ -109,8 +109,9 @@ def _settle_moves(con: Connection, table: KeyedTable, converging: bool) -> None:
                 "update _moves set place = o.place from ("
                 f"select kind, id, puts, lag(place) over (partition by {keys} order by pos) as place "
                 "from _places) as o "
-                "where o.kind = 's' and o.puts and o.id = _moves.id "
-                f"and (_moves.place is null or _moves.place % 8 = {NOTHING})"
+                # A row that was copied under its new key already came with the values it has there; what stands
+                # under the old key may be another row by now.
+                f"where o.kind = 's' and o.puts and o.id = _moves.id and o.place % 8 <> {NOTHING}"
             )
         pending = con.execute(
             f"select count(*) from _places as p where p.place % 8 = {PENDING}"

@@ -96,8 +96,10 @@ def published(table: Table, sql: Any, publication: str) -> Table:
     version = sql.info.server_version
     if version >= 150000:
         row = sql.execute(
-            "select attnames::text[] from pg_publication_tables where pubname = %s "
-            "and format('%%I.%%I', schemaname, tablename)::regclass = %s::oid::regclass",
+            "select t.attnames::text[] from pg_publication_tables as t "
+            "join pg_namespace as n on n.nspname = t.schemaname "
+            "join pg_class as c on c.relnamespace = n.oid and c.relname = t.tablename "
+            "where t.pubname = %s and c.oid = %s::oid",
             [publication, table.facts["oid"]],
         ).fetchone()
         if row and row[0]:

@@ -273,8 +273,9 @@ def publish(sql: Any, name: str, tables: Mapping[str, str], address: Address) ->
 def _in(sql: Any, publication: str, address: str) -> bool:
     return bool(
         sql.execute(
-            "select count(*) from pg_publication_tables where pubname = %s "
-            "and format('%%I.%%I', schemaname, tablename)::regclass = %s::regclass",
+            "select count(*) from pg_publication_tables as t join pg_namespace as n on n.nspname = t.schemaname "
+            "join pg_class as c on c.relnamespace = n.oid and c.relname = t.tablename "
+            "where t.pubname = %s and c.oid = %s::regclass",
             [publication, address],
         ).fetchone()[0]
     )

@@ -19,7 +19,7 @@ from evervalue.warehouse.duckdb import connect, literal, value
 
 COLUMNS = [("a", "INTEGER"), ("b", "VARCHAR"), ("n", "INTEGER"), ("long", "VARCHAR")]
 KEY = ["a", "b"]
-EXAMPLES = 300 if os.environ.get("EVERVALUE_PROOF") == "full" else 12
+EXAMPLES = 300 if os.environ.get("EVERVALUE_PROOF") == "full" else 6
 """Each applies a dozen batches."""
 
 
