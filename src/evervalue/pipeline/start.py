@@ -80,7 +80,7 @@ def _questions(proposal: Proposal | None, fit: PresetFit | None) -> list[str]:
     questions = []
     if fit:
         says = f"the preset {fit.name} needs it, and no column looks like it"
-        questions += [f"{column}: {says}" for column in fit.lacking]
+        questions += [f"{column}: {says}" for column in fit.undecided]
     if proposal:
         questions += [f"{setting}: {doubt}" for setting, doubt in proposal.doubts.items()]
         questions += [f"{field}: no column looks like it" for field in proposal.lacks]

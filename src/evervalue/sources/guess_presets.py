@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from evervalue.core.text import count, listing
 from evervalue.sources import presets
 from evervalue.sources.fitted import find_column
-from evervalue.sources.systems import System, system
+from evervalue.sources.systems import Output, System, system
 
 ENOUGH = 0.8
 """Share of the needed columns from which on a preset is proposed."""
@@ -28,8 +28,16 @@ class PresetFit:
     """Table of the preset: table that has its columns."""
     lacking: list[str] = field(default_factory=list)
     """What it needs and is not there, as table.column."""
+    without: dict[str, list[str]] = field(default_factory=dict)
+    """Outputs besides those of orders that lack something, with what: the others do without them."""
     has_cost: bool = False
     """Whether it knows what lines cost."""
+
+    @property
+    def undecided(self) -> list[str]:
+        """What is lacking, and no output can be left out for it."""
+        spared = {column for columns in self.without.values() for column in columns}
+        return [column for column in self.lacking if column not in spared]
 
     @property
     def share(self) -> float:
@@ -96,8 +104,30 @@ def _fit(name: str, tables: Mapping[str, Sequence[str]]) -> PresetFit:
         needed += len(columns)
         found += len(columns) - len(missing)
         lacking += [f"{table}.{column}" for column in missing]
+    lacks = [(output, _lacks(whole, output, chosen, tables)) for output in whole.outputs.values()]
+    orders = {column for output, columns in lacks if output.provides == "order_lines" for column in columns}
+    without = {
+        output.name.partition(".")[2]: missing
+        for output, columns in lacks
+        if output.provides != "order_lines" and (missing := [c for c in columns if c not in orders])
+    }
+    if len(without) == len(whole.outputs):
+        without = {}
     has_cost = any({"cost", "margin"} & set(output["columns"]) for output in brought["outputs"].values())
-    return PresetFit(name, brought["says"], max(needed, 1), found, chosen, lacking, has_cost)
+    return PresetFit(name, brought["says"], max(needed, 1), found, chosen, lacking, without, has_cost)
+
+
+def _lacks(
+    whole: System, output: Output, chosen: Mapping[str, str], tables: Mapping[str, Sequence[str]]
+) -> list[str]:
+    """Columns that one output needs, of tables that were found, and that are not there."""
+    alone = System(whole.name, whole.settings, whole.tables, {output.name: output})
+    return [
+        f"{table}.{column}"
+        for table, name in chosen.items()
+        for column in _needed(alone, f"x.{table}")
+        if find_column(column, tables[name], loose=True) is None
+    ]
 
 
 def _needed(whole: System, feed: str) -> list[str]:

@@ -44,8 +44,13 @@ def _of_preset(tables: Tables) -> list[str]:
     ]
     lines += [
         f"# DECIDE: name your own column for {column}; see docs/sources/own_preset.md"
-        for column in fit.lacking
+        for column in fit.undecided
     ]
+    if fit.without:
+        lines += ["", said(f"[sources.{fit.name}.outputs]", "what the preset brings is left out with false")]
+        lines += [
+            said(f"{output} = false", f"needs {listing(lacks, 6)}") for output, lacks in fit.without.items()
+        ]
     for table, name in fit.tables.items():
         lines += ["", f"[sources.{fit.name}.tables.{table}]", f"path = {toml_text(tables.looked[name].path)}"]
     return lines

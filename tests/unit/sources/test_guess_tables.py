@@ -78,10 +78,23 @@ def test_the_evidence_is_told_where_something_lacks(tmp_path: Path) -> None:
         for name, columns in tables.items()
     }
     found = start_project(tmp_path, written(tmp_path / "in", files))
+    settings = tomllib.loads(found.file.read_text("utf-8"))
+    assert settings["sources"]["northwind"]["outputs"] == {"freight": False}
+    assert "# needs orders.Freight" in found.file.read_text("utf-8")
+    assert found.open_questions == []
+
+
+def test_what_orders_cannot_do_without_is_asked(tmp_path: Path) -> None:
+    files = {
+        "orders.csv": "OrderID,CustomerID,Billed,Freight\n1,a,2024-01-05,1.00\n",
+        "order_details.csv": "OrderID,ProductID,Quantity,UnitPrice,Discount\n1,p,1,2.00,0\n",
+        "customers.csv": "CustomerID,CompanyName\na,Acme\n",
+    }
+    found = start_project(tmp_path, written(tmp_path / "in", files))
     assert found.open_questions == [
-        "orders.Freight: the preset northwind needs it, and no column looks like it"
+        "orders.OrderDate: the preset northwind needs it, and no column looks like it"
     ]
-    assert "# DECIDE: name your own column for orders.Freight" in found.file.read_text("utf-8")
+    assert "# DECIDE: name your own column for orders.OrderDate" in found.file.read_text("utf-8")
 
 
 @pytest.mark.slow
