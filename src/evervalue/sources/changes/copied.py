@@ -6,10 +6,11 @@ from pathlib import Path
 
 from evervalue.core.errors import InputError
 from evervalue.sources.changes.stage import misfit_types
+from evervalue.sources.databases.placing import read_copy
 from evervalue.sources.databases.reader import Copied
 from evervalue.sources.databases.tables import Table
 from evervalue.sources.keyed import Applied, KeyedTable
-from evervalue.warehouse.duckdb import Connection, literal, quoted
+from evervalue.warehouse.duckdb import Connection, quoted
 
 
 def replace_by(
@@ -23,12 +24,9 @@ def replace_by(
         The engine did not find every row that was copied, or several rows have one key.
     """
     names = [column.name for column in table.columns]
-    spec = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in names)
     con.execute(
-        f"create or replace temp table _copied as select * from read_csv({literal(str(path))}, "
-        "auto_detect = false, header = true, delim = ',', quote = '\"', escape = '\"', nullstr = '', "
-        f"allow_quoted_nulls = false, compression = 'zstd', columns = {{{spec}}}, "
-        f"max_line_size = {max(1 << 21, 2 * copied.longest + 64)}, parallel = false)"
+        f"create or replace temp table _copied as select {', '.join(map(quoted, names))} "
+        f"from {read_copy(path, [(name, 'VARCHAR') for name in names], copied)}"
         if copied.rows
         else "create or replace temp table _copied as select "
         + ", ".join(f"null::varchar as {quoted(name)}" for name in names)

@@ -100,9 +100,15 @@ def connect(address: Address, *, replication: bool = False) -> Any:
             **more,
         )
     except psycopg.Error as error:
-        raise refusal(
-            error, address, "opening the stream of changes" if replication else "connecting"
-        ) from None
+        if replication and ("WAL sender" in str(error) or "replication role" in str(error)):
+            user = given.get("user") or "this user"
+            raise SourceUnavailable(
+                f"{address.where}: the user {user} may not read the stream of changes (replication). Let an "
+                f"administrator run: ALTER ROLE {quoted(user)} REPLICATION; in Amazon RDS: "
+                f"GRANT rds_replication TO {quoted(user)};"
+            ) from None
+        doing = "opening the stream of changes" if replication else "connecting"
+        raise refusal(error, address, doing) from None
 
 
 def command(con: Any, text: str, address: Address) -> list[dict[str, str | None]]:
