@@ -14,7 +14,7 @@ from evervalue.core.errors import EvervalueError, MissingExtra, SettingsError, S
 from evervalue.core.text import did_you_mean, listing
 from evervalue.sources.databases import refusals
 from evervalue.sources.databases.connection import Address
-from evervalue.sources.databases.packed import packed
+from evervalue.sources.databases.packed import FILLER, packed
 from evervalue.sources.databases.reader import Bound, Copied, Fingerprint, Range
 from evervalue.sources.databases.refusals import Case
 from evervalue.sources.databases.tables import TEXT, Column, Table, decimal
@@ -147,9 +147,10 @@ class AnyReader:
             streamed = self._con.execution_options(stream_results=True, max_row_buffer=BATCH).execute(asked)
             for some in streamed.partitions(BATCH):
                 for row in some:
-                    line = (
-                        ",".join([write(cell) for write, cell in zip(writers, row, strict=True)]) + "\n"
-                    ).encode("utf-8", "surrogatepass")
+                    cells = [write(cell) for write, cell in zip(writers, row, strict=True)]
+                    if len(cells) == 1:
+                        cells.append(FILLER)
+                    line = (",".join(cells) + "\n").encode("utf-8", "surrogatepass")
                     hashed.update(line)
                     out.write(line)
         return Copied(out.rows, out.bytes, out.longest, hashed.hexdigest())

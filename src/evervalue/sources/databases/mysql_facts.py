@@ -6,6 +6,7 @@ from typing import Any
 
 from evervalue.core.errors import SourceUnavailable
 from evervalue.core.text import did_you_mean
+from evervalue.sources.databases.packed import FILLER
 from evervalue.sources.databases.reader import Range
 from evervalue.sources.databases.tables import TEXT, Column, Table, decimal
 
@@ -110,7 +111,8 @@ def describe(cursor: Any, name: str, database: str, user: str, where: str) -> Ta
 
 def line(table: Table) -> str:
     """SQL of a row as a line of CSV: NULL is nothing, the empty text is two quotes."""
-    return "concat(" + ", ',', ".join(_cell(column) for column in table.columns) + ")"
+    cells = [_cell(column) for column in table.columns]
+    return "concat(" + ", ',', ".join(cells if len(cells) > 1 else [*cells, FILLER]) + ")"
 
 
 def within(table: Table, range: Range) -> str:

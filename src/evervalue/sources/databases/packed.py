@@ -12,6 +12,8 @@ import zstandard
 from evervalue.core.errors import StorageError
 
 BLOCK = 1 << 20
+FILLER = "1"
+"""Second cell of tables of one column: a row that is NULL would be an empty line else, which is no row."""
 OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EIO, errno.ENOENT, errno.EFBIG)
 
 
@@ -27,7 +29,7 @@ class PackedFile:
 
     def header(self, columns: int) -> None:
         """A first line that nobody reads, so that a row can begin with anything."""
-        self._held += b",".join([b"c"] * columns) + b"\n"
+        self._held += b",".join([b"c"] * (columns + (columns == 1))) + b"\n"
 
     def write(self, row: bytes | memoryview) -> None:
         """One row, with its end of line."""

@@ -77,7 +77,7 @@ def unfit(con: Connection, path: Path, table: Table, copied: Copied) -> list[str
         f"count(*) filter (where {quoted(c.name)} is not null and try_cast({quoted(c.name)} as {c.type}) is null)"
         for c in typed
     )
-    spec = _reader(path, [(column.name, TEXT) for column in table.columns], copied)
+    spec = read_copy(path, [(column.name, TEXT) for column in table.columns], copied)
     row = con.execute(f"select {tests} from {spec}").fetchone()
     return [column.name for column, bad in zip(typed, row or (), strict=True) if bad]
 
@@ -100,7 +100,7 @@ def fill(
     done = con.execute(
         f"insert into {raw_zone.table(feed)} (_file_id, _line, _run_id, {names}) "
         f"select {literal(file_id)}, row_number() over (), {literal(run_id)}, {names} "
-        f"from {_reader(path, columns, copied)}"
+        f"from {read_copy(path, columns, copied)}"
     ).fetchone()
     inserted = int(done[0]) if done else 0
     if inserted != copied.rows:
@@ -132,7 +132,7 @@ def exchange(
     columns = [(column.name, types[column.name.lower()]) for column in table.columns]
     names = ", ".join(quoted(name) for name, _ in columns)
     if copied.rows:
-        source = f"select row_number() over () as _n, {names} from {_reader(path, columns, copied)}"
+        source = f"select row_number() over () as _n, {names} from {read_copy(path, columns, copied)}"
     else:
         empty = ", ".join(f"null::{type} as {quoted(name)}" for name, type in columns)
         source = f"select 0::bigint as _n, {empty} limit 0"
@@ -197,9 +197,10 @@ def exchange(
     return Placed(int(rows_come), rows_gone, next_line + int(fresh))
 
 
-def _reader(path: Path, columns: Sequence[tuple[str, str]], copied: Copied) -> str:
+def read_copy(path: Path, columns: Sequence[tuple[str, str]], copied: Copied) -> str:
     """SQL that reads a copy. Rows that do not fit are left out, as their number tells: an error would end the load."""
-    spec = ", ".join(f"{literal(name)}: {literal(type)}" for name, type in columns)
+    read = list(columns) if len(columns) > 1 else [*columns, (f"not {columns[0][0]}", TEXT)]
+    spec = ", ".join(f"{literal(name)}: {literal(type)}" for name, type in read)
     longest = max(2 * copied.longest + 64, SHORTEST_LINE)
     return (
         f"read_csv({literal(str(path))}, auto_detect = false, header = true, delim = ',', quote = '\"', escape = '\"', "
@@ -245,9 +246,9 @@ def _mended(
     lines = [int(row[0]) for row in con.execute(f"select line from raw.mended where {key}").fetchall()]
     if not lines:
         return []
-    cells = ", ".join(f"{literal(name)}, i.{quoted(name)}" for name, _ in columns)
+    row = ", ".join(f"{literal(name)}, i.{quoted(name)}" for name, _ in columns)
     came = con.execute(
-        f"select m.line, json_object({cells})::varchar = m.original_json from "
+        f"select m.line, json_object({row})::varchar = m.original_json from "
         f"(select line, original_json from raw.mended where {key}) as m "
         f"join {left} as l on l._line = m.line join {right} as i on {match}"
     ).fetchall()

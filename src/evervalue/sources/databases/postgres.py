@@ -14,7 +14,7 @@ from typing import Any
 from evervalue.core.errors import EvervalueError, InputError, SourceUnavailable
 from evervalue.sources.databases import postgres_facts as facts
 from evervalue.sources.databases.connection import Address
-from evervalue.sources.databases.packed import packed
+from evervalue.sources.databases.packed import FILLER, packed
 from evervalue.sources.databases.postgres_errors import driver, failed, refusal, told
 from evervalue.sources.databases.postgres_facts import literal, quoted
 from evervalue.sources.databases.reader import Bound, Copied, Fingerprint, Range, Stopped
@@ -136,6 +136,7 @@ class PostgresReader:
         chosen = ", ".join(
             f"{quoted(c.name)}::text" if c.extra == "bpchar" else quoted(c.name) for c in table.columns
         )
+        chosen += f", {FILLER}" if len(table.columns) == 1 else ""
         query = (
             f"copy (select {chosen} from {table.address} where {_within(table, range)}"
             f"{' order by ' + order if order else ''}{f' limit {most}' if most else ''}) "

@@ -13,6 +13,7 @@ from evervalue.sources import raw_zone
 from tests.support.table_feeds import Loads, loading, reader_of
 
 if TYPE_CHECKING:
+    from tests.support.mariadb import MariaDB
     from tests.support.postgres import Postgres
 
 ORDERS = """
@@ -144,6 +145,21 @@ def test_equal_rows_of_a_table_without_a_key_are_all_kept(postgres: Postgres, tm
         done = loads.load()
         assert len(done.touched) == 2
         assert loads.rows("v, n", "1") == [("a", 1), ("a", 1), (None, None), (None, None), (None, None)]
+
+
+def test_a_table_of_one_column(postgres: Postgres, mariadb: MariaDB, tmp_path: Path) -> None:
+    made = "create table one (v varchar(5)); insert into one values (null), (''), (null), ('a,b')"
+    for kind, server in (("pg", postgres), ("my", mariadb)):
+        dsn = server.fresh_database("shop")
+        server.execute(made, "shop")
+        (tmp_path / kind).mkdir()
+        with loading(tmp_path / kind, dsn, "one") as loads:
+            loads.load()
+            assert loads.rows("v", "v") == [("",), ("a,b",), (None,), (None,)]
+    (tmp_path / "any").mkdir()
+    with loading(tmp_path / "any", dsn.replace("mysql:", "mysql+pymysql:"), "one") as loads:
+        loads.load()
+        assert loads.rows("v", "v") == [("",), ("a,b",), (None,), (None,)]
 
 
 def test_two_values_that_change_places_are_seen(postgres: Postgres, tmp_path: Path) -> None:
