@@ -97,9 +97,9 @@ class _Planner(FieldsSql):
             else literal(self.currency)
         )
         out.mapped["kind"] = self._kind(amount)
-        if key := raw_zone.key_of(self.con, out.feed):
+        if names := raw_zone.key_of(self.con, out.feed):
             out.parsed["_row_key"] = " || '/' || ".join(
-                f"coalesce({quoted(name)}::varchar, '')" for name in key
+                f"coalesce({quoted(name)}::varchar, '')" for name in names
             )
             out.mapped["row_key"] = "_row_key"
         out.totals["amount"] = self._wide_amount()

@@ -122,7 +122,7 @@ def one_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("capture", ["snapshot", "changes"])
+@pytest.mark.parametrize("capture", ["snapshot", pytest.param("changes", marks=pytest.mark.slow)])
 def test_three_real_systems_give_the_scores_of_the_one_file(
     capture: str, one_file: Path, tmp_path: Path, postgres: Postgres, s3: Store, saas_sales: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -166,6 +166,7 @@ def test_three_real_systems_give_the_scores_of_the_one_file(
     assert published(folder, "select count(*) from curated.order_lines") == [(9994,)]
 
 
+@pytest.mark.slow
 def test_watching_brings_changes_between_runs(
     tmp_path: Path, postgres: Postgres, s3: Store, saas_sales: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

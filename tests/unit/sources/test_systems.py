@@ -195,7 +195,7 @@ def test_a_column_that_is_not_there_is_named_with_its_setting(shop: Warehouse) -
         ({"kind": "changes", "path": "x"}, "sources.x.format is missing"),
         ({"tables": {"a": {"path": "a.csv"}}, "outputs": {}}, "has no output"),
         ({"tables": {}, "outputs": {"o": {"from": "a", "columns": {}}}}, "has no table"),
-        ({**SHOP, "outputs": {"o": {**SHOP["outputs"]["lines"], "from": "line"}}}, "no table is called 'line' .did you"),
+        ({**SHOP, "outputs": {"o": {**SHOP["outputs"]["lines"], "from": "line"}}}, "no table is called 'line' .did"),
         ({**SHOP, "path": "x.csv"}, "sources.x.path is not a setting beside tables and outputs"),
     ],
 )  # fmt: skip
