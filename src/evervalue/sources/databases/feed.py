@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -348,6 +348,12 @@ class _Load:
         self.types = placing.widen(self.con, self.name, columns, self.table.name, rewrite=rewrite)
 
     def _put(self, part: Part, staged: Staged, known: Known | None) -> placing.Placed | None:
+        with (
+            placing.one_thread(self.con) if staged.copied.rows <= 4 * self.feed.range_rows else nullcontext()
+        ):
+            return self._put_rows(part, staged, known)
+
+    def _put_rows(self, part: Part, staged: Staged, known: Known | None) -> placing.Placed | None:
         if known is None and self.table.key_is_sure:
             inserted = placing.fill(
                 self.con, self.name, self.types, part.file_id, staged.path, self.table, staged.copied,

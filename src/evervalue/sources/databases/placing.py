@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +26,17 @@ class Placed:
     rows_come: int
     rows_gone: int
     next_line: int
+
+
+@contextmanager
+def one_thread(con: Connection) -> Iterator[None]:
+    """Lets the engine work with one thread: small packed files are read by one, and the others spin meanwhile."""
+    before = con.execute("select current_setting('threads')").fetchone()
+    con.execute("set threads = 1")
+    try:
+        yield
+    finally:
+        con.execute(f"set threads = {int(before[0]) if before else 1}")
 
 
 def widen(
