@@ -12,7 +12,7 @@ from evervalue.core.errors import InputError, MissingColumns
 from evervalue.core.text import count, did_you_mean
 from evervalue.sources import raw_zone
 from evervalue.sources.databases import placing, ranges
-from evervalue.sources.databases.feed import TableFeed, note_part, tell_schema
+from evervalue.sources.databases.feed import TableFeed, forget_part, note_part, tell_key, tell_schema
 from evervalue.sources.databases.ranges import Known
 from evervalue.sources.databases.reader import Range
 from evervalue.sources.databases.tables import TEXT, Table, refuse_clashes, with_key
@@ -49,12 +49,18 @@ class CursorFeed(TableFeed):
         touched = f"temp.{quoted('touched~' + self.name)}"
         con.execute(f"create or replace temp table {touched} (file_id varchar, line bigint)")
         key, found = ranges.known(con, self.name)
+        by = [*table.key, f"{cursor}, as it grows"]
+        if found and key != by:
+            tell_key(report, self, table, by, key)
+            for one in found:
+                forget_part(con, self.name, one.file_id, touched, context.run_id)
+            found = []
         known = found[0] if found else None
         whole = (
             known is None
             or context.full_refresh
             or not known.content
-            or (key, known.schema_hash) != (list(table.key), table.schema_hash())
+            or known.schema_hash != table.schema_hash()
         )
         part = ranges.part(self.system, self.name, table, Range())
         path = context.temp / f"{part.file_id}.csv.zst"
@@ -92,7 +98,7 @@ class CursorFeed(TableFeed):
             run_id=context.run_id,
         )
         now = Known(part.file_id, None, rows, last, table.schema_hash(), placed.next_line)
-        ranges.keep(con, self.name, table.key, [(now, context.run_id)], context.run_id)
+        ranges.keep(con, self.name, by, [(now, context.run_id)], context.run_id)
         (report.files_replaced if known else report.files_new).append(part.path)
         context.progress.step(f"Read {self.name}", detail=f"{count(copied.rows, 'row')} since the last load")
         after = raw_zone.column_types(con, self.name)

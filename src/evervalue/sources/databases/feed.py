@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
@@ -408,18 +408,12 @@ class _Load:
 
     def _forget_all(self, known: list[Known], key: list[str]) -> None:
         """Take every part out: under another key rows are parted otherwise."""
-        self.report.said.append(
-            f"{self.feed.where}: {self.table.name} is now kept under the key "
-            f"{listing(self.table.key) or 'of no column'} (before: {listing(key) or 'no column'}), so all "
-            "of it is read again."
-        )
+        tell_key(self.report, self.feed, self.table, self.table.key, key)
         for one in known:
             self._forget(one.file_id)
 
     def _forget(self, file_id: str) -> None:
-        raw_zone.forget(self.con, self.name, file_id, self.context.run_id)
-        _unregister(self.con, self.name, file_id)
-        self.con.execute(f"insert into {self.touched} values ({literal(file_id)}, null)")
+        forget_part(self.con, self.name, file_id, self.touched, self.context.run_id)
         self.changed = True
 
 
@@ -502,3 +496,20 @@ def note_part(
 def _unregister(con: Connection, feed: str, file_id: str) -> None:
     for table in ("files", "columns"):
         raw_zone.run(con, f"delete from raw.{table} where source = ? and file_id = ?", [feed, file_id])
+
+
+def forget_part(con: Connection, feed: str, file_id: str, touched: str, run_id: str) -> None:
+    """Move the rows of a part to the past, and take it out of raw.files."""
+    raw_zone.forget(con, feed, file_id, run_id)
+    _unregister(con, feed, file_id)
+    con.execute(f"insert into {touched} values ({literal(file_id)}, null)")
+
+
+def tell_key(
+    report: SourceReport, feed: TableFeed, table: Table, key: Sequence[str], before: Sequence[str]
+) -> None:
+    """Say that a table is read by another key than before."""
+    report.said.append(
+        f"{feed.where}: {table.name} is now kept under the key {listing(key) or 'of no column'} (before: "
+        f"{listing(before) or 'no column'}), so all of it is read again."
+    )

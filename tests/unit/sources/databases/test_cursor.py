@@ -31,13 +31,13 @@ MADE = (
 )
 
 
-def settings(kind: str, **table: Any) -> Any:
+def settings(kind: str, capture: str = "cursor", **table: Any) -> Any:
     return system(
         "shop",
         {
             "kind": kind,
             "connection": "${SHOP_DSN}",
-            "capture": "cursor",
+            "capture": capture,
             "tables": {"it": {"cursor": "changed", **table}},
             "outputs": {"it": {"provides": "customers", "from": "it", "columns": {"customer_id": "id"}}},
         },
@@ -161,3 +161,17 @@ def test_rows_without_a_value_are_told(
         assert report.said == [
             "sources.shop: 1 row of public.it have no changed, so changes to them are seen with --full-refresh only."
         ]
+
+
+def test_from_snapshots_to_a_cursor_and_back(
+    postgres: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHOP_DSN", postgres.fresh_database("shop"))
+    postgres.execute(MADE, "shop")
+    with closing(connect()) as con:
+        for run, capture in enumerate(("snapshot", "cursor", "snapshot", "snapshot"), 1):
+            report, touched = load(con, tmp_path, run, settings("postgres", capture))
+            assert [row[:2] for row in rows(con)] == [(1, "a"), (2, "b"), (3, "c")]
+            assert ("is now kept under the key" in str(report.said)) == (run in (2, 3))
+        assert touched == 0
+        assert con.execute("select count(*) from raw.files").fetchone() == (1,)
