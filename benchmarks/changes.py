@@ -24,37 +24,45 @@ insert into measured select g, g * 1.25, md5(g::text), now(), g % 3 = 0 from gen
 """
 
 
+TEXT = """\
+## Following a database
+
+A table of {rows:,} rows and five columns in PostgreSQL 18 on the same machine, over TCP. One process follows it into
+the raw zone; every batch is committed with its position, and every version of a row is kept.
+
+| what | seconds | rows or changes a second | peak memory |
+| --- | ---: | ---: | ---: |
+{pieces}
+
+Steady load: {rate:,.0f} changes a second were written in small transactions for {seconds:.0f} s, and {changes:,} applied
+in {batches:,} batches. When a batch was committed, its newest change was {p50:.2f} s old at the median, {p95:.2f} s
+at the 95th percentile and {max:.2f} s at most; peak memory {peak:,.0f} MB.
+
+Peers. dlt's source for PostgreSQL replication (`pg_replication`) is no package of the index that this repository
+installs from but source to be copied into a project, so it was not run. Debezium needs Kafka Connect or a server of its
+own and was not run either. Neither documentation gives changes a second that could stand here; what they document of
+behaviour is told in [docs/sources/changes.md](sources/changes.md).
+"""
+
+
 def section(_folder: Path, say: Callable[[str], None], *, quick: bool = False) -> str:
     """The section of the report."""
     rows, changes = (20_000, 20_000) if quick else (1_000_000, 1_000_000)
     with tempfile.TemporaryDirectory(prefix="benchmarks-changes-") as folder:
         found = measure(Path(folder), rows, changes, 10 if quick else 60, say)
-    lines = [
-        "## Following a database",
-        "",
-        f"A table of {rows:,} rows and five columns in PostgreSQL 18 on the same machine, over TCP. One process follows it "
-        "into the raw zone; every batch is committed with its position, and every version of a row is kept.",
-        "",
-        "| what | seconds | rows or changes a second | peak memory |",
-        "| --- | ---: | ---: | ---: |",
+    lag, steady = found["steady"].more, found["steady"]
+    pieces = [
+        f"| {what} | {result.seconds:.1f} | {n / result.seconds:,.0f} | {result.peak_mb:,.0f} MB |"
+        for what, result, n in found["pieces"]
     ]
-    for what, result, n in found["pieces"]:
-        took = result.seconds
-        lines.append(f"| {what} | {took:.1f} | {n / took:,.0f} | {result.peak_mb:,.0f} MB |")
-    lag = found["steady"].more
-    lines += [
-        "",
-        f"Steady load: {found['rate']:,.0f} changes a second were written in small transactions for {found['steady'].seconds:.0f} s "
-        f"and {lag['changes']:,} applied in {lag['batches']:,} batches. When a batch was committed, its newest change was "
-        f"{lag['p50']:.2f} s old at the median, {lag['p95']:.2f} s at the 95th percentile and {lag['max']:.2f} s at most; "
-        f"peak memory {found['steady'].peak_mb:,.0f} MB.",
-        "",
-        "Peers. dlt's source for PostgreSQL replication (`pg_replication`) is not a package of the index that this "
-        "repository installs from but source to be copied into a project, so it was not run. Debezium needs Kafka Connect "
-        "or its own server and was not run either. Neither documentation promises changes a second that could stand here. "
-        "What they document of behaviour is in docs/sources/changes.md.",
-    ]
-    return "\n".join(lines) + "\n"
+    return TEXT.format(
+        rows=rows,
+        pieces="\n".join(pieces),
+        rate=found["rate"],
+        seconds=steady.seconds,
+        peak=steady.peak_mb,
+        **lag,
+    )
 
 
 def measure(
@@ -92,7 +100,8 @@ def measure(
             f"{half:,} inserts and {half:,} updates, a transaction a thousand",
             2 * half,
             f"""do $$ begin for k in 0..{half // 500 - 1} loop
-                insert into measured select {rows} + k * 500 + g, g, md5(g::text), now(), true from generate_series(1, 500) g;
+                insert into measured select {rows} + k * 500 + g, g, md5(g::text), now(), true
+                    from generate_series(1, 500) as g;
                 update measured set n = n + 1 where id > k * 500 and id <= (k + 1) * 500; commit; end loop; end $$""",
         )
         say("steady load")
@@ -106,7 +115,7 @@ def measure(
         return {
             "pieces": pieces,
             "steady": steady,
-            "rate": written[0] / (written[1] if len(written) > 1 else seconds),
+            "rate": written[0] / written[1],
         }
     finally:
         server.remove()
@@ -120,9 +129,9 @@ def _write(dsn: str, stop: threading.Event, written: list[int], rows: int) -> No
         while not stop.is_set():
             first = done * 10 % rows
             con.execute(
-                "begin; update measured set n = n + 1 where id > %d and id <= %d; insert into measured select "
-                "%d + g, 0, 'new', now(), false from generate_series(1, 10) as g; commit"
-                % (first, first + 10, 10_000_000 + done * 10)
+                f"begin; update measured set n = n + 1 where id > {first} and id <= {first + 10}; "
+                f"insert into measured select {10_000_000 + done * 10} + g, 0, 'new', now(), false "
+                "from generate_series(1, 10) as g; commit"
             )
             done += 1
             written[0] = done * 20

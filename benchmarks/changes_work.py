@@ -85,4 +85,7 @@ def steady(dsn: str, warehouse: str, folder: str, seconds: str) -> None:
 
 
 if __name__ == "__main__":
-    {"bring": bring, "steady": steady}[sys.argv[1]](*sys.argv[2:])
+    if sys.argv[1] == "bring":
+        bring(*sys.argv[2:])
+    else:
+        steady(*sys.argv[2:])

@@ -12,12 +12,10 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.resources import files
 
 from evervalue.core.errors import InputError
 from evervalue.sources import raw_zone
 from evervalue.warehouse.duckdb import Connection, literal, quoted
-from evervalue.warehouse.head import split
 
 OWN = {"_lsn": "UBIGINT", "_ordinal": "BIGINT", "_op": "VARCHAR", "_unchanged": "VARCHAR[]"}
 """Columns that a keyed raw table has beside those of every raw table.
@@ -26,7 +24,7 @@ OWN = {"_lsn": "UBIGINT", "_ordinal": "BIGINT", "_op": "VARCHAR", "_unchanged": 
 `_unchanged`: columns whose value the version took over from the one before it.
 """
 RAW = ("_file_id", "_line", "_run_id")
-TABLES = ("raw_keyed", "raw_positions", "raw_change_files")
+TABLES = ("raw.keyed", "raw.positions", "raw.change_files")
 
 
 @dataclass
@@ -87,15 +85,14 @@ class Applied:
 
 
 def ensure(con: Connection) -> None:
-    """Create raw.keyed and raw.positions, as their heads declare them, where they are not there yet."""
+    """Create the tables that tell of keyed tables, where they are not there yet."""
     con.execute("create schema if not exists raw")
-    folder = files("evervalue.sources")
-    for name in TABLES:
-        head = split(folder.joinpath(f"{name}.sql").read_text(encoding="utf-8"), f"sources/{name}.sql")[0]
-        columns = ", ".join(
-            f"{quoted(n)} {c.type}{'' if c.nullable else ' not null'}" for n, c in head.columns.items()
-        )
-        con.execute(f"create table if not exists {head.table} ({columns})")
+    for head in raw_zone.heads():
+        if head.table in TABLES:
+            columns = ", ".join(
+                f"{quoted(n)} {c.type}{'' if c.nullable else ' not null'}" for n, c in head.columns.items()
+            )
+            con.execute(f"create table if not exists {head.table} ({columns})")
 
 
 def part_hash(feed: str) -> str:
@@ -153,7 +150,6 @@ class KeyedTable:
                 + (f"its key column '{lacking[0]}' is not among its columns." if lacking else "it has none.")
                 + " Name the columns that name a row in the setting `key`."
             )
-        ensure(con)
         self.widen(columns)
         self._begin()
 

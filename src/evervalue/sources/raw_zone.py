@@ -14,7 +14,7 @@ from evervalue.core.errors import InputError
 from evervalue.warehouse.duckdb import Connection, EngineError, insert, literal, quoted, value
 from evervalue.warehouse.head import Head, split
 
-OWN_COLUMNS = ("_file_id", "_line", "_run_id", "_until_run_id", "_lsn", "_ordinal", "_op")
+OWN_COLUMNS = ("_file_id", "_line", "_run_id", "_until_run_id", "_lsn", "_ordinal", "_op", "_unchanged")
 """Columns of raw tables that no source brings."""
 PAST = "~past"
 """What stands behind the name of a raw table that holds the rows which are live no more."""
@@ -196,6 +196,13 @@ def _types(con: Connection, name: str) -> dict[str, str]:
         [name],
     ).fetchall()
     return dict(rows)
+
+
+def feed_of(con: Connection, source: str, database: str = "") -> str:
+    """The feed of which one row is one row of a source; the source itself where it is one, or is not known."""
+    mappings = f"{database}.raw.mappings" if database else "raw.mappings"
+    found = run(con, f"select feed from {mappings} where source = ?", [source]).fetchone()
+    return str(found[0]) if found and found[0] else source
 
 
 def stored_columns(con: Connection, source: str) -> dict[str, StoredColumn]:

@@ -306,6 +306,19 @@ def test_a_followed_database_in_a_load(
     stored = source.con.execute("select next_lsn from raw.positions where feed = ''").fetchone()
     assert stored == (slots.number(acknowledged[0][0]),)
     assert not run("c").remapped
+    # A batch of `watch` between two runs.
+    source.sql("update orders set amount = 200 where id = 3; delete from orders where id = 5")
+    with raw_zone.transaction(source.con):
+        raw_zone.note_load(source.con, "w", dt.datetime(2024, 1, 2), "watch")
+        follower = source.follower("orders")
+        follower.tables = {"shop": Wanted("orders")}
+        bring_up(follower, source.con, "w", full_refresh=False, progress=source.progress)
+    fourth = run("d")
+    assert (fourth.rows_read, fourth.rows_mapped, fourth.remapped) == (28, 28, True)
+    amounts = source.con.execute(
+        "select amount::text from mapped.order_lines where order_id = '3'"
+    ).fetchall()
+    assert amounts == [("200.0000",)]
 
 
 class Busy:
