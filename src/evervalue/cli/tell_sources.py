@@ -35,9 +35,13 @@ def tell_sources(snapshot: Connection, clock: Clock) -> None:
         shown.append([source, kind, place, sign, ago(read_at, now), ago(news_at, now), newest, *counts])
     names = "source|kind|place|state|read|last news|newest|came|read|stored|duplicate|quarantined|set aside"
     show.grid(names.split("|"), shown)
-    for row in rows:
-        if row[3] in ("alarm", "watch"):
-            show.warn(f"{row[0]}: {row[-1]}")
+    for (source, _, _, state, _, news_at, _, stale, *_, says), row in zip(rows, shown, strict=True):
+        if row[3] == SIGNS["alarm"] and state != "alarm":
+            show.warn(
+                f"{source}: last news {ago(news_at, now)}; {stale / 3600:,.1f} hours without would be usual at most"
+            )
+        elif state in ("alarm", "watch"):
+            show.warn(f"{source}: {says}")
 
 
 class Lags:

@@ -62,8 +62,8 @@ def bring_output(
         raw_zone.run(con, "delete from raw.mappings where source = ?", [output.name])
         raw_zone.run(
             con,
-            "insert into raw.mappings values (?, ?, ?, ?, ?)",
-            [output.name, meant, report.kept(), context.run_id, plans.fingerprint],
+            "insert into raw.mappings values (?, ?, ?, ?, ?, ?)",
+            [output.name, meant, report.kept(), context.run_id, plans.fingerprint, output.feed],
         )
     elif known:
         kept = json.loads(known[1])

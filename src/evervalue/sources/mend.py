@@ -19,13 +19,17 @@ class Mended:
     cells: dict[str, str]
 
 
-def keep(con: Connection, source: str, rows: list[Mended], *, path: str, run_id: str) -> None:
-    """Remember mended rows, with what they were when they came."""
+def keep(
+    con: Connection, source: str, rows: list[Mended], *, path: str, run_id: str, refused_by: str | None = None
+) -> None:
+    """Remember mended rows of a table, with what they were when `refused_by` (default: the table) refused them."""
     for row in rows:
-        key = f"source = {literal(source)} and file_id = {literal(row.file_id)} and line = {row.line}"
+        place = f"file_id = {literal(row.file_id)} and line = {row.line}"
+        key = f"source = {literal(source)} and {place}"
+        either = f"source in ({literal(source)}, {literal(refused_by or source)}) and {place}"
         found = con.execute(
-            f"select reason, row_json from raw.quarantine where {key} "
-            f"union all select reason, row_json from raw.conflicts where {key}"
+            f"select reason, row_json from raw.quarantine where {either} "
+            f"union all select reason, row_json from raw.conflicts where {either}"
         ).fetchone()
         before = con.execute(f"select reason, original_json from raw.mended where {key}").fetchone()
         reason, original = before or found or ("", "{}")
@@ -57,7 +61,8 @@ def put_in_place(con: Connection, source: str, *, run_id: str, file_id: str | No
         con.execute(f"insert into {table} ({names}) values {', '.join(values)}")
         for zone in ("quarantine", "conflicts"):
             con.execute(
-                f"delete from raw.{zone} where source = {literal(source)} and (file_id, line) in ({keys})"
+                f"delete from raw.{zone} where (source = {literal(source)} or source in "
+                f"(select source from raw.mappings where feed = {literal(source)})) and (file_id, line) in ({keys})"
             )
     return len(rows)
 

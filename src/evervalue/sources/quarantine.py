@@ -15,7 +15,7 @@ from evervalue.sources import mend, raw_zone
 from evervalue.sources.load import load
 from evervalue.sources.report import LoadReport
 from evervalue.sources.settings import FilesSource
-from evervalue.sources.systems import System
+from evervalue.sources.systems import System, system
 from evervalue.warehouse.duckdb import Connection, literal
 
 KEYS = ("_file_id", "_line", "_reason", "_says")
@@ -89,7 +89,13 @@ def refused(
     """Refused rows, in the order of files and lines."""
     _there(con)
     tests = [
-        f"{column} = {literal(value)}" for column, value in (("source", source), ("reason", reason)) if value
+        f"{column} in ({raw_zone.in_list(values)})"
+        for column, values in (
+            # What could not be read was refused for the table; it belongs to what is mapped from it.
+            ("source", {source, raw_zone.feed_of(con, source)} if source else ()),
+            ("reason", {reason} if reason else ()),
+        )
+        if values
     ]
     rows = con.execute(
         "select source, file_id, path, line, column_name, cell, reason, says, row_json from "
@@ -108,7 +114,7 @@ def export(con: Connection, target: Path, source: str, reason: str | None = None
     The columns are those of the source, then `_file_id`, `_line`, `_reason` and `_says`, which `replay` knows the rows
     by. Fields beyond the header come in `_rest`.
     """
-    names = list(raw_zone.column_types(con, source)) if source in _known(con) else []
+    names = list(raw_zone.column_types(con, raw_zone.feed_of(con, source))) if source in _known(con) else []
     if not names:
         raise InputError(
             f"There is no source '{source}'{did_you_mean(source, _known(con))}; there are {listing(_known(con))}."
@@ -149,14 +155,13 @@ def replay(
     InputError
         The file is none that `export` wrote, or names rows that are not in quarantine.
     """
-    if source not in sources:
-        raise InputError(f"There is no source '{source}' in evervalue.toml{did_you_mean(source, sources)}.")
     _there(con)
+    feed = _mendable(con, sources, source)
     rows = _mended(con, path, source)
     with raw_zone.transaction(con):
-        mend.keep(con, source, rows, path=path.name, run_id=run_id)
-        mend.put_in_place(con, source, run_id=run_id)
-        raw_zone.run(con, "delete from raw.mappings where source = ?", [source])
+        mend.keep(con, feed, rows, path=path.name, run_id=run_id, refused_by=source)
+        mend.put_in_place(con, feed, run_id=run_id)
+        raw_zone.run(con, "delete from raw.mappings where source = ? or feed = ?", [source, feed])
         report = load(
             con,
             sources,
@@ -176,9 +181,26 @@ def replay(
     return Replayed(len(rows), len(rows) - sum(again.values()), again, report)
 
 
+def _mendable(con: Connection, sources: Mapping[str, System | FilesSource], source: str) -> str:
+    """The feed whose rows a source refused, where they can be mended here."""
+    systems = {name: one if isinstance(one, System) else system(name, one) for name, one in sources.items()}
+    outputs = {name: one for one in systems.values() for name in one.outputs}
+    if source not in outputs:
+        raise InputError(
+            f"There is no source '{source}' in evervalue.toml{did_you_mean(source, outputs)}; there are "
+            f"{listing(outputs)}."
+        )
+    kind = outputs[source].settings.kind
+    if kind != "files":
+        raise InputError(
+            f"The rows of '{source}' come from a system of kind {kind}: mend them there, and the next run reads them."
+        )
+    return outputs[source].outputs[source].feed
+
+
 def _mended(con: Connection, path: Path, source: str) -> list[mend.Mended]:
     """The rows of a mended file that differ from what is in quarantine."""
-    names = list(raw_zone.column_types(con, source))
+    names = list(raw_zone.column_types(con, raw_zone.feed_of(con, source)))
     known = {(r.file_id, r.line): r.row_json for r in refused(con, source)}
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -226,7 +248,12 @@ def _cells(row_json: str, names: list[str]) -> tuple[dict[str, str], str]:
 
 def _known(con: Connection) -> list[str]:
     _there(con)
-    return [row[0] for row in con.execute("select distinct source from raw.files order by source").fetchall()]
+    return [
+        row[0]
+        for row in con.execute(
+            "select source from raw.mappings union select source from raw.files order by source"
+        ).fetchall()
+    ]
 
 
 def _there(con: Connection) -> None:

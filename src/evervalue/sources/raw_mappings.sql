@@ -9,4 +9,5 @@ columns:
   report: {type: text, says: "JSON: how doubts were settled, and warnings"}
   run_id: {type: text, says: "run that mapped it"}
   plan_hash: {type: text, nullable: true, says: "hash of the SQL it was mapped by; while it stays, only rows that changed are mapped"}
+  feed: {type: text, nullable: true, says: "table of which one row is one row of the source"}
 --- */

@@ -289,8 +289,9 @@ def rename(con: Connection, source: str, file: FileRow, path: str) -> None:
     for zone in ("quarantine", "conflicts"):
         run(
             con,
-            f"update raw.{zone} set path = ? where source = ? and file_id = ?",
-            [path, source, file.file_id],
+            f"update raw.{zone} set path = ? where (source = ? or source in (select source from raw.mappings "
+            "where feed = ?)) and file_id = ?",
+            [path, source, source, file.file_id],
         )
 
 
