@@ -30,13 +30,16 @@ def normalise(con: Connection, given: str, settings: IdentitySettings) -> None:
         ),
         parts as (
             select *, lower(cell) as small, {_EXTENSION} as extension,
-                regexp_replace(regexp_replace(cell, {_EXTENSION_PATTERN}, ''), '[(]0[)]', '') as body,
-                upper(regexp_replace(cell, '[^0-9A-Za-z]', '', 'g')) as letters
+                case when type = 'phone'
+                    then regexp_replace(regexp_replace(cell, {_EXTENSION_PATTERN}, ''), '[(]0[)]', '') end as body,
+                case when type = 'tax_number' then upper(regexp_replace(cell, '[^0-9A-Za-z]', '', 'g')) end as letters
             from cells
         ),
         addressed as (
-            select *, regexp_replace(regexp_replace(small, '^mailto:', ''), '^<(.*)>$', '\\1') as address,
-                regexp_replace(body, '[^0-9]', '', 'g') as digits
+            select *,
+                case when type = 'email'
+                    then regexp_replace(regexp_replace(small, '^mailto:', ''), '^<(.*)>$', '\\1') end as address,
+                case when type = 'phone' then regexp_replace(body, '[^0-9]', '', 'g') end as digits
             from parts
         ),
         normalled as (
