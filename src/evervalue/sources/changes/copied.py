@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from evervalue.core.errors import InputError
+from evervalue.sources import raw_zone
 from evervalue.sources.changes.stage import misfit_types
+from evervalue.sources.databases import ranges
 from evervalue.sources.databases.placing import read_copy
 from evervalue.sources.databases.reader import Copied
 from evervalue.sources.databases.tables import Table
-from evervalue.sources.keyed import Applied, KeyedTable
-from evervalue.warehouse.duckdb import Connection, quoted
+from evervalue.sources.keyed import Applied, KeyedTable, part_id
+from evervalue.warehouse.duckdb import Connection, literal, quoted
 
 
 def replace_by(
@@ -38,6 +40,7 @@ def replace_by(
             f"{feed}: {copied.rows:,} rows were copied and {found[0]:,} came back. Nothing was changed; run again."
         )
     chosen = misfit_types(con, "_copied", {n: n for n in names}, {c.name: c.type for c in table.columns})
+    parts = _leave_parts(con, feed, run_id)
     held = KeyedTable(con, feed, table.key, chosen.items())
     cells = ", ".join(f"try_cast({quoted(n)} as {held.types[n]}) as {quoted(n)}" for n in names)
     con.execute(f"create or replace temp table _rows as select {cells} from _copied")
@@ -45,4 +48,18 @@ def replace_by(
     made = held.replace("_rows", lsn=lsn, run_id=run_id)
     con.execute("drop table _rows")
     made.note_brought(con)
+    for part in parts:
+        con.execute(f"insert into {made.touched} values ({literal(part)}, null)")
     return made, held
+
+
+def _leave_parts(con: Connection, feed: str, run_id: str) -> list[str]:
+    """The parts that the table was read by before its changes were followed; their rows go to the past."""
+    parts = [file.file_id for file in raw_zone.files_of(con, feed) if file.file_id != part_id(feed)]
+    for part in parts:
+        raw_zone.forget(con, feed, part, run_id)
+        raw_zone.run(con, "delete from raw.files where source = ? and file_id = ?", [feed, part])
+    if parts:
+        ranges.ensure(con)
+        raw_zone.run(con, "delete from raw.ranges where source = ?", [feed])
+    return parts
