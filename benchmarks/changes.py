@@ -34,9 +34,9 @@ the raw zone; every batch is committed with its position, and every version of a
 | --- | ---: | ---: | ---: |
 {pieces}
 
-Steady load: {rate:,.0f} changes a second were written in small transactions for {seconds:.0f} s, and {changes:,} applied
-in {batches:,} batches. When a batch was committed, its newest change was {p50:.2f} s old at the median, {p95:.2f} s
-at the 95th percentile and {max:.2f} s at most; peak memory {peak:,.0f} MB.
+Steady load: {rate:,.0f} changes a second were written in small transactions for {seconds:.0f} s, and {changes:,}
+applied in {batches:,} batches. When a batch was committed, its newest change was {p50:.2f} s old at the median,
+{p95:.2f} s at the 95th percentile and {max:.2f} s at most; peak memory {peak:,.0f} MB.
 
 Peers. dlt's source for PostgreSQL replication (`pg_replication`) is no package of the index that this repository
 installs from but source to be copied into a project, so it was not run. Debezium needs Kafka Connect or a server of its

@@ -24,6 +24,7 @@ from evervalue.core.text import count, listing
 from evervalue.sources import keyed
 from evervalue.sources.changes import positions
 from evervalue.sources.changes.binlog_cells import RANGES, text
+from evervalue.sources.changes.binlog_server import AGAIN, BinlogServer, gtids, number
 from evervalue.sources.changes.copied import replace_by
 from evervalue.sources.changes.positions import Position
 from evervalue.sources.changes.stage import Cell, Shape, Stage, load, restage
@@ -36,7 +37,6 @@ from evervalue.sources.databases.tables import Table, refuse_clashes, with_key
 from evervalue.sources.keyed import Applied, KeyedTable
 from evervalue.warehouse.duckdb import Connection
 
-AGAIN = "Then read everything anew with: evervalue run --full-refresh"
 BATCH_ROWS = 200_000
 BATCH_BYTES = 256 << 20
 UNREADABLE = ("uuid", "inet4", "inet6", "vector")
@@ -72,12 +72,11 @@ class BinlogChanges:
         self._temp = temp
         self._described: dict[str, Table] = {}
         self._feeds: dict[tuple[str, str], str] = {}
-        self._sql: Any = None
+        self.server = BinlogServer(address)
         self._stream: Any = None
         self._anew: set[str] = set()
         self._pending: Position | None = None
         self._gtid: dict[str, str] = {}
-        self._mariadb = False
         self._told: set[str] = set()
         self._full = True
 
@@ -85,7 +84,7 @@ class BinlogChanges:
         """Bring every table to where the log can be read from; `commit` is called after each table copied."""
         keyed.ensure(con)
         _library()
-        self._connect()
+        self.server.connect()
         self._describe()
         held = positions.read(con, self.source)
         if full_refresh and held is not None:
@@ -94,11 +93,11 @@ class BinlogChanges:
                 KeyedTable(con, feed, table.key, [(c.name, c.type) for c in table.columns]).rebase()
             held = None
         if held is None:
-            self.position = self._now()
+            self.position = self.server.now()
         else:
-            self.position = self._verified(held)
+            self.position = self.server.verified(held)
         positions.write(con, self.source, self.position, run_id=run_id)
-        self._gtid = _gtids(self.position.gtid)
+        self._gtid = gtids(self.position.gtid)
         for feed in self.tables:
             stored = positions.read(con, self.source, feed)
             if stored is None or stored.shape != _shape(self._described[feed]):
@@ -114,10 +113,7 @@ class BinlogChanges:
     def close(self) -> None:
         """End the connections."""
         self._end_stream()
-        if self._sql is not None:
-            with suppress(Exception):
-                self._sql.close()
-            self._sql = None
+        self.server.close()
         self.stage.clear()
 
     # Reading
@@ -154,7 +150,7 @@ class BinlogChanges:
 
     def target(self, con: Connection) -> int:
         """Where the log ends now, or where all tables agree with the source, whichever comes later."""
-        return max(self._now().next_lsn, self.settled(con))
+        return max(self.server.now().next_lsn, self.settled(con))
 
     def settled(self, con: Connection) -> int:
         """The position from which all tables agree with the source."""
@@ -163,7 +159,7 @@ class BinlogChanges:
 
     def behind(self) -> int | None:
         """Bytes of the log that are not applied; None where it went on to another file."""
-        now, here = self._now().next_lsn, self.reached
+        now, here = self.server.now().next_lsn, self.reached
         return max(0, now - here) if now >> 32 == here >> 32 else None
 
     def followed_elsewhere(self, con: Connection) -> bool:
@@ -243,7 +239,7 @@ class BinlogChanges:
     def _commit(self, event: Any) -> None:
         self._open_transaction = False
         if self._next_gtid:
-            self._gtid |= _gtids(self._next_gtid) if self._mariadb else {}
+            self._gtid |= gtids(self._next_gtid) if self.server.mariadb else {}
             self._next_gtid = ""
         at = (
             dt.datetime.fromtimestamp(event.timestamp, dt.UTC).replace(tzinfo=None)
@@ -257,7 +253,7 @@ class BinlogChanges:
         )  # fmt: skip
 
     def _at(self) -> int:
-        return self._epoch << 56 | _number(self._stream.log_file) << 32 | int(self._stream.log_pos)
+        return self.server.epoch << 56 | number(self._stream.log_file) << 32 | int(self._stream.log_pos)
 
     def _rows(self, event: Any, name: str) -> None:
         feed = self._feeds.get((str(event.schema).lower(), str(event.table).lower()))
@@ -384,7 +380,7 @@ class BinlogChanges:
             table = self._described[feed]
             self.progress.doing(f"Reading {table.name}")
             copied = reader.copy(table, Range(), path)
-            agrees_from = self._now().next_lsn
+            agrees_from = self.server.now().next_lsn
             made, held = replace_by(con, feed, table, path, copied, lsn=lsn, run_id=run_id)
         finally:
             reader.close()
@@ -401,47 +397,12 @@ class BinlogChanges:
     def _register(self, held: KeyedTable, table: Table, run_id: str) -> None:
         held.register(table.name, {c.name: c.stored_type for c in table.columns}, run_id=run_id)
 
-    # The server
-
-    def _connect(self) -> None:
-        pymysql = driver()
-        try:
-            self._sql = pymysql.connect(**self._settings(), autocommit=True)
-            self._mariadb = "mariadb" in str(self._ask("select version()")[0]).lower()
-        except pymysql.err.MySQLError as error:
-            raise refusal(error, self.address) from None
-
-    def _settings(self) -> dict[str, Any]:
-        parts = self.address.parts()
-        wanted: dict[str, Any] = {
-            "host": parts.get("host", "localhost"),
-            "port": int(parts.get("port", 3306)),
-            "user": parts.get("user"),
-            "password": parts.get("password", ""),
-            "unix_socket": parts.get("unix_socket"),
-            "connect_timeout": int(parts.get("connect_timeout", 15)),
-            "charset": "utf8mb4",
-        }
-        if "ssl_ca" in parts:
-            wanted["ssl_ca"] = parts["ssl_ca"]
-        return {name: value for name, value in wanted.items() if value is not None}
-
-    def _ask(self, statement: str, values: Any = None) -> Any:
-        with self._sql.cursor() as cursor:
-            cursor.execute(statement, values)
-            return cursor.fetchone()
-
-    def _all(self, statement: str) -> list[Any]:
-        with self._sql.cursor() as cursor:
-            cursor.execute(statement)
-            return list(cursor.fetchall())
+    # What is there
 
     def _describe(self) -> None:
         for feed in self.tables:
             self._describe_one(feed)
-        (metadata,) = self._ask("select coalesce(max(variable_value), '') from information_schema.global_variables "
-                                "where variable_name = 'BINLOG_ROW_METADATA'") if self._mariadb else self._ask(
-                                "select @@global.binlog_row_metadata")  # fmt: skip
+        (metadata,) = self.server.ask("select @@global.binlog_row_metadata")
         self._full = str(metadata).upper() == "FULL"
         named = [
             f"{t.name}.{c.name}"
@@ -481,78 +442,8 @@ class BinlogChanges:
         database, _, name = table.name.partition(".")
         self._feeds[database.lower(), name.lower()] = feed
 
-    def _now(self) -> Position:
-        """Where the log ends."""
-        pymysql = driver()
-        try:
-            try:
-                row = self._ask("show master status")
-            except pymysql.err.ProgrammingError:
-                row = self._ask("show binary log status")  # MySQL from 8.4
-            if row is None:
-                raise SourceUnavailable(
-                    f"{self.address.where}: the binary log is off. Set log_bin in the server's settings and restart it."
-                )
-            file, place = str(row[0]), int(row[1])
-            if self._mariadb:
-                gtid = str(self._ask("select binlog_gtid_pos(%s, %s)", [file, place])[0] or "") or None
-                server = f"mariadb {self._ask('select @@server_id')[0]}"
-            else:
-                gtid = str(row[4]).replace("\n", "") or None
-                server = f"mysql {self._ask('select @@server_uuid')[0]}"
-        except pymysql.err.MySQLError as error:
-            raise refusal(error, self.address, "asking for the position of the log") from None
-        at = self._epoch << 56 | _number(file) << 32 | place
-        return Position("binlog", at, 0, at, server, slot=file, gtid=gtid)
-
-    def _verified(self, held: Position) -> Position:
-        """What is stored, where the log goes on from there.
-
-        Raises
-        ------
-        SourceUnavailable
-            It does not, with the mend.
-        """
-        self._epoch = held.next_lsn >> 56
-        now = self._now()
-        where = self.address.where
-        place = held.next_lsn & 0xFFFFFFFF
-        if now.server != held.server:
-            if not held.gtid or not now.gtid:
-                raise SourceUnavailable(
-                    f"{where}: this is another server ({now.server}) than the one whose log was followed "
-                    f"({held.server}), and there are no global transaction ids to go on by. {AGAIN}"
-                )
-            self._epoch += 1
-            self._by_gtid = True
-            return replace(held, server=now.server, next_lsn=self._epoch << 56)
-        sizes = {str(row[0]): int(row[1]) for row in self._all("show binary logs")}
-        if held.slot not in sizes:
-            raise SourceUnavailable(
-                f"{where}: the log {held.slot}, up to which changes were followed, is purged or was reset (there are "
-                f"{listing(sizes, 3)}), so changes are lost. Keep logs longer (binlog_expire_logs_seconds) or follow "
-                f"more often. {AGAIN}"
-            )
-        if sizes[held.slot] < place or not self._agrees(held, place):
-            raise SourceUnavailable(
-                f"{where}: the log {held.slot} is another one than was followed up to {place:,}: the server was reset "
-                f"or set back to an earlier state. {AGAIN}"
-            )
-        return held
-
-    def _agrees(self, held: Position, place: int) -> bool:
-        """Whether the transactions before the position are those that were followed."""
-        if not held.gtid:
-            return True
-        if self._mariadb:
-            found = self._ask("select binlog_gtid_pos(%s, %s)", [held.slot, place])[0]
-            return found is not None and _gtids(str(found)) == _gtids(held.gtid)
-        return bool(self._ask("select gtid_subset(%s, @@global.gtid_executed)", [held.gtid])[0])
-
     # The stream
 
-    _epoch = 0
-    _by_gtid = False
     _open_transaction = False
     _next_gtid = ""
     _lsn = 0
@@ -563,12 +454,12 @@ class BinlogChanges:
         events = library.row_event, library.event
         start = self._pending or self.position
         by_gtid: dict[str, Any] = (
-            {"auto_position": start.gtid, "is_mariadb": self._mariadb}
-            if self._by_gtid
+            {"auto_position": start.gtid, "is_mariadb": self.server.mariadb}
+            if self.server.by_gtid
             else {"log_file": start.slot, "log_pos": start.next_lsn & 0xFFFFFFFF, "resume_stream": True}
         )
         self._stream = library.BinLogStreamReader(
-            connection_settings=self._settings(),
+            connection_settings=self.server.settings(),
             server_id=self.server_id,
             blocking=False,
             only_events=[
@@ -616,19 +507,6 @@ def _library() -> Any:
 
 def _text(said: str | bytes) -> str:
     return said.decode("utf-8", "replace") if isinstance(said, bytes) else said
-
-
-def _number(file: str) -> int:
-    digits = file.rpartition(".")[2]
-    return int(digits) if digits.isdigit() else 0
-
-
-def _gtids(text: str | None) -> dict[str, str]:
-    """Ids of MariaDB by domain; of MySQL the whole set under one name."""
-    found = [one.strip() for one in (text or "").split(",") if one.strip()]
-    if any(":" in one for one in found):
-        return {"": ",".join(sorted(found))}
-    return {one.partition("-")[0]: one for one in found}
 
 
 def _shape(table: Table) -> str:

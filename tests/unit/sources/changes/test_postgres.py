@@ -102,7 +102,8 @@ def test_long_values_keys_that_change_and_computed_columns(source: Source) -> No
     source.sql(
         "update orders set n = n + 0.5 where id < 10; update orders set id = id + 100 where id between 5 and 12;"
         "update orders set n = 7 where id = 105; update orders set long = repeat('new', 4000) where id = 106;"
-        "update orders set c = 'x' where id = 106; delete from orders where id = 1; update orders set n = null where id = 2"
+        "update orders set c = 'x' where id = 106; delete from orders where id = 1;"
+        "update orders set n = null where id = 2"
     )
     made = source.bring()["shop.orders"]
     assert (made.refused, made.late, made.repeated) == (0, 0, 0)
@@ -127,7 +128,8 @@ def test_a_table_without_a_key_column_in_its_updates(source: Source) -> None:
 
 def test_columns_that_come_with_values_and_nothing_written_since(source: Source) -> None:
     source.sql(
-        "create table orders (id int primary key, v text); insert into orders select g, 'v' from generate_series(1, 9) g"
+        "create table orders (id int primary key, v text);"
+        "insert into orders select g, 'v' from generate_series(1, 9) as g"
     )
     source.bring()
     source.sql("alter table orders add column given int default 7")
@@ -157,7 +159,8 @@ def test_a_load_broken_off_in_the_middle_of_the_copies_converges(source: Source)
     # The slot stands; everything below is in its log and in the copies that come now.
     source.sql(
         "update orders set n = 1 where id < 20; update orders set id = id + 100 where id between 5 and 9;"
-        "update orders set n = 2 where id = 105; delete from orders where id = 106; insert into orders values (5, 'x', 3);"
+        "update orders set n = 2 where id = 105; delete from orders where id = 106;"
+        "insert into orders values (5, 'x', 3);"
         "update orders set id = 200 where id = 30; delete from other; insert into other values (1, 5);"
         "alter table other add column late int default 3"
     )
@@ -170,7 +173,8 @@ def test_a_load_broken_off_in_the_middle_of_the_copies_converges(source: Source)
 
 def test_a_table_named_later_is_copied_then_followed(source: Source) -> None:
     source.sql(
-        "create table orders (id int primary key); create table other (id int primary key); insert into other values (1)"
+        "create table orders (id int primary key); create table other (id int primary key);"
+        "insert into other values (1)"
     )
     source.bring()
     source.sql("insert into orders values (1); insert into other values (2)")
@@ -209,17 +213,21 @@ def test_a_slot_that_is_dropped_or_made_anew_is_refused(source: Source) -> None:
     assert source.assert_equal("id") == 2
 
 
+def stored(server: str, lsn: int) -> Position:
+    return Position("postgres", server=server, timeline=1, next_lsn=lsn)
+
+
 @pytest.mark.parametrize(
     ("held", "history", "slot", "says"),
     [
-        (Position("postgres", server="1", timeline=1, next_lsn=50), "", slots.Slot(50, False, ""), ""),
-        (Position("postgres", server="2", timeline=1, next_lsn=50), "", slots.Slot(50, False, ""), "another database server"),
-        (Position("postgres", server="1", timeline=1, next_lsn=500), "", slots.Slot(50, False, ""), "earlier state"),
-        (Position("postgres", server="1", timeline=1, next_lsn=50), "1\t0/20\tfork", slots.Slot(50, False, ""), "earlier state"),
-        (Position("postgres", server="1", timeline=1, next_lsn=50), "1\t0/40\tfork", slots.Slot(50, False, ""), ""),
-        (Position("postgres", server="1", timeline=1, next_lsn=50), "", slots.Slot(50, False, "wal_removed"), "invalidated"),
-        (Position("postgres", server="1", timeline=1, next_lsn=50), "", slots.Slot(60, False, ""), "made anew"),
-        (Position("postgres", server="1", timeline=1, next_lsn=50), "", None, "is gone"),
+        (stored("1", 50), "", slots.Slot(50, False, ""), ""),
+        (stored("2", 50), "", slots.Slot(50, False, ""), "another database server"),
+        (stored("1", 500), "", slots.Slot(50, False, ""), "earlier state"),
+        (stored("1", 50), "1\t0/20\tfork", slots.Slot(50, False, ""), "earlier state"),
+        (stored("1", 50), "1\t0/40\tfork", slots.Slot(50, False, ""), ""),
+        (stored("1", 50), "", slots.Slot(50, False, "wal_removed"), "invalidated"),
+        (stored("1", 50), "", slots.Slot(60, False, ""), "made anew"),
+        (stored("1", 50), "", None, "is gone"),
     ],
 )  # fmt: skip
 def test_what_is_stored_must_go_on_where_the_slot_stands(
