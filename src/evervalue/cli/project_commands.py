@@ -91,10 +91,25 @@ def run(
 
 @app.command()
 def serve(
-    project: Folder = Path(), host: Host = "127.0.0.1", port: Port = 8765, workers: Workers = 1
+    project: Folder = Path(),
+    host: Host = "127.0.0.1",
+    port: Port = 8765,
+    workers: Workers = 1,
+    watch: Annotated[
+        str | None,
+        typer.Option(
+            help="Follow databases whose changes are captured, and publish what came this often (15m)."
+        ),
+    ] = None,
 ) -> None:
     """Serve the dashboard and the API over the published snapshot."""
-    _serve(project, host, port, workers)
+    if watch is None:
+        _serve(project, host, port, workers)
+        return
+    from evervalue.pipeline.watching import followed_beside
+
+    with followed_beside(_project(project), publish_every=watch):
+        _serve(project, host, port, workers)
 
 
 @app.command()

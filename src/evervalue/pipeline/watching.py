@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import re
+import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -14,10 +17,12 @@ from evervalue.core.errors import EvervalueError, SettingsError
 from evervalue.core.progress import Progress, Silent
 from evervalue.pipeline.run import run, told_plainly
 from evervalue.pipeline.settings import Project, read_project
+from evervalue.sources.changes.feed import FollowerOf
 from evervalue.sources.changes.followers import followed
 from evervalue.sources.changes.watch import Lag, watch
 
 SHORTEST_SECONDS = 10
+LOG = logging.getLogger("evervalue.sources")
 
 
 def follow(
@@ -48,12 +53,7 @@ def follow(
         A source cannot be followed any more, with the mend.
     """
     seconds = _seconds(publish_every)
-    followers = followed(project.settings.sources)
-    if not followers:
-        raise SettingsError(
-            'No source is followed. Set capture = "changes" for a source of kind "postgres" or "mysql" in '
-            "evervalue.toml."
-        )
+    followers = _followers(project)
     temp = project.data_dir / "watch"
     temp.mkdir(parents=True, exist_ok=True)
     news = threading.Event()
@@ -77,6 +77,55 @@ def follow(
         done.set()
         if seconds is not None:
             publisher.join()
+
+
+@contextmanager
+def followed_beside(project: Project, *, publish_every: str) -> Iterator[None]:
+    """Follow the project's sources in a process of its own while the block lasts, and publish what comes.
+
+    Raises
+    ------
+    SettingsError
+        No source is followed, or `publish_every` is no time.
+    """
+    _seconds(publish_every)
+    _followers(project)
+    watcher = get_context("spawn").Process(target=_follow, args=(project.folder, publish_every), daemon=False)
+    watcher.start()
+    try:
+        yield
+    finally:
+        watcher.terminate()  # SIGTERM, upon which it ends the batch it is at
+        watcher.join(60)
+
+
+def _follow(folder: Path, publish_every: str) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-C means the server, which then ends this process
+    try:
+        follow(
+            read_project(folder),
+            clock=SystemClock(),
+            progress=Logged(),
+            tell=lambda lag: None,
+            publish_every=publish_every,
+        )
+    except EvervalueError as error:
+        LOG.error("The sources are not followed any more: %s", error)
+
+
+class Logged:
+    """Progress of a process that nobody watches: steps and warnings go to the log."""
+
+    def step(self, says: str, *, detail: str = "") -> None:
+        """Log the step."""
+        LOG.info("%s %s", says, detail)
+
+    def doing(self, says: str) -> None:
+        """Nothing."""
+
+    def warn(self, says: str) -> None:
+        """Log the warning."""
+        LOG.warning("%s", says)
 
 
 def _publish(
@@ -114,6 +163,16 @@ def _run(folder: Path, there: Connection) -> None:
         there.send((True, run(read_project(folder), clock=SystemClock(), progress=Silent()).snapshot.run_id))
     except EvervalueError as error:
         there.send((False, str(error)))
+
+
+def _followers(project: Project) -> dict[str, FollowerOf]:
+    followers = followed(project.settings.sources)
+    if not followers:
+        raise SettingsError(
+            'No source is followed. Set capture = "changes" for a source of kind "postgres" or "mysql" in '
+            "evervalue.toml."
+        )
+    return followers
 
 
 def _seconds(text: str | None) -> float | None:

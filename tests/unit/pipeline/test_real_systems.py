@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import csv
+import signal
+import subprocess
+import sys
 import threading
+import time
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -205,3 +209,33 @@ def test_watching_brings_changes_between_runs(
     rows = "select amount::varchar, margin::varchar from curated.order_lines where line_id = '20001'"
     assert published(folder, rows) == [("101.0000", "61.0000")]
     assert Publisher(read_project(folder).data_dir).current_id()
+
+
+@pytest.mark.slow
+def test_a_server_that_follows_publishes_what_comes(
+    tmp_path: Path, postgres: Postgres, s3: Store, saas_sales: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = "real_systems"
+    monkeypatch.setenv("SHOP_DSN", postgres.fresh_database(database))
+    folder = project(tmp_path / "shop", {}, SETTINGS.replace("CAPTURE", "changes"))
+    fill(postgres, database, s3, folder, saas_sales)
+    run_project(folder)
+    before = published(folder, "select revenue from insight.headline")[0][0]
+    command = [sys.executable, "-u", "-c", "from evervalue.cli import main; main()"]
+    server = subprocess.Popen(
+        [*command, "serve", str(folder), "--port", "0", "--watch", "10s"], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert server.stdout is not None
+        assert "Dashboard: http://127.0.0.1:" in next(line for line in server.stdout if "Dashboard" in line)
+        with postgres.connected(database) as con:
+            con.execute("update sales.order_lines set amount = amount + 1000 where line_id = 1")
+        until = time.monotonic() + 120
+        while published(folder, "select revenue from insight.headline")[0][0] != before + 1000:
+            assert time.monotonic() < until, "what came was not published"
+            time.sleep(1)
+    finally:
+        server.send_signal(signal.SIGINT)
+        server.communicate(timeout=60)
+    left = subprocess.run(["pgrep", "-f", f"{folder}.*watch"], capture_output=True, text=True, check=False)
+    assert not left.stdout, "the process that followed is still there"
