@@ -386,8 +386,15 @@ class PostgresChanges:
         return max(self.source_lsn(), self.settled(con))
 
     def followed_elsewhere(self, con: Connection) -> bool:
-        """Whether another process reads from the slot, and what it brought is here."""
-        if positions.read(con, self.source) is None:
+        """Whether another process reads from the slot, and what it brought is here.
+
+        Raises
+        ------
+        SourceUnavailable
+            It does, and a table that it has copied does not agree with the source yet.
+        """
+        held = positions.read(con, self.source)
+        if held is None:
             return False
         sql = slots.connect(self.address)
         try:
@@ -395,7 +402,14 @@ class PostgresChanges:
                 slot = slots.find(sql, self.slot, self.address.where)
         finally:
             sql.close()
-        return slot is not None and slot.active
+        if slot is None or not slot.active:
+            return False
+        if held.next_lsn < self.settled(con):
+            raise SourceUnavailable(
+                f"{self.address.where}: a table was just copied by the process that follows it, and the changes made "
+                "meanwhile are not applied yet. Run again in a minute."
+            )
+        return True
 
     def behind(self) -> int | None:
         """Bytes of the source's log that are not applied."""

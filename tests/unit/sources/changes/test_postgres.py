@@ -329,6 +329,23 @@ def test_a_followed_database_in_a_load(
     assert amounts == [("200.0000",)]
 
 
+def test_a_run_beside_a_watch_takes_what_the_watch_brought(source: Source) -> None:
+    source.sql("create table orders (id int primary key); insert into orders values (1)")
+    source.bring()
+    other = source.follower()
+    with raw_zone.transaction(source.con):
+        other.open(source.con, run_id="w", full_refresh=False, commit=lambda: None)
+    try:
+        assert source.follower().followed_elsewhere(source.con)
+        source.con.execute("update raw.positions set next_lsn = next_lsn + 1000000 where feed <> ''")
+        with pytest.raises(SourceUnavailable, match="Run again in a minute"):
+            source.follower().followed_elsewhere(source.con)
+        with pytest.raises(SourceUnavailable, match="somebody else reads"):
+            source.bring()
+    finally:
+        other.close()
+
+
 class Busy:
     """Another process that holds the warehouse."""
 
