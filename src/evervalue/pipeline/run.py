@@ -7,6 +7,7 @@ also what keeps two runs of one project apart.
 from __future__ import annotations
 
 import datetime as dt
+import errno
 import platform
 import shutil
 from collections.abc import Iterator
@@ -253,6 +254,11 @@ def told_plainly(doing: str) -> Iterator[None]:
     except EngineError as error:
         raise engine_failure(error, doing) from error
     except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
+            raise StorageError(
+                f"{error.filename or doing} could not be written; free some space and run again. The system said: "
+                f"{error.strerror}"
+            ) from error
         raise StorageError(
             f"{doing} cannot go on: {error.strerror or error} ({error.filename or 'no file named'})."
         ) from error
