@@ -14,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import full_load, full_run, lrfm, models, scale
+from benchmarks import changes, full_load, full_run, lrfm, models, scale
 
 REPORT = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 SECTIONS = {
@@ -22,6 +22,7 @@ SECTIONS = {
     "scale": scale.section,
     "full_run": full_run.section,
     "full_load": full_load.section,
+    "changes": changes.section,
     "models": models.section,
 }
 PACKAGES = ("duckdb", "polars", "pyarrow", "pandas", "numpy", "lifetimes")
