@@ -17,7 +17,10 @@ from fastapi.testclient import TestClient
 from evervalue.api.app import create_app
 from evervalue.api.queries.sources import minute
 from evervalue.core.clock import FixedClock
+from evervalue.pipeline.settings import read_project
+from evervalue.warehouse.duckdb import connect
 from evervalue.warehouse.publish import Publisher
+from tests.support.projects import project, run_project
 from tests.support.site import LOOPBACK
 from tests.support.watched import LAST, sourceless_data, unwatched_data, watched_data
 
@@ -225,3 +228,18 @@ def test_every_field_is_described() -> None:
     assert set(one) == set(whole)
     assert all(field["description"] for field in (*listed.values(), *one.values()))
     assert listed["news_age_seconds"]["type"] == ["number", "null"]
+
+
+def test_a_source_without_news_has_no_age_of_news(tmp_path: Path) -> None:
+    """As after an upgrade: what it holds was read before anybody kept count."""
+    folder = project(tmp_path / "shop", {"sales.csv": "order,date,customer,amount\n1,2024-01-01,a,10\n"})
+    run_project(folder)
+    con = connect(read_project(folder).data_dir / "warehouse.duckdb")
+    con.execute("delete from raw.volumes")
+    con.execute("update raw.loads set known_at = timestamp '2020-01-01'")
+    con.execute("update raw.sales set _run_id = 'long ago'")
+    con.close()
+    run_project(folder)
+    with at(2, read_project(folder).data_dir) as client:
+        (row,) = told(client)
+    assert (row["last_news_at"], row["news_age_seconds"]) == (None, None)

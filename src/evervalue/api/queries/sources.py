@@ -124,7 +124,8 @@ def _place(check: str) -> str:
 NULLABLE = ("good_read_at", "read_age_seconds", "news_age_seconds")
 """Findings of which there may be none yet."""
 
-_AGE = "greatest(epoch(cast($now as timestamp)) - epoch({}), 0)"
+# `greatest` passes over nulls: what never was would be now.
+_AGE = "case when {0} is not null then greatest(epoch(cast($now as timestamp)) - epoch({0}), 0) end"
 _LATE = "c.check_name = 'freshness' and a.news_age_seconds > c.expected_high"
 _JUDGED = f"""with ages as (
   select s.source, g.good_read_at,
