@@ -14,15 +14,17 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import changes, full_load, full_run, lrfm, models, scale
+from benchmarks import changes, full_load, full_run, identity, incremental, lrfm, models, scale
 
 REPORT = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 SECTIONS = {
     "lrfm": lrfm.section,
     "scale": scale.section,
     "full_run": full_run.section,
+    "incremental": incremental.section,
     "full_load": full_load.section,
     "changes": changes.section,
+    "identity": identity.section,
     "models": models.section,
 }
 PACKAGES = ("duckdb", "polars", "pyarrow", "pandas", "numpy", "lifetimes")
