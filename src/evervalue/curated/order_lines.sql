@@ -42,7 +42,8 @@ columns:
 --- */
 with brought as (
     select source, file_id, line, order_id, line_id, row_key, ordered_at, order_date, customer_id, product_id, product_name, category,
-        quantity, unit_price, amount, discount, cost, margin, currency, kind, reverses_order_id, channel, region, country
+        quantity, unit_price, amount, discount, cost, margin, currency, kind, reverses_order_id, channel, region, country,
+        false as is_shared
     from mapped.order_lines as l
     where not exists (
         select 1 from curated.refused_lines as r
@@ -55,7 +56,7 @@ with brought as (
         (coalesce(interest_income, 0) + coalesce(fees, 0))::decimal(18,4), null,
         coalesce(interest_expense, 0)::decimal(18,4), null, currency,
         case when coalesce(interest_income, 0) + coalesce(fees, 0) < 0 then 'adjustment' else 'sale' end, null, channel, region,
-        country
+        country, account_id is not null
     from mapped.income as i
     where not exists (
         select 1 from curated.refused_rows as r
@@ -109,8 +110,8 @@ select
     source,
     file_id,
     line,
-    -- A return may carry its sale's number; it is an order of its own, of its own day.
-    case when order_id is not null then source || '/' || order_id when row_key is not null then source || '#' || row_key
+    -- A return may carry its sale's number; it is an order of its own, of its own day. An account may have several customers.
+    case when order_id is not null then source || '/' || order_id || case when is_shared then ' ' || resolved_id else '' end when row_key is not null then source || '#' || row_key
         else source || '#' || file_id || ':' || line end
         || case when kind = 'sale' then '' else '~' || kind || '~' || order_date end as order_key,
     order_id,

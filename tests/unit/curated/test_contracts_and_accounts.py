@@ -126,14 +126,30 @@ def test_interest_and_fees_are_orders_of_their_statements() -> None:
     assert mapped.rows(
         "select order_key, kind, revenue, margin, monetary from curated.orders order by order_key"
     ) == [
-        ("bank/G1 2024-01-31", "sale", 3, -9, -9),
-        ("bank/L1 2024-01-31", "sale", 80, 50, 50),
-        ("bank/L1 2024-02-29", "sale", 85, 55, 55),
-        ("bank/L1 2024-03-31~adjustment~2024-03-31", "adjustment", -8, -8, -8),
+        ("bank/G1 2024-01-31 ann", "sale", 3, -9, -9),
+        ("bank/L1 2024-01-31 ann", "sale", 80, 50, 50),
+        ("bank/L1 2024-02-29 ann", "sale", 85, 55, 55),
+        ("bank/L1 2024-03-31 ann~adjustment~2024-03-31", "adjustment", -8, -8, -8),
     ]
     assert mapped.rows(
         "select rows_stored, amount_stored, amount_unexplained from curated.reconciliation"
     ) == [(4, 160, 0)]
+
+
+def test_what_a_joint_account_brings_stays_with_each_of_its_customers() -> None:
+    mapped = Mapped()
+    mapped.source("bank", "income")
+    for customer, income in (("zoe", 100), ("adam", 50), ("zoe", 7)):
+        mapped.add(
+            "income", "bank",
+            {"account_id": "J1", "customer_id": customer, "period_end": on("2024-01-31"), "interest_income": income,
+             "currency": "EUR"},
+        )  # fmt: skip
+    mapped.build("curated.orders")
+    assert mapped.rows("select order_id, customer_id, revenue from curated.orders order by 2") == [
+        ("J1 2024-01-31", "adam", 50),
+        ("J1 2024-01-31", "zoe", 107),
+    ]
 
 
 @pytest.mark.parametrize("rule", ["keep", "once"])
