@@ -15,7 +15,7 @@ from evervalue.sources.settings import ReaderSettings
 from evervalue.sources.systems import Output
 from evervalue.warehouse.duckdb import Connection
 
-MAPPING_VERSION = 4
+MAPPING_VERSION = 5
 """Raised whenever the same raw rows would be mapped otherwise, so that every source is mapped anew."""
 
 

@@ -9,7 +9,7 @@ from evervalue.core.errors import InputError, MissingColumns
 from evervalue.core.text import count, did_you_mean, listing
 from evervalue.sources import raw_zone
 from evervalue.sources.mapping_settings import Rule
-from evervalue.sources.raw_zone import StoredColumn
+from evervalue.sources.raw_zone import StoredColumn, in_list
 from evervalue.sources.rules import rule_sql
 from evervalue.sources.systems import Lookup, Output, named_columns
 from evervalue.warehouse.duckdb import Connection, literal, quoted
@@ -157,11 +157,12 @@ class _Joined:
         keys = [self._key(lookup, there) for there in lookup.on.values()]
         self._refuse_repeated(lookup, keys)
         on = []
-        for here, there in zip(lookup.on, keys, strict=True):
+        for here, key in zip(lookup.on, keys, strict=True):
             found = self._found(here)
             if found is None:
                 raise self._missing(here, (here,))
-            on.append(f"trim({found[0]}::varchar) = trim({_as(lookup.alias)}.{quoted(there)}::varchar)")
+            there = f"{_as(lookup.alias)}.{quoted(key.name)}"
+            on.append(f"{self._key_text(*found)} = {self._key_text(there, key)}")
         return f"left join {self._rows(lookup)} as {_as(lookup.alias)} on {' and '.join(on)}"
 
     def _rows(self, lookup: Lookup) -> str:
@@ -185,7 +186,17 @@ class _Joined:
         )
         return f"(select * from {table} where {' and '.join(rules)})"
 
-    def _key(self, lookup: Lookup, column: str) -> str:
+    def _key_text(self, sql: str, stored: StoredColumn) -> str:
+        """SQL: a cell as rows are matched by it; null, which matches nothing, where it stands for nothing."""
+        if stored.type in ("DOUBLE", "FLOAT"):
+            whole = f"{sql} = trunc({sql}) and abs({sql}) < 1e15"
+            return f"case when {whole} then {sql}::bigint::varchar else {sql}::varchar end"
+        if stored.type != "VARCHAR":
+            return f"{sql}::varchar"
+        nothing = in_list(["", *self.output.settings.missing])
+        return f"case when trim({sql}) not in ({nothing}) then trim({sql}) end"
+
+    def _key(self, lookup: Lookup, column: str) -> StoredColumn:
         stored = _column_of(self.there[lookup.alias], column)
         if stored is None:
             names = list(self.there[lookup.alias])
@@ -193,11 +204,12 @@ class _Joined:
                 f"{self.output.where}: {lookup.feed} has no column '{column}' (lookups.{lookup.alias})"
                 f"{did_you_mean(column, names)}; it has {listing(names, 30)}."
             )
-        return stored.name
+        return stored
 
-    def _refuse_repeated(self, lookup: Lookup, keys: list[str]) -> None:
-        cells = ", ".join(f"trim({quoted(key)}::varchar)" for key in keys)
-        there = " and ".join(f"{quoted(key)} is not null" for key in keys)
+    def _refuse_repeated(self, lookup: Lookup, keys: list[StoredColumn]) -> None:
+        texts = [self._key_text(quoted(key.name), key) for key in keys]
+        cells = ", ".join(texts)
+        there = " and ".join(f"{text} is not null" for text in texts)
         found = self.con.execute(
             "select count(*), min(k)::varchar, max(n) from "
             f"(select {cells if len(keys) == 1 else f'row({cells})'} as k, count(*) as n "
@@ -205,7 +217,7 @@ class _Joined:
         ).fetchone()
         if found and found[0]:
             raise InputError(
-                f"{self.output.where}: {lookup.feed} has {count(int(found[0]), 'value')} of {listing(keys, 5)} more "
+                f"{self.output.where}: {lookup.feed} has {count(int(found[0]), 'value')} of {listing([k.name for k in keys], 5)} more "
                 f"than once (for example {found[1]}, up to {found[2]:,} times), so a row that looks it up would be "
                 f"multiplied. Look it up by more columns, or take `from` = '{lookup.alias}' as the base."
             )

@@ -89,6 +89,28 @@ def test_a_table_that_is_looked_up_must_be_unique(shop: Warehouse) -> None:
     assert shop.rows("select count(*) from mapped.order_lines") == [(0,)]
 
 
+def test_a_key_that_stands_for_nothing_finds_nobody(shop: Warehouse) -> None:
+    """Not even another one that stands for nothing; and several of them do not make a table ambiguous."""
+    shop.write(ORDERS + ",b,2024-01-04,Won\n ,a,2024-01-04,Won\nNULL,b,2024-01-05,Won\n", "orders.csv")
+    shop.write(LINES + ",x,1,5.00\nNULL,x,1,6.00\n", "lines.csv")
+    report = shop.load_all({"shop": SHOP}).sources["shop.lines"]
+    assert shop.rows("select distinct order_id, customer_id from mapped.order_lines order by 1") == [
+        ("1", "a"),
+        ("3", "a"),
+    ]
+    assert report.rows_read == report.rows_mapped + report.rows_set_aside + sum(report.quarantined.values())
+
+
+def test_a_number_finds_the_same_number_in_text(shop: Warehouse) -> None:
+    shop.con.execute(
+        "copy (select n::double as OrderID, 'a' as CustomerID, date '2024-01-01' as OrderDate, 'Won' as Status "
+        f"from range(1, 10) as r(n)) to '{shop.folder / 'orders.parquet'}' (format parquet)"
+    )
+    orders = {**SHOP["tables"], "orders": {"path": "orders.parquet"}}
+    report = shop.load_all({"shop": {**SHOP, "tables": orders}}).sources["shop.lines"]
+    assert (report.rows_mapped, report.quarantined) == (5, {})
+
+
 def test_a_lookup_may_take_some_rows_of_its_own_table(shop: Warehouse) -> None:
     """As shops export orders: what holds for the whole order stands on its first row alone."""
     shop.write(
