@@ -52,9 +52,10 @@ class CursorFeed(TableFeed):
         by = [*table.key, f"{cursor}, as it grows"]
         if found and key != by:
             tell_key(report, self, table, by, key)
-            for one in found:
-                forget_part(con, self.name, one.file_id, touched, context.run_id)
             found = []
+        if not found:  # what another way of reading has brought
+            for file in raw_zone.files_of(con, self.name):
+                forget_part(con, self.name, file.file_id, touched, context.run_id)
         known = found[0] if found else None
         whole = (
             known is None

@@ -73,6 +73,7 @@ class TableFeed:
         snapshot: Snapshot,
         key: tuple[str, ...] = (),
         wanted: Mapping[str, str] | None = None,
+        optional: bool = False,
         range_rows: int = RANGE_ROWS,
     ) -> None:
         """Nothing is asked of the database yet.
@@ -91,6 +92,8 @@ class TableFeed:
             Columns that name a row; default: the table's own key.
         wanted
             Setting: column that the table must have.
+        optional
+            Whether it is left out, with what is looked up in it, where it is not there.
         range_rows
             Rows of a range.
         """
@@ -101,6 +104,7 @@ class TableFeed:
         self.snapshot = snapshot
         self.key = key
         self.wanted = wanted or {}
+        self.optional = optional
         self.range_rows = range_rows
         self._staging: Staging | None = None
         snapshot.waiting.add(name)
@@ -113,12 +117,28 @@ class TableFeed:
         copied, or has changed since.
         """
         with self.snapshot.of(self.name) as reader:
+            if absent := self._absent(reader):
+                report.said.append(absent)
+                return Brought(changed=False)
             return _Load(self, reader, context, report).bring()
+
+    def _absent(self, reader: Reader) -> str:
+        """That the table is not there, in a sentence, where it may be left out; else nothing."""
+        if not self.optional:
+            return ""
+        reader.open()  # what cannot be reached is not absent
+        try:
+            reader.describe(self.table)
+        except SourceUnavailable as error:
+            return f"{self.name} is left out: {error}"
+        return ""
 
     def check(self, base: Path, *, changes: bool = False) -> str:
         """What is there: version, user, columns, key, about how many rows; and what `changes` need."""
         del base
         try:
+            if absent := self._absent(self.snapshot.reader):
+                return absent
             return "; ".join(self.snapshot.reader.check(self.table, changes=changes))
         finally:
             self.snapshot.reader.close()
@@ -127,6 +147,8 @@ class TableFeed:
         """Whether the rows read are all there are, where `rows` rows were asked for."""
         con, reader = context.con, self.snapshot.reader
         try:
+            if self._absent(reader):
+                return True
             table = with_key(reader.describe(self.table), self.key, self.where)
             refuse_clashes(table, self.where)
             check_columns(self.where, self.wanted, table.name, [column.name for column in table.columns])

@@ -47,6 +47,7 @@ def table_feeds(system: System) -> Mapping[str, TableFeed]:
             snapshot=snapshot,
             key=table.key,
             wanted={} if system.settings.preset else system.wanted(name),
+            optional=table.optional,
         )
         if isinstance(feed := feeds[name], CursorFeed):
             feed.cursor = table.cursor or ""

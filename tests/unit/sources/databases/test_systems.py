@@ -150,3 +150,22 @@ def test_from_snapshots_to_changes_and_back(
             assert warehouse.rows(f'select count(*) from raw."shop.{table}"') == [(rows,)]
             read = f"select sum(rows_read) from raw.files where source = 'shop.{table}' and status = 'loaded'"
             assert warehouse.rows(read) == [(rows,)]
+
+
+def test_a_table_that_may_be_missing_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import sqlite3
+
+    monkeypatch.setenv("SHOP_DSN", f"sqlite:///{tmp_path / 'shop.sqlite'}")
+    con = sqlite3.connect(tmp_path / "shop.sqlite")
+    con.executescript(TABLES + "drop table customers;")
+    con.close()
+    warehouse = Warehouse(tmp_path)
+    told = shop("sql")
+    told["tables"]["customers"] = {"optional": True}
+    told["outputs"]["lines"]["optional"] = ["customer_name"]
+    report = warehouse.load_all({"shop": told})
+    assert len(warehouse.mapped("amount")) == 3
+    assert any("shop.customers is left out" in says for says in report.warnings)
+    told["tables"]["customers"] = {}
+    with pytest.raises(SourceUnavailable, match="customers"):
+        warehouse.load_all({"shop": told})
