@@ -44,7 +44,7 @@ def replay_rows(project: Project, source: str, file: Path, *, clock: Clock, prog
     InputError
         The file is none that an export wrote.
     """
-    settings = project.settings
+    settings, now = project.settings, clock.now()
     with warehouse(project, read_only=False) as con, told_plainly("Taking mended rows back"):
         return replay(
             con,
@@ -54,6 +54,7 @@ def replay_rows(project: Project, source: str, file: Path, *, clock: Clock, prog
             base=project.folder,
             project_currency=settings.project.currency,
             time_zone=settings.project.time_zone,
-            run_id=f"replay-{clock.now():%Y%m%dT%H%M%SZ}",
+            run_id=f"replay-{now:%Y%m%dT%H%M%SZ}",
+            known_at=now.replace(tzinfo=None),
             progress=progress,
         )

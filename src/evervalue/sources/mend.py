@@ -39,7 +39,7 @@ def keep(
 
 
 def put_in_place(con: Connection, source: str, *, run_id: str, file_id: str | None = None) -> int:
-    """Put the mended rows of a source (or of one of its files) in the place of what came; returns how many."""
+    """Put mended rows of a source (or of one of its files) in the place of what came, now past; returns how many."""
     loaded = f"select file_id from raw.files where source = {literal(source)} and status = 'loaded'"
     only = f" and file_id = {literal(file_id)}" if file_id else f" and file_id in ({loaded})"
     rows = con.execute(
@@ -56,7 +56,9 @@ def put_in_place(con: Connection, source: str, *, run_id: str, file_id: str | No
             listed = [_value(con, cells.get(name.lower()), type, name, line) for name, type in types.items()]
             values.append(f"({', '.join([literal(row_file), str(line), literal(run_id), *listed])})")
         keys = ", ".join(f"({literal(f)}, {line})" for f, line, _ in some)
-        con.execute(f"delete from {table} where (_file_id, _line) in ({keys})")
+        here = f"(_file_id, _line) in ({keys})"
+        raw_zone.retire(con, source, f"{here} and _run_id <> {literal(run_id)}", run_id)
+        con.execute(f"delete from {table} where {here}")
         names = ", ".join(["_file_id", "_line", "_run_id", *(quoted(n) for n in types)])
         con.execute(f"insert into {table} ({names}) values {', '.join(values)}")
         for zone in ("quarantine", "conflicts"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import datetime as dt
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -141,6 +142,7 @@ def replay(
     project_currency: str,
     time_zone: str,
     run_id: str,
+    known_at: dt.datetime,
     progress: Progress,
     temp_directory: Path | None = None,
 ) -> Replayed:
@@ -149,6 +151,11 @@ def replay(
     A mended row takes the place of the one that came, under its file and line, so that what was read is still what was
     stored, counted double or refused; `raw.mended` keeps the row as it came. Rows that were not changed stay where
     they are; rows that are refused again stay in quarantine with the new reason.
+
+    Parameters
+    ----------
+    known_at
+        Instant, UTC without a zone, from which the mended rows, and all else that is read now, are known.
 
     Raises
     ------
@@ -161,7 +168,8 @@ def replay(
     with raw_zone.transaction(con):
         mend.keep(con, feed, rows, path=path.name, run_id=run_id, refused_by=source)
         mend.put_in_place(con, feed, run_id=run_id)
-        raw_zone.run(con, "delete from raw.mappings where source = ? or feed = ?", [source, feed])
+        listed = raw_zone.in_list(_mapped_from(sources, feed))
+        con.execute(f"delete from raw.mappings where feed = {literal(feed)} or source in ({listed})")
         report = load(
             con,
             sources,
@@ -169,6 +177,7 @@ def replay(
             project_currency=project_currency,
             time_zone=time_zone,
             run_id=run_id,
+            known_at=known_at,
             progress=progress,
             temp_directory=temp_directory,
             own_transaction=False,
@@ -183,8 +192,7 @@ def replay(
 
 def _mendable(con: Connection, sources: Mapping[str, System | FilesSource], source: str) -> str:
     """The feed whose rows a source refused, where they can be mended here."""
-    systems = {name: one if isinstance(one, System) else system(name, one) for name, one in sources.items()}
-    outputs = {name: one for one in systems.values() for name in one.outputs}
+    outputs = {name: one for one in _systems(sources) for name in one.outputs}
     if source not in outputs:
         raise InputError(
             f"There is no source '{source}' in evervalue.toml{did_you_mean(source, outputs)}; there are "
@@ -196,6 +204,15 @@ def _mendable(con: Connection, sources: Mapping[str, System | FilesSource], sour
             f"The rows of '{source}' come from a system of kind {kind}: mend them there, and the next run reads them."
         )
     return outputs[source].outputs[source].feed
+
+
+def _mapped_from(sources: Mapping[str, System | FilesSource], feed: str) -> list[str]:
+    """The outputs that read a feed, those that only look something up in it among them."""
+    return [name for one in _systems(sources) for name, output in one.outputs.items() if feed in output.feeds]
+
+
+def _systems(sources: Mapping[str, System | FilesSource]) -> list[System]:
+    return [one if isinstance(one, System) else system(name, one) for name, one in sources.items()]
 
 
 def _mended(con: Connection, path: Path, source: str) -> list[mend.Mended]:

@@ -210,6 +210,7 @@ class _Joined:
         texts = [self._key_text(quoted(key.name), key) for key in keys]
         cells = ", ".join(texts)
         there = " and ".join(f"{text} is not null" for text in texts)
+        names = listing([key.name for key in keys], 5)
         found = self.con.execute(
             "select count(*), min(k)::varchar, max(n) from "
             f"(select {cells if len(keys) == 1 else f'row({cells})'} as k, count(*) as n "
@@ -217,7 +218,7 @@ class _Joined:
         ).fetchone()
         if found and found[0]:
             raise InputError(
-                f"{self.output.where}: {lookup.feed} has {count(int(found[0]), 'value')} of {listing([k.name for k in keys], 5)} more "
+                f"{self.output.where}: {lookup.feed} has {count(int(found[0]), 'value')} of {names} more "
                 f"than once (for example {found[1]}, up to {found[2]:,} times), so a row that looks it up would be "
                 f"multiplied. Look it up by more columns, or take `from` = '{lookup.alias}' as the base."
             )

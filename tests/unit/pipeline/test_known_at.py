@@ -12,6 +12,8 @@ from evervalue.core.errors import InputError, NothingPublished
 from evervalue.core.progress import Silent
 from evervalue.pipeline.run import RunResult, run
 from evervalue.pipeline.settings import read_project
+from evervalue.pipeline.warehouse_view import replay_rows, warehouse
+from evervalue.sources import quarantine
 from evervalue.warehouse.publish import Publisher
 from tests.support.projects import project, published
 
@@ -75,6 +77,24 @@ def test_every_state_can_be_told_again(history: Path) -> None:
     ]
     assert then(history, THIRD) == now
     assert published(history, ORDERS) == now, "readers were moved to a run over the past"
+
+
+def test_a_mended_row_is_known_from_its_mending_on(tmp_path: Path) -> None:
+    folder = project(tmp_path / "shop", {}, SETTINGS)
+    write(folder, "a.csv", "1,2024-01-01,x,10\n2,2024-01-02,y,much\n3,2024-01-02,y,7\n")
+    at(folder, FIRST)
+    write(folder, "b.csv", "4,2024-01-03,z,30\n")  # read by the mending, for it reads what is there
+    with warehouse(read_project(folder)) as con:
+        quarantine.export(con, tmp_path / "mend.csv", "sales")
+    (tmp_path / "mend.csv").write_text((tmp_path / "mend.csv").read_text().replace("much", "20"))
+    clock = FixedClock(SECOND.replace(tzinfo=dt.UTC))
+    replay_rows(read_project(folder), "sales", tmp_path / "mend.csv", clock=clock, progress=Silent())
+    at(folder, THIRD)
+    before = [("1", "x", "10.0000"), ("3", "y", "7.0000")]
+    after = [before[0], ("2", "y", "20.0000"), before[1], ("4", "z", "30.0000")]
+    assert published(folder, ORDERS) == after
+    assert then(folder, FIRST) == before
+    assert then(folder, SECOND) == after
 
 
 def test_a_run_over_the_past_is_kept_and_can_be_shown(history: Path) -> None:

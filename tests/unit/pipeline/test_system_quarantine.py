@@ -73,6 +73,30 @@ def test_refused_rows_go_out_and_come_back(shop: Path, tmp_path: Path) -> None:
     assert published(shop, "select line_id, amount::integer from curated.order_lines order by 1") == lines
 
 
+def test_what_is_looked_up_in_a_mended_row_is_mended_too(tmp_path: Path) -> None:
+    fees = """
+[sources.shop.outputs.fees]
+from = "orders"
+columns = { order_id = "id", ordered_at = "date", customer_id = "customer", amount = "fee" }
+"""
+    files = {"orders.csv": "id,date,customer,fee\n1,2024-01-01,a,1\n2,2024-01-02,b,x\n", "lines.csv": LINES}
+    shop = project(tmp_path / "shop", files, SETTINGS + fees)
+    run_project(shop)
+    with warehouse(read_project(shop)) as con:
+        quarantine.export(con, tmp_path / "mend.csv", "shop.fees")
+    mended = (tmp_path / "mend.csv").read_text().replace("2,2024-01-02,b,x", "2,2024-01-02,bert,2")
+    (tmp_path / "mend.csv").write_text(mended)
+    replay_rows(
+        read_project(shop), "shop.fees", tmp_path / "mend.csv", clock=FixedClock(NOON), progress=Silent()
+    )
+    run_project(shop)
+    customers = (
+        "select distinct source, customer_id from mapped.order_lines where order_id = '2' order by all"
+    )
+    with warehouse(read_project(shop)) as con:
+        assert con.execute(customers).fetchall() == [("shop.fees", "bert"), ("shop.sales", "bert")]
+
+
 def test_a_name_that_no_source_has_is_told(shop: Path, tmp_path: Path) -> None:
     with (
         warehouse(read_project(shop)) as con,

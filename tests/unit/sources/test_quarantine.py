@@ -11,6 +11,7 @@ import pytest
 from evervalue.core.errors import InputError, NothingPublished
 from evervalue.core.progress import Silent
 from evervalue.sources import quarantine
+from evervalue.sources.load import ANY_TIME
 from evervalue.sources.settings import files_source
 from tests.support.sources import COLUMNS, Warehouse
 
@@ -42,7 +43,7 @@ def mend(path: Path, changes: dict[str, dict[str, str]]) -> None:
 def replay(warehouse: Warehouse, path: Path, settings: dict[str, Any] = SETTINGS) -> quarantine.Replayed:
     return quarantine.replay(
         warehouse.con, path, "sales", {"sales": files_source("sales", settings)}, base=warehouse.folder,
-        project_currency="USD", time_zone="UTC", run_id="mend", progress=Silent(),
+        project_currency="USD", time_zone="UTC", run_id="mend", known_at=ANY_TIME, progress=Silent(),
     )  # fmt: skip
 
 
