@@ -111,6 +111,39 @@ def position(alias: str = "") -> str:
     return f"({at}_lsn::uhugeint * 9223372036854775808::uhugeint + {at}_ordinal::uhugeint)"
 
 
+def refuse_another_key(con: Connection, feed: str, key: Sequence[str]) -> None:
+    """Nothing, where a feed was filled under this key or is not filled yet.
+
+    Raises
+    ------
+    InputError
+        It was filled under another key.
+    """
+    known = raw_zone.run(con, "select key_columns from raw.keyed where feed = ?", [feed]).fetchone()
+    if known and [k.lower() for k in json.loads(known[0])] != [k.lower() for k in key]:
+        raise InputError(
+            f"{feed} was filled under the key {known[0]} and is now to be kept under {json.dumps(list(key))}. Set the "
+            "key back, or read everything again with --full-refresh."
+        )
+
+
+def begin_anew(
+    con: Connection, feed: str, key: Sequence[str], columns: Iterable[tuple[str, str]], run_id: str
+) -> None:
+    """Put all that is stored of a feed before any position, under a key that may be another than before."""
+    try:
+        refuse_another_key(con, feed, key)
+    except InputError:
+        raw_zone.forget(con, feed, part_id(feed), run_id)
+        raw_zone.run(
+            con, "update raw.keyed set key_columns = ? where feed = ?", [json.dumps(list(key)), feed]
+        )
+        whole = f"_brought_{part_id(feed)}"
+        con.execute(f"create temp table if not exists {whole} (file_id text, line bigint)")
+        con.execute(f"insert into {whole} values ({literal(part_id(feed))}, null)")
+    KeyedTable(con, feed, key, columns).rebase()
+
+
 class KeyedTable:
     """The live raw table of a feed whose rows have a key, with its past."""
 
@@ -204,6 +237,8 @@ class KeyedTable:
         are deleted.
         """
         self._one_row_a_key(rows)
+        if not self._all_before(lsn):
+            self.rebase()
         held = {str(row[0]) for row in self.con.execute(f"describe {rows}").fetchall()}
         columns = [name for name in self.types if name in held]
         absent = [name for name in self.types if name not in held]
@@ -292,9 +327,22 @@ class KeyedTable:
         self.con.execute(f"update {self.past} set _lsn = 0, _ordinal = 0, _op = 'b'")
         raw_zone.run(
             self.con,
-            "update raw.keyed set truncated_lsn = null, truncated_ordinal = null, incomplete = 0 where feed = ?",
+            "update raw.keyed set truncated_lsn = null, truncated_ordinal = null, incomplete = 0, "
+            f"live_rows = (select count(*) from {self.live}) where feed = ?",
             [self.feed],
         )
+
+    def _all_before(self, lsn: int) -> bool:
+        """Whether every version was put before a position by changes or copies.
+
+        It was not where the table was copied at the position already, was read without its changes meanwhile, or was
+        not followed while its stream was begun anew.
+        """
+        (others,) = self.con.execute(
+            f"select count(*) from (select _lsn from {self.live} union all select _lsn from {self.past}) "
+            f"where coalesce(_lsn >= {lsn}, true)"
+        ).fetchone() or (0,)
+        return not others
 
     def forget(self) -> None:
         """Take the feed out of the raw zone, its past too."""
@@ -325,11 +373,8 @@ class KeyedTable:
                 "insert into raw.keyed values (?, ?, ?, 0, 0, 0, null, null)",
                 [self.feed, self.file_id, json.dumps(self.key)],
             )
-        elif [k.lower() for k in json.loads(known[0])] != [k.lower() for k in self.key]:
-            raise InputError(
-                f"{self.feed} was filled under the key {known[0]} and is now to be kept under "
-                f"{json.dumps(self.key)}. Set the key back, or read everything again with --full-refresh."
-            )
+        else:
+            refuse_another_key(self.con, self.feed, self.key)
 
     def _create(self, name: str, columns: Iterable[tuple[str, str]], more: str) -> None:
         columns = list(columns)

@@ -48,7 +48,7 @@ def _rows(con: Connection, feed: str, at: str, kept: str) -> int:
     began = f"(select run_id from {kept}.raw.loads where known_at > {at})"
     con.execute(f"create or replace table {target} as select * from {live} where _run_id not in {began}")
     if gone := _columns(con, kept, feed + PAST):
-        marks = f"and _op not in ({raw_zone.in_list(MARKS)})" if "_op" in gone else ""
+        marks = f"and coalesce(_op, '') not in ({raw_zone.in_list(MARKS)})" if "_op" in gone else ""
         con.execute(
             f"insert into {target} by name select * exclude (_until_run_id) from {past} "
             f"where _run_id not in {began} and _until_run_id in {began} {marks}"

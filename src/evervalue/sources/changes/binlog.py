@@ -25,7 +25,7 @@ from evervalue.sources import keyed
 from evervalue.sources.changes import positions
 from evervalue.sources.changes.binlog_cells import RANGES, text
 from evervalue.sources.changes.binlog_server import AGAIN, BinlogServer, gtids, number
-from evervalue.sources.changes.copied import replace_by
+from evervalue.sources.changes.copied import is_followed, refuse_twice, replace_by
 from evervalue.sources.changes.positions import Position
 from evervalue.sources.changes.stage import Cell, Shape, Stage, load, restage
 from evervalue.sources.changes.wanted import Wanted
@@ -90,7 +90,7 @@ class BinlogChanges:
         if full_refresh and held is not None:
             positions.forget(con, self.source)
             for feed, table in self._described.items():
-                KeyedTable(con, feed, table.key, [(c.name, c.type) for c in table.columns]).rebase()
+                keyed.begin_anew(con, feed, table.key, [(c.name, c.type) for c in table.columns], run_id)
             held = None
         if held is None:
             self.position = self.server.now()
@@ -100,8 +100,10 @@ class BinlogChanges:
         self._gtid = gtids(self.position.gtid)
         for feed in self.tables:
             stored = positions.read(con, self.source, feed)
-            if stored is None or stored.shape != _shape(self._described[feed]):
-                if stored is not None:
+            keyed.refuse_another_key(con, feed, self._described[feed].key)
+            here = is_followed(con, feed)
+            if stored is None or not here or stored.shape != _shape(self._described[feed]):
+                if stored is not None and here:
                     self.progress.step(
                         f"{self._described[feed].name} is read again", detail="its columns changed"
                     )
@@ -440,6 +442,9 @@ class BinlogChanges:
             self.progress.warn(warning)
         self._described[feed] = table
         database, _, name = table.name.partition(".")
+        refuse_twice(
+            self._feeds.get((database.lower(), name.lower()), feed), feed, table.name, self.address.where
+        )
         self._feeds[database.lower(), name.lower()] = feed
 
     # The stream

@@ -53,6 +53,28 @@ def replace_by(
     return made, held
 
 
+def is_followed(con: Connection, feed: str) -> bool:
+    """Whether the live rows were brought by changes: nothing read the table otherwise, or left it out, since."""
+    return any(
+        file.file_id == part_id(feed) and file.status == "loaded" for file in raw_zone.files_of(con, feed)
+    )
+
+
+def refuse_twice(one: str, other: str, table: str, where: str) -> None:
+    """Nothing, where two feeds are one: the changes of a table are brought to one feed.
+
+    Raises
+    ------
+    InputError
+        The settings name a table twice.
+    """
+    if one != other:
+        raise InputError(
+            f"{where}: {one} and {other} are one table, {table}. Where changes are followed, name it once; several "
+            "outputs may be made of it."
+        )
+
+
 def _leave_parts(con: Connection, feed: str, run_id: str) -> list[str]:
     """The parts that the table was read by before its changes were followed; their rows go to the past."""
     parts = [file.file_id for file in raw_zone.files_of(con, feed) if file.file_id != part_id(feed)]

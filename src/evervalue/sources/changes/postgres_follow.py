@@ -25,7 +25,7 @@ from evervalue.sources import keyed
 from evervalue.sources.changes import pgoutput as pg
 from evervalue.sources.changes import positions
 from evervalue.sources.changes import postgres_slot as slots
-from evervalue.sources.changes.copied import replace_by
+from evervalue.sources.changes.copied import is_followed, refuse_twice, replace_by
 from evervalue.sources.changes.positions import Position
 from evervalue.sources.changes.postgres_shape import Described, follows, published
 from evervalue.sources.changes.postgres_stream import Stream
@@ -118,7 +118,7 @@ class PostgresChanges:
             self.described = {f: replace(d, member=members[f]) for f, d in self.described.items()}
             held = positions.read(con, self.source)
             if full_refresh and held is not None:
-                self._start_over(con)
+                self._start_over(con, run_id)
                 held = None
             replication = slots.connect(self.address, replication=True)
             try:
@@ -303,8 +303,12 @@ class PostgresChanges:
         if feed is None:
             self._relations[message.id] = (None, message)
             return
-        self._of[message.id] = feed
         held = self.described[feed]
+        if message.id != held.oid:
+            self._other_table(message, held)
+            self._relations[message.id] = (None, message)
+            return
+        self._of[message.id] = feed
         names = tuple(column.name for column in message.columns)
         slots.refuse_without_key(
             held.table.name, held.table.key, message.identity,
@@ -322,6 +326,26 @@ class PostgresChanges:
         self._key_places[message.id] = [names.index(k) for k in held.table.key]
         segment = self.stage.segment(feed, Shape(held.table.key, names, padded))
         self._relations[message.id] = (segment, message)
+
+    def _other_table(self, message: pg.Relation, held: Described) -> None:
+        """Nothing, where a table of the name was there before the one that is followed.
+
+        Raises
+        ------
+        SourceUnavailable
+            The one that is followed was replaced by it since the stream was opened.
+        """
+        with slots_told(self.address):
+            found = self._sql.execute(
+                "select n.nspname, c.relname from pg_class as c join pg_namespace as n on n.oid = c.relnamespace "
+                "where c.oid = %s",
+                [message.id],
+            ).fetchone()
+        if found == (held.schema, held.relation):
+            raise SourceUnavailable(
+                f"{self.address.where}: {held.table.name} was dropped and made anew while it was followed, so the "
+                "stream broke off. Run again: the new table is read."
+            )
 
     def _reshaped(self, feed: str, message: pg.Relation) -> Described:
         """The table as the stream describes it from here on; noted where that is new."""
@@ -435,6 +459,8 @@ class PostgresChanges:
                 with slots_told(self.address):
                     table = published(self._look(reader, feed), self._sql, self.publication)
                     message = Described.catalog(table, self._sql).message(table)
+                if message.id != self.described[feed].oid:
+                    self._other_table(message, self.described[feed])
                 self._reshaped(feed, message)
         finally:
             reader.close()
@@ -492,13 +518,14 @@ class PostgresChanges:
         for feed, described in self.described.items():
             held = positions.read(con, self.source, feed)
             known = Described.of(held.shape) if held and held.shape else None
-            if known is not None:
-                if known.member == described.member:
+            keyed.refuse_another_key(con, feed, described.table.key)
+            if known is not None and is_followed(con, feed):
+                if known.member == described.member and known.oid == described.oid:
                     self.described[feed] = known.looked_up(described.table)
                     continue
                 self.progress.warn(
-                    f"{feed}: the table was taken out of the publication {self.publication} and put back since; "
-                    "changes between are lost, so it is read again."
+                    f"{feed}: the table was made anew, or taken out of the publication {self.publication} and put "
+                    "back, since it was read; changes between are lost, so it is read again."
                 )
             made = self._copy(con, feed, self.position.next_lsn, run_id, snapshot)
             self._gather(con, feed, made)
@@ -562,6 +589,8 @@ class PostgresChanges:
                     table.name, table.key, described.identity, described.identity_columns, self.address.where
                 )
                 self.described[feed] = described
+                other = self._feeds.get((described.schema, described.relation), feed)
+                refuse_twice(other, feed, table.name, self.address.where)
                 self._feeds[described.schema, described.relation] = feed
         finally:
             reader.close()
@@ -584,13 +613,12 @@ class PostgresChanges:
         (row,) = slots.command(replication, f"TIMELINE_HISTORY {server.timeline}", self.address)
         return str(row["content"])
 
-    def _start_over(self, con: Connection) -> None:
+    def _start_over(self, con: Connection, run_id: str) -> None:
         """What is stored is older than anything that comes now, also where the new stream counts from less."""
         positions.forget(con, self.source)
         for feed, described in self.described.items():
-            KeyedTable(
-                con, feed, described.table.key, [(c.name, c.type) for c in described.table.columns]
-            ).rebase()
+            columns = [(c.name, c.type) for c in described.table.columns]
+            keyed.begin_anew(con, feed, described.table.key, columns, run_id)
 
     def _drop(self) -> None:
         psycopg = driver()

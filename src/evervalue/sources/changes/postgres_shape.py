@@ -44,6 +44,8 @@ class Described:
     identity_columns: tuple[str, ...] = ()
     member: int = 0
     """Names the table's membership in the publication."""
+    oid: int = 0
+    """Names the table itself, where another takes its name."""
 
     @classmethod
     def catalog(cls, table: Table, sql: Any) -> Described:
@@ -59,6 +61,7 @@ class Described:
             relation,
             identity,
             tuple(columns),
+            oid=int(table.facts["oid"]),
         )
 
     def message(self, table: Table) -> Relation:

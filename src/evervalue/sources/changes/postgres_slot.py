@@ -258,6 +258,7 @@ def publish(sql: Any, name: str, tables: Mapping[str, str], address: Address) ->
             f"ALTER PUBLICATION {quoted(name)} SET (publish = 'insert, update, delete, truncate'); {AGAIN}"
         )
     else:
+        _refuse_some_rows(sql, name, tables, where)
         lacking = [address for address in tables.values() if not _in(sql, name, address)]
         if lacking:
             _alter(sql, f"ALTER PUBLICATION {quoted(name)} ADD TABLE {', '.join(lacking)}", psycopg, where)
@@ -274,6 +275,24 @@ def publish(sql: Any, name: str, tables: Mapping[str, str], address: Address) ->
         )
         for feed, address in tables.items()
     }
+
+
+def _refuse_some_rows(sql: Any, name: str, tables: Mapping[str, str], where: str) -> None:
+    """A copy has all rows, and changes would come of some."""
+    if sql.info.server_version < 150000:
+        return
+    for address in tables.values():
+        found = sql.execute(
+            "select pg_get_expr(r.prqual, r.prrelid) from pg_publication_rel as r join pg_publication as p "
+            "on p.oid = r.prpubid where p.pubname = %s and r.prrelid = %s::regclass and r.prqual is not null",
+            [name, address],
+        ).fetchone()
+        if found:
+            raise SourceUnavailable(
+                f"{where}: the publication {name} tells of the rows of {address} with {found[0]} alone. Give the "
+                "source a publication of its own, without WHERE; rows that are not wanted are set aside with the "
+                "setting `only`."
+            )
 
 
 def _in(sql: Any, publication: str, address: str) -> bool:
