@@ -428,6 +428,18 @@ class PostgresChanges:
             sql.close()
         if slot is None or not slot.active:
             return False
+        if slot.confirmed > held.next_lsn:
+            raise SourceUnavailable(
+                f"{self.address.where}: somebody else reads from the replication slot '{self.slot}', which stands at "
+                f"{slots.shown(slot.confirmed)}; what is stored ends at {slots.shown(held.next_lsn)}. Give every "
+                f"project a slot of its own, with the setting `slot`. {slots.AGAIN}"
+            )
+        new = [feed for feed in self.tables if not is_followed(con, feed)]
+        if new:
+            raise SourceUnavailable(
+                f"{self.address.where}: {new[0]} is not among the tables that are followed by the process that follows "
+                "this source. End it (`evervalue sources watch`) and start it again."
+            )
         if held.next_lsn < self.settled(con):
             raise SourceUnavailable(
                 f"{self.address.where}: a table was just copied by the process that follows it, and the changes made "

@@ -218,7 +218,7 @@ class _Load:
         self.staging.open()
         self.feed.keep(self.staging)
         key, known = ranges.known(self.con, self.name)
-        if known and key != list(table.key):
+        if known and key != list(table.order):
             self._forget_all(known, key)
             known = []
         self.known = {one.file_id: one for one in known}
@@ -230,17 +230,17 @@ class _Load:
                 f"{self.feed.where}: {table.name} has {count(there, 'row')}, of which the ranges of its key "
                 f"{listing(table.key)} hold {rows:,}. Some rows have an empty key; name other columns in `key`."
             )
-        ranges.keep(self.con, self.name, table.key, self.done, self.context.run_id)
+        ranges.keep(self.con, self.name, table.order, self.done, self.context.run_id)
         self.context.progress.step(f"Read {self.name}", detail=count(rows, "row"))
         after = raw_zone.column_types(self.con, self.name)
         same = all(after[name] == type for name, type in types.items())  # else every cell may read otherwise
         return Brought(self.changed or not same, self.touched if same else None)
 
     def _bounds(self) -> list[Bound]:
-        kept = self.staging.bounds(self.table.key, self.schema_hash)
+        kept = self.staging.bounds(self.table.order, self.schema_hash)
         if kept is None:
             kept = self.reader.boundaries(self.table, Range(), self.feed.range_rows)
-            self.staging.keep_bounds(self.table.key, self.schema_hash, kept)
+            self.staging.keep_bounds(self.table.order, self.schema_hash, kept)
         return kept
 
     def _known_bounds(self, known: list[Known]) -> list[Bound]:
@@ -430,7 +430,10 @@ class _Load:
 
     def _forget_all(self, known: list[Known], key: list[str]) -> None:
         """Take every part out: under another key rows are parted otherwise."""
-        tell_key(self.report, self.feed, self.table, self.table.key, key)
+        before, now = [name.partition(", as ")[0] for name in key], list(self.table.key)
+        if before == now:  # the same columns, sorted otherwise
+            before, now = key, list(self.table.order)
+        tell_key(self.report, self.feed, self.table, now, before)
         for one in known:
             self._forget(one.file_id)
 

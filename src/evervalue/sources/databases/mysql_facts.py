@@ -39,7 +39,7 @@ COMPARED = {
 """Types whose order is that of a comparison with a literal. An enum sorts by its number and compares by its text."""
 
 COLUMNS = """
-select column_name, data_type, column_type, numeric_precision, numeric_scale
+select column_name, data_type, column_type, numeric_precision, numeric_scale, collation_name
 from information_schema.columns where table_schema = %s and table_name = %s order by ordinal_position
 """
 KEY = """
@@ -87,7 +87,8 @@ def describe(cursor: Any, name: str, database: str, user: str, where: str) -> Ta
         )
     relation, engine, rows, sort = found
     cursor.execute(COLUMNS, [schema, relation])
-    columns = tuple(_column(row) for row in cursor.fetchall())
+    found_columns = cursor.fetchall()
+    columns = tuple(_column(row) for row in found_columns)
     cursor.execute(KEY, [schema, relation])
     key = cursor.fetchone()
     own = tuple(str(key[1]).split("\n")) if key else ()
@@ -106,6 +107,7 @@ def describe(cursor: Any, name: str, database: str, user: str, where: str) -> Ta
         address=f"{quoted(schema)}.{quoted(relation)}",
         warnings=tuple(warnings),
         kind="view" if view else "table",
+        facts={f"collation {row[0]}": str(row[5]) for row in found_columns if row[5] is not None},
     )
 
 
@@ -154,7 +156,7 @@ def _find(cursor: Any, schema: str, relation: str) -> Any:
 
 
 def _column(row: Any) -> Column:
-    name, base, written, precision, scale = row
+    name, base, written, precision, scale, _ = row
     base, written = str(base).lower(), str(written).lower()
     type, number = PLAIN.get(base, TEXT), False
     if base in INTEGERS:

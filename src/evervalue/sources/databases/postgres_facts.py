@@ -36,7 +36,8 @@ COLUMNS = """
 select a.attname, format_type(a.atttypid, a.atttypmod),
     case when t.typtype = 'd' then b.typname else t.typname end,
     case when t.typtype = 'd' and t.typtypmod <> -1 then t.typtypmod else a.atttypmod end,
-    a.attnotnull, has_column_privilege(c.oid, a.attnum, 'select')
+    a.attnotnull, has_column_privilege(c.oid, a.attnum, 'select'),
+    (select l.collname from pg_collation as l where l.oid = a.attcollation)
 from pg_attribute as a
 join pg_class as c on c.oid = a.attrelid
 join pg_type as t on t.oid = a.atttypid
@@ -121,7 +122,8 @@ def describe(con: Any, name: str, where: str) -> Table:
         address=address,
         warnings=tuple(warnings),
         kind={"r": "table", "p": "partitioned", "v": "view", "m": "materialised", "f": "foreign"}[kind],
-        facts={"oid": str(oid), "pages": str(pages)},
+        facts={"oid": str(oid), "pages": str(pages)}
+        | {f"collation {row[0]}": str(row[6]) for row in readable if row[6] not in (None, "default")},
     )
 
 
@@ -160,7 +162,7 @@ def unfit(table: Table) -> str:
 
 
 def _column(row: Any) -> Column:
-    name, written, base, modifier, _, _ = row
+    name, written, base, modifier, *_ = row
     type = PLAIN.get(base or "", TEXT)
     number = False
     if base == "numeric":

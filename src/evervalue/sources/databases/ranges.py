@@ -122,7 +122,7 @@ def part(system: str, feed: str, table: Table, range: Range) -> Part:
             else "#" + hashlib.sha256(json.dumps(list(range.lower)).encode()).hexdigest()[:8]
         )
         path += f"[{', '.join(table.key) or 'block'} > {shown}]"
-    named = json.dumps([feed, list(table.key), list(range.lower) if range.lower is not None else None])
+    named = json.dumps([feed, list(table.order), list(range.lower) if range.lower is not None else None])
     return Part(range, path, hashlib.sha256(named.encode()).hexdigest()[:16])
 
 

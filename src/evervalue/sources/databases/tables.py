@@ -11,6 +11,7 @@ from evervalue.core.errors import InputError, MissingColumns
 from evervalue.core.text import did_you_mean, listing
 
 TEXT = "VARCHAR"
+NUMBERS = ("SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "DECIMAL", "UBIGINT", "TINYINT")
 MOST_DIGITS = 38
 """What the engine's decimals hold; longer ones stay text, with every digit."""
 
@@ -67,6 +68,20 @@ class Table:
     def key_columns(self) -> tuple[Column, ...]:
         """The columns of the key."""
         return tuple(self.column(name) for name in self.key)
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """The key with how its values are sorted: ranges by one order are no ranges by another."""
+        said = []
+        for column in self.key_columns:
+            if column.number or column.type in ("BOOLEAN", "DOUBLE") or column.type.startswith(NUMBERS):
+                said.append(column.name)
+            elif column.type == TEXT:
+                collation = self.facts.get(f"collation {column.name}", "")
+                said.append(f"{column.name}, as text{f' ({collation})' if collation else ''}")
+            else:
+                said.append(f"{column.name}, as time")
+        return tuple(said)
 
     def schema_hash(self) -> str:
         """Names the columns with their types: whenever it changes, every range is read again."""

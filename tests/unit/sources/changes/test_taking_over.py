@@ -9,6 +9,12 @@ from typing import Any
 import pytest
 
 from evervalue.core.errors import InputError, SourceUnavailable
+from evervalue.core.progress import Silent
+from evervalue.sources import raw_zone
+from evervalue.sources.changes.postgres_follow import PostgresChanges
+from evervalue.sources.changes.wanted import Wanted
+from evervalue.sources.databases.connection import Address
+from evervalue.sources.databases.feed import TableFeed
 from tests.support.postgres import Postgres
 from tests.support.sources import Warehouse
 
@@ -73,8 +79,9 @@ def test_changes_are_taken_up_again_after_another_way_of_reading(shop: Shop, bet
 
 def test_a_table_that_was_left_out_of_the_settings_is_read_again(shop: Shop) -> None:
     shop.sql("create table others (id int primary key, n int); insert into others values (1, 1), (2, 2)")
-    both: dict[str, Any] = {"tables": {"others": {}}, "outputs": {"others": {"from": "others", "provides": "customers", "columns": {
-        "customer_id": "id", "customer_name": "n"}}}}  # fmt: skip
+    columns = {"customer_id": "id", "customer_name": "n"}
+    output = {"from": "others", "provides": "customers", "columns": columns}
+    both: dict[str, Any] = {"tables": {"others": {}}, "outputs": {"others": output}}
     shop.load(**both)
     shop.load()
     shop.sql("update others set n = 10 where id = 1; delete from others where id = 2")
@@ -129,8 +136,9 @@ def test_another_key_of_a_followed_table(shop: Shop) -> None:
 
 
 def test_a_table_named_twice(shop: Shop) -> None:
-    twice: dict[str, Any] = {"tables": {"again": {"table": "public.orders"}}, "outputs": {"others": {"from": "again", "provides":
-        "customers", "columns": {"customer_id": "id", "customer_name": "who"}}}}  # fmt: skip
+    columns = {"customer_id": "id", "customer_name": "who"}
+    output = {"from": "again", "provides": "customers", "columns": columns}
+    twice: dict[str, Any] = {"tables": {"again": {"table": "public.orders"}}, "outputs": {"others": output}}
     with pytest.raises(InputError, match="are one table, public.orders"):
         shop.load(**twice)
 
@@ -139,3 +147,49 @@ def test_a_publication_of_some_rows(shop: Shop) -> None:
     shop.sql("create publication evervalue_shop for table orders where (id > 2)")
     with pytest.raises(SourceUnavailable, match=r"rows of .*orders.* with \(id > 2\) alone"):
         shop.load()
+
+
+def test_ranges_of_a_key_that_is_sorted_otherwise(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """9 is before 10 as a number and behind it as text, so ranges of the one hold rows of several of the other."""
+    defaults = TableFeed.__init__.__kwdefaults__ or {}
+    monkeypatch.setitem(defaults, "range_rows", 7)
+    shop.sql("insert into orders select g, '2025-01-01', 'c' || g, g from generate_series(6, 120) as g")
+    shop.load("snapshot")
+    assert shop.warehouse.rows("select count(*) from raw.files")[0][0] > 10
+    shop.sql("alter table orders alter id type text")
+    for _ in range(2):
+        shop.load("snapshot")
+        assert shop.warehouse.rows('select id::varchar from raw."shop.orders" order by 1') == sorted(
+            shop.sql("select id from orders")
+        )
+        assert shop.warehouse.rows("select count(*) from mapped.order_lines") == [(120,)]
+
+
+def test_a_run_beside_somebody_elses_stream_is_refused(
+    shop: Shop, postgres: Postgres, tmp_path: Path
+) -> None:
+    """Two projects on one slot, and a table that the process which follows does not know."""
+    shop.load()
+    other = Shop.__new__(Shop)
+    other.postgres, other.warehouse = postgres, Warehouse(tmp_path / "other")
+    other.warehouse.folder.mkdir()
+    shop.sql("insert into orders values (6, '2025-01-02', 'c6', 6)")
+    other.load()
+    shop.sql("insert into orders values (7, '2025-01-02', 'c7', 7)")
+    other.load()
+    follower = PostgresChanges(
+        "shop", Address("sources.shop", postgres.dsn(NAME)), {"shop.orders": Wanted("orders")}, temp=tmp_path,
+        progress=Silent(),
+    )  # fmt: skip
+    with raw_zone.transaction(other.warehouse.con):
+        follower.open(other.warehouse.con, run_id="w", full_refresh=False, commit=lambda: None)
+    try:
+        other.load()
+        with pytest.raises(SourceUnavailable, match="Give every project a slot of its own"):
+            shop.load()
+        more = {"others": {"from": "others", "provides": "customers", "columns": {"customer_id": "id"}}}
+        shop.sql("create table others (id int primary key)")
+        with pytest.raises(SourceUnavailable, match="shop.others is not among the tables that are followed"):
+            other.load(tables={"others": {}}, outputs=more)
+    finally:
+        follower.close()

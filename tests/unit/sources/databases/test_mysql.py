@@ -92,6 +92,26 @@ def test_any_key_will_do(mariadb: MariaDB, tmp_path: Path, made: str, parts: int
         assert not loads.load().brought.changed
 
 
+def test_another_collation_of_the_key_parts_the_table_anew(mariadb: MariaDB, tmp_path: Path) -> None:
+    """B is before a in the one and behind it in the other."""
+    dsn = shop(
+        mariadb,
+        "create table orders (code varchar(20) collate utf8mb4_bin primary key, n int);"
+        "insert into orders select concat(char(if(seq % 2, 65, 97) + seq % 26 using utf8mb4), seq), seq "
+        "from seq_1_to_3000",
+    )
+    with loading(tmp_path, dsn, "orders") as loads:
+        loads.load()
+        assert len(loads.parts()) == 4
+        mariadb.execute("alter table orders modify code varchar(20) collate utf8mb4_general_ci", "shop")
+        mariadb.execute("update orders set n = n + 1", "shop")
+        for _ in range(2):
+            loads.load()
+            assert loads.rows("count(*), sum(n)") == mariadb.execute(
+                "select count(*), sum(n) from orders", "shop"
+            )
+
+
 def test_several_connections_read_one_snapshot_where_tables_may_be_locked(mariadb: MariaDB) -> None:
     dsn = shop(mariadb)
     mariadb.fresh_user("reader", rights="select")
