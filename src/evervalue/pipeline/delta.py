@@ -21,7 +21,7 @@ from evervalue.pipeline.settings import Settings
 from evervalue.warehouse import duckdb
 from evervalue.warehouse.delta import BEFORE, CUSTOMERS, KEYS
 from evervalue.warehouse.duckdb import Connection, literal
-from evervalue.warehouse.publish import Publisher
+from evervalue.warehouse.publish import Publisher, sha256
 
 SAME = ("curated.rates", "curated.costs", "run.source_settings")
 """Tables that every line may hang on, and that must be as they were."""
@@ -40,7 +40,7 @@ class Delta:
     ) -> None:
         """Look for the run before; where there is one to take over from, `file` becomes a copy of its snapshot."""
         self.progress = progress
-        self.attached = self._attach(con, publisher, settings, file)
+        self.attached = self._attach(con, publisher, settings, progress, file)
         self.possible: bool | None = None
 
     def clear(self, con: Connection, kept: Iterable[str]) -> None:
@@ -71,7 +71,9 @@ class Delta:
             self.attached = False
 
     @staticmethod
-    def _attach(con: Connection, publisher: Publisher, settings: Settings, file: Path) -> bool:
+    def _attach(
+        con: Connection, publisher: Publisher, settings: Settings, progress: Progress, file: Path
+    ) -> bool:
         """Whether the last run built from this warehouse is there and was set to the same."""
         found = con.execute("select run_id from warehouse.raw.loads where built").fetchone()
         if not found:
@@ -87,6 +89,9 @@ class Delta:
             or {name: versions.get(name) for name in ours} != ours
             or "known_at" in before.manifest
         ):
+            return False
+        if not before.path.is_file() or sha256(before.path) != before.manifest["sha256"]:
+            progress.warn(f"The snapshot of run {before.run_id} is damaged or gone, so all is built anew.")
             return False
         shutil.copyfile(before.path, file)
         con.execute(f"attach {literal(str(before.path))} as {BEFORE} (read_only)")
