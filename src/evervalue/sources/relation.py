@@ -56,9 +56,11 @@ def check_columns(where: str, wanted: Mapping[str, str], shown: str, names: Iter
         if column.lower() not in have
     ]
     if lacking:
+        keys = (key for key, column in wanted.items() if column.lower() not in have)
+        tables = dict.fromkeys(f"[{where}.{key.rpartition('.')[0]}]" for key in keys)
         raise MissingColumns(
             f"{where}: {shown} lacks the column {' and '.join(lacking)}; it has {listing(names, 30)}. "
-            f"Map the right name under [{where}.columns] in evervalue.toml."
+            f"Map the right name under {listing(tables, 5)} in evervalue.toml."
         )
 
 
