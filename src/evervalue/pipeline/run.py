@@ -29,6 +29,7 @@ from evervalue.core.errors import (
 from evervalue.core.progress import Progress
 from evervalue.identity.stage import IdentityStage
 from evervalue.pipeline import findings
+from evervalue.pipeline.cutoff import refuse_no_orders
 from evervalue.pipeline.delta import Delta
 from evervalue.pipeline.describe import write_descriptions
 from evervalue.pipeline.settings import Project, Settings
@@ -195,6 +196,8 @@ def _build(
             raise ReconciliationFailed(
                 f"Rows or money are not accounted for, so nothing is published. {error}"
             ) from None
+        if str(error).startswith("customers.cutoff"):
+            refuse_no_orders(con)
         raise
     write_descriptions(con, models, built)
     findings.tell(con, progress)

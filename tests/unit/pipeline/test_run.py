@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from evervalue.core.errors import Busy, CheckFailed, EvervalueError, SettingsError
+from evervalue.core.errors import Busy, CheckFailed, EvervalueError, InputError, SettingsError
 from evervalue.pipeline.settings import read_project
 from evervalue.warehouse.duckdb import connect
 from evervalue.warehouse.publish import Publisher
@@ -171,6 +171,12 @@ def test_an_unwritable_folder_is_told(tmp_path: Path) -> None:
             run_project(folder)
     finally:
         folder.chmod(0o700)
+
+
+def test_a_run_that_is_left_without_an_order_says_where_the_rows_are(tmp_path: Path) -> None:
+    rows = "order,date,customer,amount\n1,2024-01-01,,5\n2,2024-01-02,,6\n"
+    with pytest.raises(InputError, match="of 2 rows of orders, 2 are in quarantine and 0 were set aside"):
+        run_project(project(tmp_path / "shop", {"sales.csv": rows}))
 
 
 def test_orders_after_the_cutoff_are_left_out_and_counted(tmp_path: Path) -> None:
