@@ -532,12 +532,12 @@ class PostgresChanges:
             known = Described.of(held.shape) if held and held.shape else None
             keyed.refuse_another_key(con, feed, described.table.key)
             if known is not None and is_followed(con, feed):
-                if known.member == described.member and known.oid == described.oid:
+                if known.is_same(described):
                     self.described[feed] = known.looked_up(described.table)
                     continue
                 self.progress.warn(
-                    f"{feed}: the table was made anew, or taken out of the publication {self.publication} and put "
-                    "back, since it was read; changes between are lost, so it is read again."
+                    f"{feed}: the table was made anew, has other partitions, or was taken out of the publication "
+                    f"{self.publication} and put back since; changes between are lost, so it is read again."
                 )
             made = self._copy(con, feed, self.position.next_lsn, run_id, snapshot)
             self._gather(con, feed, made)

@@ -21,7 +21,9 @@ select c.relreplident, n.nspname, c.relname, coalesce((
     select array_agg(a.attname::text) from pg_index as i
     join pg_attribute as a on a.attrelid = i.indrelid and a.attnum = any(i.indkey)
     where i.indrelid = c.oid and case c.relreplident when 'd' then i.indisprimary when 'i' then i.indisreplident end
-), '{}') from pg_class as c join pg_namespace as n on n.oid = c.relnamespace where c.oid = %s::oid
+), '{}'), case c.relkind when 'p' then coalesce((
+    select md5(string_agg(h.inhrelid::text, ',' order by h.inhrelid)) from pg_inherits as h where h.inhparent = c.oid
+), '') else '' end from pg_class as c join pg_namespace as n on n.oid = c.relnamespace where c.oid = %s::oid
 """
 LONGER = {(21, 23), (21, 20), (23, 20), (1043, 25)}
 """(from, to) types of which every value keeps its text or number: smallint, integer, bigint, varchar to text."""
@@ -46,12 +48,20 @@ class Described:
     """Names the table's membership in the publication."""
     oid: int = 0
     """Names the table itself, where another takes its name."""
+    partitions: str = ""
+    """Names its partitions: rows of one that is attached or detached are not in the stream."""
+
+    def is_same(self, other: Described) -> bool:
+        """Whether nothing happened to the table that the stream says nothing of."""
+        return (self.member, self.oid, self.partitions) == (other.member, other.oid, other.partitions)
 
     @classmethod
     def catalog(cls, table: Table, sql: Any) -> Described:
         """The table as the catalog describes it now."""
         rows = sql.execute(CATALOG, [table.facts["oid"]]).fetchall()
-        identity, schema, relation, columns = sql.execute(IDENTITY, [table.facts["oid"]]).fetchone()
+        identity, schema, relation, columns, partitions = sql.execute(
+            IDENTITY, [table.facts["oid"]]
+        ).fetchone()
         return cls(
             table,
             tuple(r[0] for r in rows),
@@ -62,6 +72,7 @@ class Described:
             identity,
             tuple(columns),
             oid=int(table.facts["oid"]),
+            partitions=partitions,
         )
 
     def message(self, table: Table) -> Relation:

@@ -193,3 +193,24 @@ def test_a_run_beside_somebody_elses_stream_is_refused(
             other.load(tables={"others": {}}, outputs=more)
     finally:
         follower.close()
+
+
+def test_partitions_that_come_and_go_with_their_rows(shop: Shop) -> None:
+    shop.sql(
+        "create table parted (like orders including all) partition by range (id);"
+        "create table low partition of parted for values from (0) to (3);"
+        "create table high partition of parted for values from (3) to (100);"
+        "insert into parted select * from orders; drop table orders; alter table parted rename to orders"
+    )
+    shop.load()
+    shop.assert_equal()
+    shop.sql(
+        "alter table orders detach partition low; create table more (like orders including all);"
+        "insert into more values (250, '2025-01-01', 'x', 1);"
+        "alter table orders attach partition more for values from (200) to (300)"
+    )
+    shop.load()
+    shop.assert_equal()
+    shop.sql("update orders set amount = 9; insert into orders values (251, '2025-01-01', 'y', 1)")
+    shop.load()
+    shop.assert_equal()
