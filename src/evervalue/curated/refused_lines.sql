@@ -73,13 +73,32 @@ verdicts as (
         'order ' || l.order_id || ' belongs to ' || o.customers || ' customers'
     from mapped.order_lines as l
     join shared_orders as o using (source, order_id)
+),
+-- Of an order that counts once, the first copy is kept of which no line is refused.
+copies as (
+    select o.*, r.order_id is null as is_whole
+    from curated.same_orders as o
+    left join (
+        select distinct l.source, l.order_id
+        from verdicts as v
+        join mapped.order_lines as l on l.source = v.source and l.file_id = v.file_id and l.line = v.line
+    ) as r on r.source = o.source and r.order_id = o.order_id
+),
+kept_once as (
+    select source, order_id, system,
+        min(case when is_whole then system end) over (partition by order_id, customer_id, order_date, amount, currency) as keeper,
+        min(case when is_kept then 1 else 0 end) over (partition by order_id, customer_id, order_date, amount, currency) = 0 as is_once
+    from copies
+),
+all_verdicts as (
+    select source, file_id, line, severity, verdict, reason, says from verdicts
     union all
     select l.source, l.file_id, l.line, 4, 'duplicate', 'same_order',
-        'order ' || l.order_id || ' is held by system ' || o.first_system || ' too, alike'
+        'order ' || l.order_id || ' is held by system ' || o.keeper || ' too, alike'
     from mapped.order_lines as l
-    join curated.same_orders as o using (source, order_id)
-    where not o.is_kept and l.kind = 'sale'
+    join kept_once as o using (source, order_id)
+    where o.is_once and o.system <> o.keeper and l.kind = 'sale'
 )
 select source, file_id, line, arg_min(verdict, severity) as verdict, arg_min(reason, severity) as reason, arg_min(says, severity) as says
-from verdicts
+from all_verdicts
 group by source, file_id, line

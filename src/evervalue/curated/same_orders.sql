@@ -12,7 +12,7 @@ columns:
   currency: {type: text, says: currency of the lines}
   line_count: {type: bigint, unit: count, says: sales lines of the order}
   first_system: {type: text, says: "the system of these that comes first by name, which keeps the order where it counts once"}
-  is_kept: {type: boolean, says: "whether its lines are stored; under same_orders = once in the first system alone"}
+  is_kept: {type: boolean, says: "whether the rule keeps its lines: under same_orders = once in the first system alone; where some of these are refused, the next system's are stored in their place"}
 --- */
 with several as (
     select s.source, s.system, s.customer_keys

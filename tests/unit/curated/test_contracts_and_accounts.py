@@ -174,6 +174,24 @@ def test_an_order_that_two_systems_hold_alike(rule: str) -> None:
     assert refused == ([] if rule == "keep" else [("shop", "duplicate", "same_order", 2)])
 
 
+def test_an_order_that_counts_once_is_not_lost_where_its_first_copy_is_refused() -> None:
+    mapped = Mapped(same_orders="once")
+    for source in ("app", "pos", "shop"):
+        mapped.source(source, "order_lines", customer_keys="company")
+        mapped.sales(source, ("1", "2024-01-02", "ann", 100, {"margin": 1, "line_id": "1"}))
+        mapped.sales(source, ("2", "2024-01-03", "cy", 30, {"margin": 1, "line_id": "2"}))
+    mapped.sales("app", ("9", "2024-01-05", "bob", 70, {"margin": 1, "line_id": "1"}))  # contradicts order 1
+    mapped.build("curated.orders")
+    assert mapped.rows("select source, order_id, amount from curated.order_lines order by 2") == [
+        ("pos", "1", 100),
+        ("app", "2", 30),
+    ]
+    assert mapped.rows("select source, order_id, verdict from curated.refused_lines join mapped.order_lines "
+                       "using (source, file_id, line) where order_id <> '2' order by all") == [
+        ("app", "1", "quarantined"), ("app", "9", "quarantined"), ("shop", "1", "duplicate"),
+    ]  # fmt: skip
+
+
 def test_keys_of_one_customer_may_share_an_order() -> None:
     mapped = Mapped()
     mapped.source("shop", "order_lines")
