@@ -142,7 +142,7 @@ def test_what_they_come_to(folder: Path) -> None:
     ]  # fmt: skip
     assert published(folder, "select order_key, margin from curated.orders order by 1") == [
         # The statement bears 4 of 154.50 of the advertising, the first order 100, the second 50.50.
-        ("bank/A1 2024-01-31", Decimal("1.4138")),
+        ("bank/A1 2024-01-31 c1", Decimal("1.4138")),
         ("shop/1", Decimal("37.8447")),
         ("shop/2", Decimal("25.4115")),
     ]
