@@ -58,7 +58,7 @@ class Following:
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(60)
 
-    def caught_up(self, con: Any, seconds: float = 300) -> None:
+    def caught_up(self, con: Any, seconds: float = 900) -> None:
         """Waits until the slot was acknowledged up to where the source stands now."""
         (target,) = con.execute("select pg_current_wal_flush_lsn()").fetchone()
         end = time.monotonic() + seconds

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from evervalue.warehouse import duckdb
 
 BUSY_SECONDS = 0.5
 LONGEST_WAIT_SECONDS = 30.0
+LONGEST_BATCH_SECONDS = 30.0
 PASSING = ("connection was lost", "cannot be reached", "ended the stream", "no room for us", "broke off")
 """Words of messages about a server that will be back."""
 
@@ -155,12 +157,17 @@ class _Watcher:
                     con.execute("rollback")
                 raise
         told = self.clock.now()
+        gathering = self.batch_seconds
         while not self.ending.is_set():
-            if follower.read(until=None, seconds=self.batch_seconds, stop=self.ending.is_set):
+            if follower.read(until=None, seconds=gathering, stop=self.ending.is_set):
+                began = time.monotonic()
                 changes = self._apply(follower)
                 if changes is None:
                     return
-                self._tell(follower, changes)
+                behind = self._tell(follower, changes)
+                # Applying costs what the tables hold, whatever came: who is behind takes more at a time.
+                longer = min(2 * (time.monotonic() - began), LONGEST_BATCH_SECONDS)
+                gathering = max(self.batch_seconds, longer) if behind else self.batch_seconds
                 told = self.clock.now()
             elif (self.clock.now() - told).total_seconds() >= self.idle_seconds:
                 # Nothing of ours came, and the source's log went on: it need not be kept for us.
@@ -206,12 +213,14 @@ class _Watcher:
             finally:
                 con.close()
 
-    def _tell(self, follower: Follower, changes: int) -> None:
+    def _tell(self, follower: Follower, changes: int) -> int | None:
+        """Bytes of the source's log that are not applied, which is told with the rest."""
         behind = follower.behind()
         at = follower.committed_at
         now = self.clock.now().replace(tzinfo=None)
         seconds = 0.0 if behind == 0 else None if at is None else max(0.0, (now - at).total_seconds())
         self.tell(Lag(self.name, changes, behind, seconds))
+        return behind
 
 
 @contextmanager
