@@ -78,6 +78,7 @@ def by_key(scores: pl.DataFrame) -> dict[str, dict[str, Any]]:
     return rows
 
 
+@pytest.mark.slow
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(orders, cutoffs, st.integers(2, 10), st.sampled_from(["first", "share"]))
 def test_scores_equal_the_plain_implementation(
@@ -94,6 +95,7 @@ def test_scores_equal_the_plain_implementation(
     assert keys == sorted(keys), "rows come in the order of the keys"
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.booleans().flatmap(

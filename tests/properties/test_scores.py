@@ -74,6 +74,7 @@ def test_an_order_in_one_line_or_in_many(found: list[tuple[Any, ...]]) -> None:
     assert scores(frame(found)).equals(scores(whole))
 
 
+@pytest.mark.slow
 @SLOW
 @given(rows, st.integers(1, 39))
 def test_splitting_a_file(found: list[tuple[Any, ...]], place: int) -> None:

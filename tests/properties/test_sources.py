@@ -11,6 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -95,6 +96,7 @@ def test_order_and_split_change_nothing(rows: list[Row], data: st.DataObject) ->
     assert unordered(loaded(files)) == unordered(loaded({"one.csv": text(rows)}))
 
 
+@pytest.mark.slow
 @settings(max_examples=15)
 @given(rows=ROWS)
 def test_the_notation_of_dates_changes_nothing(rows: list[Row]) -> None:
@@ -105,6 +107,7 @@ def test_the_notation_of_dates_changes_nothing(rows: list[Row]) -> None:
     assert loaded({"a.csv": text(settled, date="%d %b %Y")}) == isos
 
 
+@pytest.mark.slow
 @settings(max_examples=15)
 @given(rows=ROWS)
 def test_the_notation_of_numbers_changes_nothing(rows: list[Row]) -> None:

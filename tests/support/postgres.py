@@ -125,7 +125,7 @@ class Postgres:
         return [row.split("\x1f") for row in rows.split("\x1e")] if rows else []
 
     def fresh_database(self, name: str) -> str:
-        """Address of a new, empty database; one of that name, and its replication slots, are gone."""
+        """Address of a new, empty database; one of that name is gone, and so are slots that nobody reads from."""
         with self.connected() as con:
             con.execute(
                 "select pg_terminate_backend(active_pid) from pg_replication_slots "
@@ -140,6 +140,10 @@ class Postgres:
                     "where database = %s and not active",
                     [name],
                 )
+            # Tests before may have left a slot of the same name in a database of their own.
+            con.execute(
+                "select pg_drop_replication_slot(slot_name) from pg_replication_slots where not active"
+            )
             con.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
             con.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
         return self.dsn(name)

@@ -60,12 +60,16 @@ def write_attributes(con: Connection, plan: Plan) -> None:
 
 def _by_day(plan: Plan, value: str) -> str:
     """CTE `said`: customer, value and day, with the number of rows. A value lasts until another one comes."""
-    return f"""{plan.taken(f"{value}, {plan.mapped['order_date']} as _day")},
+    # The day is made of the parsed row alone: beside the table a column of the same name would be meant.
+    return f"""{plan.taken(value)},
+        dated as (
+            select {plan.mapped["customer_id"]} as customer_id, _value as value, {plan.mapped["order_date"]} as day
+            from taken where _value is not null
+        ),
         said as (
-            select {plan.mapped["customer_id"]} as customer_id, _value as value, _day as day, count(*) as n,
-                null::timestamp as known_from, null::timestamp as known_until, _day::timestamp as since,
-                timestamp 'infinity' as till
-            from taken where _value is not null group by all
+            select customer_id, value, day, count(*) as n, null::timestamp as known_from,
+                null::timestamp as known_until, day::timestamp as since, timestamp 'infinity' as till
+            from dated group by all
         )"""
 
 
@@ -97,7 +101,7 @@ def _by_load(con: Connection, plan: Plan, value: str) -> str:
         held as (
             select {customer} as customer_id, _value as value, l.known_at as known_from, null::timestamp as known_until
             from taken
-            join {plan.base} as b using (_file_id, _line)
+            join (select _file_id, _line, _run_id from {plan.base}) as b using (_file_id, _line)
             left join raw.loads as l on l.run_id = b._run_id
             where _value is not null{gone}
         ),

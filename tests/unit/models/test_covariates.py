@@ -107,6 +107,7 @@ def test_a_file_keeps_what_covariates_were_measured_by(rows: Rows, tmp_path: Any
         np.testing.assert_array_equal(again.predict(rows, horizon="39W")[name], column)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [ev.BetaGeo, pytest.param(ev.ParetoNBD, marks=pytest.mark.slow)])
 def test_predictions_are_means_over_the_posterior_wherever_covariates_lie(
     kind: type[PurchaseModel], cdnow_sample: Any

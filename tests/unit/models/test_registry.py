@@ -127,6 +127,7 @@ def test_a_model_that_was_saved_before_any_prediction_predicts_the_same(history:
     assert all((column == wanted[name]).all() for name, column in loaded.predict(history, "39W").items())
 
 
+@pytest.mark.slow
 def test_many_parameters_fit_into_a_file(history: Any, tmp_path: Path) -> None:
     rng = np.random.default_rng(5)
     names = ["a", "b", "c", "d"]

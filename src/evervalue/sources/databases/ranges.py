@@ -99,8 +99,8 @@ def keep(
 def ranges_between(bounds: Sequence[Bound], within: Range | None = None) -> list[Range]:
     """The ranges that bounds part `within` (or everything) into.
 
-    >>> ranges_between([("10",), ("20",)])
-    [Range(lower=None, upper=('10',)), Range(lower=('10',), upper=('20',)), Range(lower=('20',), upper=None)]
+    >>> [(part.lower, part.upper) for part in ranges_between([("10",), ("20",)])]
+    [(None, ('10',)), (('10',), ('20',)), (('20',), None)]
     """
     whole = within or Range()
     edges = [whole.lower, *bounds, whole.upper]
