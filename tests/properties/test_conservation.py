@@ -143,7 +143,7 @@ def of_sqlite(w: Warehouse, rows: list[Row]) -> Values:
 
 def of_debezium(w: Warehouse, rows: list[Row]) -> Values:
     """Every row comes, some are written twice, and one that was there is taken away again."""
-    events = [{"before": None, "after": plain(row), "op": "c"} for row in rows]
+    events: list[Values] = [{"before": None, "after": plain(row), "op": "c"} for row in rows]
     events.append(
         {"before": None, "after": plain((999, "gone", dt.date(2020, 1, 1), "x", Decimal(7))), "op": "c"}
     )

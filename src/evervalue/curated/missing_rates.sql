@@ -3,7 +3,7 @@ table: curated.missing_rates
 grain: order_date, from_currency, to_currency
 says: "Days and currency pairs that lines, costs, statements and contracts need and no rate covers; must be empty."
 checks:
-  "a dated rate covers the day; add it to a source that provides rates": "line_count = 0"
+  "a dated rate covers the day (a rate holds until the next one, for 7 days at most); add it to a source that provides rates": "line_count = 0"
 columns:
   order_date: {type: date, says: day on which the rate is needed}
   from_currency: {type: text, says: currency that is to be converted}

@@ -205,7 +205,7 @@ def test_a_column_that_is_not_there_is_named_with_its_setting(shop: Warehouse) -
         MissingColumns, match=r"'Date' .outputs.lines.columns.ordered_at. .did you mean 'OrderDate'"
     ):
         shop.load_all({"shop": {**SHOP, "outputs": {"lines": lines}}})
-    lines = {**lines, "columns": {**SHOP["outputs"]["lines"]["columns"], "product_id": "Produkt"}}
+    lines = {**lines, "columns": {**SHOP["outputs"]["lines"]["columns"], "product_id": "Article"}}
     with pytest.raises(MissingColumns, match=r"right name under \[sources.shop.outputs.lines.columns\]"):
         shop.load_all({"shop": {**SHOP, "outputs": {"lines": lines}}})
 

@@ -259,6 +259,7 @@ def publish(sql: Any, name: str, tables: Mapping[str, str], address: Address) ->
         )
     else:
         _refuse_some_rows(sql, name, tables, where)
+        _refuse_parts(sql, name, tables, where)
         lacking = [address for address in tables.values() if not _in(sql, name, address)]
         if lacking:
             _alter(sql, f"ALTER PUBLICATION {quoted(name)} ADD TABLE {', '.join(lacking)}", psycopg, where)
@@ -292,6 +293,18 @@ def _refuse_some_rows(sql: Any, name: str, tables: Mapping[str, str], where: str
                 f"{where}: the publication {name} tells of the rows of {address} with {found[0]} alone. Give the "
                 "source a publication of its own, without WHERE; rows that are not wanted are set aside with the "
                 "setting `only`."
+            )
+
+
+def _refuse_parts(sql: Any, name: str, tables: Mapping[str, str], where: str) -> None:
+    """Changes would come under the names of partitions."""
+    (as_root,) = sql.execute("select pubviaroot from pg_publication where pubname = %s", [name]).fetchone()
+    for address in tables.values() if not as_root else ():
+        kind = sql.execute("select relkind from pg_class where oid = %s::regclass", [address]).fetchone()
+        if kind and kind[0] in ("p", b"p"):
+            raise SourceUnavailable(
+                f"{where}: {address} has partitions, and the publication {name} tells of each by its own name. Let its "
+                f"owner run: ALTER PUBLICATION {quoted(name)} SET (publish_via_partition_root = true); {AGAIN}"
             )
 
 

@@ -214,3 +214,19 @@ def test_partitions_that_come_and_go_with_their_rows(shop: Shop) -> None:
     shop.sql("update orders set amount = 9; insert into orders values (251, '2025-01-01', 'y', 1)")
     shop.load()
     shop.assert_equal()
+
+
+def test_a_publication_that_names_partitions_is_refused_with_the_mend(shop: Shop) -> None:
+    shop.sql(
+        "alter table orders rename to plain;"
+        "create table parted (like plain including all) partition by range (id);"
+        "create table low partition of parted for values from (0) to (1000);"
+        "insert into parted select * from plain; alter table parted rename to orders;"
+        "create publication evervalue_shop for table orders"
+    )
+    with pytest.raises(SourceUnavailable, match="publish_via_partition_root = true") as error:
+        shop.load()
+    mend = str(error.value).split("run: ")[1].split(";")[0]
+    shop.sql(mend)
+    shop.load()
+    shop.assert_equal()
