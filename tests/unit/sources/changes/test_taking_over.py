@@ -15,6 +15,7 @@ from evervalue.sources.changes.postgres_follow import PostgresChanges
 from evervalue.sources.changes.wanted import Wanted
 from evervalue.sources.databases.connection import Address
 from evervalue.sources.databases.feed import TableFeed
+from evervalue.warehouse.duckdb import connect
 from tests.support.postgres import Postgres
 from tests.support.sources import Warehouse
 
@@ -230,3 +231,56 @@ def test_a_publication_that_names_partitions_is_refused_with_the_mend(shop: Shop
     shop.sql(mend)
     shop.load()
     shop.assert_equal()
+
+
+def test_a_warehouse_set_back_to_an_older_copy_is_refused_with_the_mend(shop: Shop, tmp_path: Path) -> None:
+    shop.load()
+    con = shop.warehouse.con
+    (own,) = con.execute("select current_database()").fetchone() or ("",)
+    con.execute(f"attach '{tmp_path / 'older.duckdb'}' as older")
+    con.execute(f"copy from database {own} to older")
+    con.execute("detach older")
+    shop.sql("update orders set amount = 77 where id = 1; delete from orders where id = 2")
+    shop.load()
+    shop.warehouse.con = connect(tmp_path / "older.duckdb")
+    with pytest.raises(SourceUnavailable, match=r"Changes between the two are lost.*--full-refresh"):
+        shop.load()
+    shop.load(full_refresh=True)
+    shop.assert_equal()
+
+
+def test_a_new_warehouse_beside_the_slot_of_the_old_one(shop: Shop) -> None:
+    shop.load()
+    shop.sql("update orders set amount = 77 where id = 1; delete from orders where id = 2")
+    shop.warehouse.con = connect()
+    try:
+        shop.load()
+    except SourceUnavailable as error:
+        assert "--full-refresh" in str(error) or "pg_drop_replication_slot" in str(error)  # noqa: PT017
+        shop.load(full_refresh=True)
+    shop.assert_equal()
+    shop.sql("insert into orders values (9, '2025-01-02', 'z', 5)")
+    shop.load()
+    shop.assert_equal()
+
+
+def test_what_is_looked_up_in_a_followed_table_follows_it(shop: Shop) -> None:
+    shop.sql("create table people (who text primary key, name text); insert into people values ('c1', 'Ada')")
+    named = {
+        "named": {
+            "from": "orders", "lookups": {"people": {"who": "who"}},
+            "columns": {
+                "order_id": "id", "ordered_at": "placed", "customer_id": "who", "customer_name": "people.name",
+                "amount": "amount",
+            },
+        }
+    }  # fmt: skip
+    names = "select customer_name from mapped.order_lines where source = 'shop.named' and order_id in ('1', '3') order by 1"
+    shop.load(tables={"people": {}}, outputs=named)
+    assert shop.warehouse.rows(names) == [("Ada",), (None,)]
+    shop.sql("update people set name = 'Eve' where who = 'c1'; insert into people values ('c3', 'Bob')")
+    shop.load(tables={"people": {}}, outputs=named)
+    assert shop.warehouse.rows(names) == [("Bob",), ("Eve",)]
+    shop.sql("delete from people where who = 'c1'")
+    shop.load(tables={"people": {}}, outputs=named)
+    assert shop.warehouse.rows(names) == [("Bob",), (None,)]
