@@ -275,8 +275,10 @@ def test_what_is_looked_up_in_a_followed_table_follows_it(shop: Shop) -> None:
             },
         }
     }  # fmt: skip
-    names = "select customer_name from mapped.order_lines where source = 'shop.named' "
+    names = (
+        "select customer_name from mapped.order_lines where source = 'shop.named' "
         "and order_id in ('1', '3') order by 1"
+    )
     shop.load(tables={"people": {}}, outputs=named)
     assert shop.warehouse.rows(names) == [("Ada",), (None,)]
     shop.sql("update people set name = 'Eve' where who = 'c1'; insert into people values ('c3', 'Bob')")
