@@ -226,6 +226,7 @@ def run(
     }
 
 
+@pytest.mark.slow
 def test_killed_a_few_times_nothing_is_lost(postgres: Postgres, tmp_path: Path) -> None:
     found = run(postgres, tmp_path / "small", changes=8_000, kills=3, restarts=1, seed=1)
     assert found["changes"] >= 8_000

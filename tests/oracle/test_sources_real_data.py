@@ -81,6 +81,7 @@ def online_retail(folder: Path, warehouse: Warehouse, path: str) -> None:
     }
 
 
+@pytest.mark.slow
 def test_online_retail_from_parquet(data_dir: Path) -> None:
     folder = data_dir / "online_retail"
     online_retail(folder, Warehouse(folder), "online_retail_2010_2011.parquet")

@@ -84,6 +84,7 @@ lines = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=20, suppress_health_check=list(HealthCheck))
 @given(lines, st.sampled_from([3, 4, 5]), st.sampled_from(["first", "share"]), st.sampled_from([None, 5]))
 def test_random_customers(lines: list[Line], bins: int, ties: Any, top: int | None) -> None:

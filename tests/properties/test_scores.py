@@ -54,6 +54,7 @@ def test_row_order(found: list[tuple[Any, ...]], chance: random.Random, ties: An
     assert scores(frame(found), ties=ties).equals(scores(frame(shuffled), ties=ties))
 
 
+@pytest.mark.slow
 @SLOW
 @given(rows, st.sampled_from(["first", "share"]))
 def test_unit_of_money(found: list[tuple[Any, ...]], ties: Any) -> None:
@@ -63,6 +64,7 @@ def test_unit_of_money(found: list[tuple[Any, ...]], ties: Any) -> None:
     assert [money * 100 for money in one["monetary"]] == other["monetary"].to_list()
 
 
+@pytest.mark.slow
 @SLOW
 @given(rows)
 def test_an_order_in_one_line_or_in_many(found: list[tuple[Any, ...]]) -> None:

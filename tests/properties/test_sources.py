@@ -124,6 +124,7 @@ def test_the_notation_of_numbers_changes_nothing(rows: list[Row]) -> None:
         assert loaded({"a.csv": out.getvalue()}, delimiter=";") == plain
 
 
+@pytest.mark.slow
 @settings(max_examples=15)
 @given(rows=ROWS)
 def test_the_unit_of_money_scales_every_sum(rows: list[Row]) -> None:

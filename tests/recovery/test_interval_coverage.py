@@ -147,6 +147,7 @@ def test_a_trade_that_doubles_is_missed_before_and_covered_after_the_correction(
     assert abs(told / really - 1) < 0.06 < abs(before / really - 1)
 
 
+@pytest.mark.slow
 def test_a_map_learnt_on_one_half_is_judged_on_the_other() -> None:
     """A correction of noise alone would look perfect on its own customers; here it must not."""
     purchase, params, spend, money = CASES[0]

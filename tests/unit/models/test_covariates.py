@@ -100,6 +100,7 @@ def test_covariates_that_tell_the_same_are_named(rows: Rows) -> None:
     assert model.log_likelihood_ == pytest.approx(alone.log_likelihood_, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_a_file_keeps_what_covariates_were_measured_by(rows: Rows, tmp_path: Any) -> None:
     model = fitted(ev.BetaGeo, rows, rows["z"])
     again = load_model(save(model, tmp_path / "model.json"))

@@ -34,6 +34,7 @@ def test_nobody_ordered(value: ev.CLV) -> None:
     assert "75 % slower" not in told[0]
 
 
+@pytest.mark.slow
 def test_a_pace_beyond_what_is_corrected_for_is_said(value: ev.CLV) -> None:
     told = value.recalibrate(MONEY, np.full(150, 50), np.full(150, 900.0), "180d").says()
     assert told[0].startswith(

@@ -323,6 +323,7 @@ def test_a_few_customers_are_fitted_with_a_word() -> None:
     assert np.isfinite(list(model.params_.values())).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", [ev.GammaGamma(), ev.NormalSpend()], ids=["gamma-gamma", "normal"])
 @pytest.mark.parametrize("price", [35.0, 1e-3, 1e8])
 def test_everybody_always_spends_the_same(model: SpendModel, price: float) -> None:

@@ -49,6 +49,7 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("harm", "what"), [(cut, "is damaged"), (changed, "is damaged"), (Path.unlink, "is gone")]
 )
@@ -70,6 +71,7 @@ def test_a_file_that_cannot_be_read_is_said(once: Path, harm: Callable[[Path], N
     ]
 
 
+@pytest.mark.slow
 def test_a_run_before_that_cannot_be_read_is_said(once: Path) -> None:
     before = current(once)
     (before.path.parent / "manifest.json").write_text("{")

@@ -103,6 +103,7 @@ def test_every_type_comes_through_the_log_as_through_a_copy(source: Source) -> N
     assert any("zeros" in says for says in source.progress.warnings)
 
 
+@pytest.mark.slow
 def test_random_changes_in_batches(source: Source) -> None:
     source.sql("create table orders (id int primary key, n int, note varchar(50))")
     source.sql("create table pairs (a int, b varchar(10), v double, primary key (b, a))")
