@@ -9,11 +9,9 @@ value of a day.
 from __future__ import annotations
 
 from evervalue.sources import raw_zone
+from evervalue.sources.keyed import NEVER_ROWS
 from evervalue.sources.plan import Plan
 from evervalue.warehouse.duckdb import Connection, literal, quoted
-
-MARKS = "('d', 't', 'x', 'm')"
-"""What stands in the past of a keyed table and was never a row."""
 
 
 def write_attributes(con: Connection, plan: Plan) -> None:
@@ -85,7 +83,7 @@ def _by_load(con: Connection, plan: Plan, value: str) -> str:
             "select 1 from duckdb_columns() where database_name = current_database() and schema_name = 'raw' "
             f"and table_name = {literal(plan.feed + raw_zone.PAST)} and column_name = '_op'"
         ).fetchone()
-        were_rows = f"where _op not in {MARKS}" if marked else ""
+        were_rows = f"where _op not in ({raw_zone.in_list(NEVER_ROWS)})" if marked else ""
         aside = f"and not {plan.aside}" if plan.aside else ""
         gone = f"""
             union all

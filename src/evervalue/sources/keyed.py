@@ -17,6 +17,8 @@ from evervalue.core.errors import InputError
 from evervalue.sources import raw_zone
 from evervalue.warehouse.duckdb import Connection, literal, quoted
 
+NEVER_ROWS = ("d", "t", "x", "m")
+"""`_op` of what stands in the past and was never a row: deletes, truncates, incomplete changes."""
 OWN = {"_lsn": "UBIGINT", "_ordinal": "BIGINT", "_op": "VARCHAR", "_unchanged": "VARCHAR[]"}
 """Columns that a keyed raw table has beside those of every raw table.
 
@@ -24,7 +26,6 @@ OWN = {"_lsn": "UBIGINT", "_ordinal": "BIGINT", "_op": "VARCHAR", "_unchanged": 
 `_unchanged`: columns whose value the version took over from the one before it.
 """
 RAW = ("_file_id", "_line", "_run_id")
-TABLES = ("raw.keyed", "raw.positions", "raw.change_files")
 
 
 @dataclass
@@ -82,17 +83,6 @@ class Applied:
         ):  # fmt: skip
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.example = self.example or other.example
-
-
-def ensure(con: Connection) -> None:
-    """Create the tables that tell of keyed tables, where they are not there yet."""
-    con.execute("create schema if not exists raw")
-    for head in raw_zone.heads():
-        if head.table in TABLES:
-            columns = ", ".join(
-                f"{quoted(n)} {c.type}{'' if c.nullable else ' not null'}" for n, c in head.columns.items()
-            )
-            con.execute(f"create table if not exists {head.table} ({columns})")
 
 
 def part_hash(feed: str) -> str:

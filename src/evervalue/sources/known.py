@@ -7,11 +7,9 @@ from collections.abc import Iterable
 
 from evervalue.core.errors import InputError
 from evervalue.sources import raw_zone
+from evervalue.sources.keyed import NEVER_ROWS
 from evervalue.sources.raw_zone import PAST
 from evervalue.warehouse.duckdb import Connection, literal, quoted
-
-MARKS = ("d", "t", "x", "m")
-"""What stands in the past of a keyed table and was never a row: deletes, truncates, incomplete changes."""
 
 
 def as_known(con: Connection, feeds: Iterable[str], known_at: dt.datetime, *, kept: str) -> dict[str, int]:
@@ -48,7 +46,7 @@ def _rows(con: Connection, feed: str, at: str, kept: str) -> int:
     began = f"(select run_id from {kept}.raw.loads where known_at > {at})"
     con.execute(f"create or replace table {target} as select * from {live} where _run_id not in {began}")
     if gone := _columns(con, kept, feed + PAST):
-        marks = f"and coalesce(_op, '') not in ({raw_zone.in_list(MARKS)})" if "_op" in gone else ""
+        marks = f"and coalesce(_op, '') not in ({raw_zone.in_list(NEVER_ROWS)})" if "_op" in gone else ""
         con.execute(
             f"insert into {target} by name select * exclude (_until_run_id) from {past} "
             f"where _run_id not in {began} and _until_run_id in {began} {marks}"

@@ -129,12 +129,7 @@ def find_objects(
         Nothing is there, or an object is empty or of no known format.
     """
     name, key = parted(pattern)
-    begin = "" if source is None else f"sources.{source}: "
-    bucket = Bucket(name, access or Access(), begin)
-    listed = list(bucket.entries(*_prefix(key)))
-    entries = _chosen(key, listed)
-    if not entries:
-        raise NothingThere(f"{begin}{pattern} means no object{_near(key, bucket, listed)}.")
+    begin, bucket, listed, entries = _listed(pattern, source, access)
     found = Found()
     if complete_when is not None:
         keys = list(_all_keys(bucket, key, listed))
@@ -188,6 +183,15 @@ def count_objects(pattern: str, source: str | None = None, access: Access | None
     SourceUnavailable, InputError
         As `find_objects`.
     """
+    _, bucket, _, entries = _listed(pattern, source, access)
+    bucket.try_one(entries[0])
+    return len(entries)
+
+
+def _listed(
+    pattern: str, source: str | None, access: Access | None
+) -> tuple[str, Bucket, list[Entry], list[Entry]]:
+    """How messages begin, the bucket, all that is listed of it, and the objects that are meant."""
     name, key = parted(pattern)
     begin = "" if source is None else f"sources.{source}: "
     bucket = Bucket(name, access or Access(), begin)
@@ -195,8 +199,7 @@ def count_objects(pattern: str, source: str | None = None, access: Access | None
     entries = _chosen(key, listed)
     if not entries:
         raise NothingThere(f"{begin}{pattern} means no object{_near(key, bucket, listed)}.")
-    bucket.try_one(entries[0])
-    return len(entries)
+    return begin, bucket, listed, entries
 
 
 def _unread(bucket: Bucket, entry: Entry, url: str, before: Known, path: Path) -> FoundFile:

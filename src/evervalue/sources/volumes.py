@@ -37,30 +37,25 @@ def _note(context: Context, source: System, output: Output, report: SourceReport
     table = source.tables[output.feed]
     place = getattr(table, "table", "") or table.path
     came = _came(con, output)
-    refused, newest = 0, None
+    rows_came, refused, newest = 0, 0, None
     if came and raw_zone.column_types(con, output.feed):
         rows = f"(select _file_id as file_id, _line as line from {raw_zone.table(output.feed)} where {came})"
         (refused,) = con.execute(
             f"select count(*) from raw.quarantine where source = {name} and (file_id, line) in {rows}"
         ).fetchone() or (0,)
+        (rows_came,) = con.execute(f"select count(*) from {rows}").fetchone() or (0,)
         _fill_rates(con, output, rows, context.run_id)
     if column := NEWEST.get(output.provides):
         (newest,) = con.execute(
             f"select max({column})::timestamp from mapped.{output.provides} where source = {name}"
         ).fetchone() or (None,)
-    (n,) = (
-        con.execute(f"select count(*) from {raw_zone.table(output.feed)} where {came}").fetchone() or (0,)
-        if came and raw_zone.column_types(con, output.feed)
-        else (0,)
-    )
-    behind = report.behind_seconds
     insert(
         con,
         "raw.volumes",
         [[
             context.run_id, output.name, source.name, source.settings.kind, place,
-            context.known_at.isoformat(" "), int(n), int(refused), report.rows_read,
-            newest.isoformat(" ") if newest else None, behind, report.failed or None,
+            context.known_at.isoformat(" "), int(rows_came), int(refused), report.rows_read,
+            newest.isoformat(" ") if newest else None, report.behind_seconds, report.failed or None,
         ]],
     )  # fmt: skip
     con.execute(
@@ -85,8 +80,7 @@ def _came(con: Connection, output: Output) -> str:
 def _fill_rates(con: Connection, output: Output, rows: str, run_id: str) -> None:
     held = [name for name in fields_of(output.settings.provides) if name in output.settings.columns]
     stored = {str(row[0]) for row in con.execute(f"describe mapped.{output.provides}").fetchall()}
-    fields = [name if name in stored else {"ordered_at": "order_date"}.get(name, "") for name in held]
-    fields = [name for name in fields if name in stored]
+    fields = [name for name in held if name in stored]
     if not fields:
         return
     counts = ", ".join(f"count({quoted(name)})" for name in fields)

@@ -82,7 +82,6 @@ class BinlogChanges:
 
     def open(self, con: Connection, *, run_id: str, full_refresh: bool, commit: Callable[[], None]) -> None:
         """Bring every table to where the log can be read from; `commit` is called after each table copied."""
-        keyed.ensure(con)
         _library()
         self.server.connect()
         self._describe()

@@ -7,7 +7,6 @@ from pathlib import Path
 from evervalue.core.errors import InputError
 from evervalue.sources import raw_zone
 from evervalue.sources.changes.stage import misfit_types
-from evervalue.sources.databases import ranges
 from evervalue.sources.databases.placing import read_copy
 from evervalue.sources.databases.reader import Copied
 from evervalue.sources.databases.tables import Table
@@ -82,6 +81,5 @@ def _leave_parts(con: Connection, feed: str, run_id: str) -> list[str]:
         raw_zone.forget(con, feed, part, run_id)
         raw_zone.run(con, "delete from raw.files where source = ? and file_id = ?", [feed, part])
     if parts:
-        ranges.ensure(con)
         raw_zone.run(con, "delete from raw.ranges where source = ?", [feed])
     return parts

@@ -112,7 +112,6 @@ class Bringing:
     def _bring(self, context: Context) -> dict[str, Applied]:
         """What came to each table, up to where the source stood; neither committed nor acknowledged."""
         con = context.con
-        keyed.ensure(con)
         follower = self.follower(context.temp, context.progress)
         try:
             if not context.full_refresh and follower.followed_elsewhere(con):

@@ -14,7 +14,7 @@ import zstandard
 
 from evervalue.core.errors import InputError
 from evervalue.core.text import count, listing
-from evervalue.sources import keyed, raw_zone
+from evervalue.sources import raw_zone
 from evervalue.sources.changes import debezium, dms
 from evervalue.sources.changes.feed import since_mapped, words
 from evervalue.sources.changes.stage import Shape, Stage, load, misfit_types, restage
@@ -47,7 +47,6 @@ class ChangeFilesFeed:
     def bring(self, context: Context, report: SourceReport) -> Brought:
         """Apply the files that were not applied yet; all of them with a full refresh."""
         con = context.con
-        keyed.ensure(con)
         if context.full_refresh:
             self._start_over(con)
         done = {

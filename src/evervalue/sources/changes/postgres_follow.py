@@ -104,7 +104,6 @@ class PostgresChanges:
         `commit` is called where what was done so far may be kept: after each table that was copied. A load that keeps
         nothing before its end passes a function that does nothing.
         """
-        keyed.ensure(con)
         self.described = {}
         self._sql = slots.connect(self.address)
         with slots_told(self.address):

@@ -14,7 +14,7 @@ from types import FrameType
 from evervalue.core.clock import Clock
 from evervalue.core.errors import Busy, SourceUnavailable
 from evervalue.core.progress import Progress
-from evervalue.sources import keyed, raw_zone
+from evervalue.sources import raw_zone
 from evervalue.sources.changes.feed import Follower, FollowerOf
 from evervalue.warehouse import duckdb
 
@@ -208,7 +208,6 @@ class _Watcher:
                 return
             try:
                 raw_zone.ensure(con)
-                keyed.ensure(con)
                 yield con
             finally:
                 con.close()

@@ -35,7 +35,6 @@ class CursorFeed(TableFeed):
 
     def _bring(self, context: Context, report: SourceReport) -> Brought:
         con, reader = context.con, self.snapshot.reader
-        ranges.ensure(con)
         table = with_key(reader.describe(self.table), self.key, self.where)
         refuse_clashes(table, self.where)
         check_columns(self.where, self.wanted, table.name, [column.name for column in table.columns])

@@ -200,7 +200,6 @@ class _Load:
         self.done: list[tuple[Known, str | None]] = []
 
     def bring(self) -> Brought:
-        ranges.ensure(self.con)
         self.context.progress.doing(f"Reading {self.name}")
         table = with_key(self.reader.describe(self.feed.table), self.feed.key, self.feed.where)
         refuse_clashes(table, self.feed.where)

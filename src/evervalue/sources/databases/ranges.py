@@ -7,13 +7,11 @@ import itertools
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 
 from evervalue.sources import raw_zone
 from evervalue.sources.databases.reader import Bound, Range
 from evervalue.sources.databases.tables import Table
-from evervalue.warehouse.duckdb import Connection, insert, quoted
-from evervalue.warehouse.head import split
+from evervalue.warehouse.duckdb import Connection, insert
 
 OPEN_TYPES = ("SMALLINT", "INTEGER", "BIGINT", "DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE")
 """Types of keys that name nobody, so that a part may be called by them."""
@@ -38,17 +36,6 @@ class Part:
     range: Range
     path: str
     file_id: str
-
-
-def ensure(con: Connection) -> None:
-    """Create raw.ranges, as its head declares it, where it is not there yet."""
-    text = files("evervalue.sources").joinpath("raw_ranges.sql").read_text(encoding="utf-8")
-    head = split(text, "sources/raw_ranges.sql")[0]
-    columns = ", ".join(
-        f"{quoted(name)} {column.type}{'' if column.nullable else ' not null'}"
-        for name, column in head.columns.items()
-    )
-    con.execute(f"create table if not exists {head.table} ({columns})")
 
 
 def known(con: Connection, feed: str) -> tuple[list[str], list[Known]]:

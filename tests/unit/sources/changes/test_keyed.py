@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evervalue.core.errors import InputError
-from evervalue.sources import keyed
+from evervalue.sources import raw_zone
 from evervalue.sources.changes.apply import TEMPORARY
 from evervalue.sources.keyed import Applied, KeyedTable, wider_type
 from evervalue.warehouse.duckdb import connect, literal, value
@@ -38,7 +38,7 @@ class Change:
 
 def table() -> KeyedTable:
     con = connect(threads=1)
-    keyed.ensure(con)
+    raw_zone.ensure(con)
     return KeyedTable(con, "shop.orders", KEY, COLUMNS)
 
 
