@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 from evervalue.core.errors import InputError
 from evervalue.sources import raw_zone
+from evervalue.sources.wider import INTEGERS, to_change
 from evervalue.warehouse.duckdb import Connection, literal, quoted
 
 NEVER_ROWS = ("d", "t", "x", "m")
@@ -193,7 +194,7 @@ class KeyedTable:
             )
             had = self._types(self.feed)
         for table in (self.feed, f"{self.feed}~past"):
-            self._reshape(table, wanted)
+            raw_zone.reshape(self.con, table, to_change(self._types(table), wanted))
         self.types = {n: t for n, t in self._types(self.feed).items() if n not in OWN}
         folded_names = {n.lower(): n for n in self.types}
         self.key = [folded_names[k.lower()] for k in self.key]
@@ -379,26 +380,6 @@ class KeyedTable:
             f"_run_id text not null, {body}{more})"
         )
 
-    def _reshape(self, table: str, wanted: Iterable[tuple[str, str]]) -> None:
-        """Write a table anew with further columns and wider types, where there are any.
-
-        Not by ALTER: the engine does not commit a table that was altered after rows of it were deleted.
-        """
-        folded = {name.lower(): (name, type) for name, type in self._types(table).items()}
-        wider, new = {}, {}
-        for name, type in wanted:
-            known = folded.get(name.lower())
-            if known is None:
-                new[name] = type
-            elif name not in OWN and (to := wider_type(known[1], type)) != known[1]:
-                wider[known[0]] = to
-        if new or wider:
-            changed = ", ".join(f"{quoted(n)}::{t} as {quoted(n)}" for n, t in wider.items())
-            added = "".join(f", null::{t} as {quoted(n)}" for n, t in new.items())
-            name = raw_zone.table(table)
-            star = f"* replace ({changed})" if wider else "*"
-            self.con.execute(f"create or replace table {name} as select {star}{added} from {name}")
-
     def _types(self, table: str) -> dict[str, str]:
         return {
             str(name): str(type)
@@ -417,31 +398,3 @@ def _stored(said: str, type: str) -> str:
         return type
     number = said == "number" or said.startswith(("DECIMAL", "DOUBLE", "FLOAT")) or said in INTEGERS
     return "number" if number else "text"
-
-
-INTEGERS = ("SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
-
-
-def wider_type(held: str, wanted: str) -> str:
-    """The type that holds both: the longer of two whole numbers, a decimal with room for either, else text.
-
-    >>> (
-    ...     wider_type("INTEGER", "BIGINT"),
-    ...     wider_type("DECIMAL(10,2)", "DECIMAL(12,4)"),
-    ...     wider_type("DATE", "INTEGER"),
-    ... )
-    ('BIGINT', 'DECIMAL(12,4)', 'VARCHAR')
-    """
-    if held == wanted:
-        return held
-    if held in INTEGERS and wanted in INTEGERS:
-        return max(held, wanted, key=INTEGERS.index)
-    if held == "FLOAT" and wanted == "DOUBLE":
-        return wanted
-    if held.startswith("DECIMAL(") and wanted.startswith("DECIMAL("):
-        (p, s), (q, r) = (
-            tuple(int(n) for n in t.removeprefix("DECIMAL(").rstrip(")").split(",")) for t in (held, wanted)
-        )
-        whole, scale = max(p - s, q - r), max(s, r)
-        return f"DECIMAL({whole + scale},{scale})" if whole + scale <= 38 else "VARCHAR"
-    return "VARCHAR"

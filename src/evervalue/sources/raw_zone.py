@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
 from evervalue.core.errors import InputError
+from evervalue.sources.wider import same_or_text, to_change
 from evervalue.warehouse.duckdb import Connection, EngineError, insert, literal, quoted, value
 from evervalue.warehouse.head import Head, split
 
@@ -142,8 +143,14 @@ def files_of(con: Connection, source: str) -> list[FileRow]:
     return [FileRow(*row) for row in rows]
 
 
-def prepare(con: Connection, source: str, columns: Iterable[tuple[str, str]], shown: str) -> None:
-    """Make the raw table of a source able to hold `columns` (name, type); a type that differs becomes text."""
+def prepare(
+    con: Connection,
+    source: str,
+    columns: Iterable[tuple[str, str]],
+    shown: str,
+    both: Callable[[str, str], str] = same_or_text,
+) -> None:
+    """Make the raw table of a source able to hold `columns` (name, type); `both` settles types that differ."""
     columns = list(columns)
     taken = [name for name, _ in columns if name.lower() in OWN_COLUMNS]
     if taken:
@@ -158,29 +165,28 @@ def prepare(con: Connection, source: str, columns: Iterable[tuple[str, str]], sh
             f"not null, {body})"
         )
         return
-    by_folded = {name.lower(): (name, type) for name, type in existing.items()}
-    new, wider = {}, set()
-    for name, type in columns:
-        known = by_folded.get(name.lower())
-        if known is None:
-            new[name] = type
-        elif known[1] != type and known[1] != "VARCHAR":
-            wider.add(known[0])
-    reshape(con, source, new, wider)
+    reshape(con, source, to_change(existing, columns, both))
 
 
-def reshape(con: Connection, name: str, new: Mapping[str, str], to_text: Collection[str]) -> None:
-    """Give a raw table further columns, and turn some of those it has into text.
+def reshape(con: Connection, name: str, changed: Mapping[str, str]) -> None:
+    """Give a raw table columns of these types: those it has are cast, others come behind them, without a value.
 
-    The table is written anew: the engine does not alter a table of which the same transaction has deleted rows.
+    The table is written anew: one of which the same transaction has deleted rows cannot be altered, or is altered and
+    cannot be committed.
     """
-    if not new and not to_text:
+    if not changed:
         return
-    held = ", ".join(
-        f"{quoted(c)}::varchar as {quoted(c)}" if c in to_text else quoted(c) for c in _types(con, name)
-    )
-    added = "".join(f", null::{type} as {quoted(c)}" for c, type in new.items())
-    con.execute(f"create or replace table {table(name)} as select {held}{added} from {table(name)}")
+    body, there = [], []
+    for column, type, null, *_ in con.execute(f"describe {table(name)}").fetchall():
+        there.append(str(column))
+        body.append(f"{quoted(column)} {changed.get(column, type)}{' not null' if null == 'NO' else ''}")
+    body += [f"{quoted(column)} {type}" for column, type in changed.items() if column not in there]
+    held = ", ".join(map(quoted, there))
+    anew = table(f"{name}~anew")
+    con.execute(f"create table {anew} ({', '.join(body)})")
+    con.execute(f"insert into {anew} ({held}) select {held} from {table(name)}")
+    con.execute(f"drop table {table(name)}")
+    con.execute(f"alter table {anew} rename to {quoted(name)}")
 
 
 def column_types(con: Connection, source: str) -> dict[str, str]:
@@ -256,13 +262,8 @@ def retire(con: Connection, source: str, where: str, run_id: str) -> int:
     con.execute(
         f"create table if not exists {gone} as select *, ''::varchar as _until_run_id from {live} limit 0"
     )
-    held, holds = _types(con, source), _types(con, source + PAST)
-    reshape(
-        con,
-        source + PAST,
-        {name: type for name, type in held.items() if name not in holds},
-        {name for name, type in held.items() if holds.get(name, type) not in (type, "VARCHAR")},
-    )
+    holds = _types(con, source + PAST)
+    reshape(con, source + PAST, to_change(holds, _types(con, source).items()))
     con.execute(
         f"insert into {gone} by name select *, {literal(run_id)} as _until_run_id from {live} where {where}"
     )

@@ -80,7 +80,7 @@ class CursorFeed(TableFeed):
         if placed is None:
             unfit = placing.unfit(con, path, table, copied)
             columns = [(name, TEXT if name in unfit else type) for name, type in columns]
-            types = placing.widen(con, self.name, columns, table.name, rewrite=True)
+            types = placing.widen(con, self.name, columns, table.name)
             placed = put()
         path.unlink(missing_ok=True)
         if placed is None:

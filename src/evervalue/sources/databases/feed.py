@@ -17,9 +17,9 @@ from evervalue.sources.databases.reader import Bound, Fingerprint, Range, Reader
 from evervalue.sources.databases.staging import Staged, Staging, folder
 from evervalue.sources.databases.tables import TEXT, Table, refuse_clashes, with_key
 from evervalue.sources.feed import Brought, Context
-from evervalue.sources.keyed import wider_type
 from evervalue.sources.relation import check_columns
 from evervalue.sources.report import SourceReport
+from evervalue.sources.wider import wider_type
 from evervalue.warehouse.duckdb import Connection, literal, quoted
 
 RANGE_ROWS = 100_000
@@ -165,7 +165,7 @@ class TableFeed:
         ):
             unfit = placing.unfit(con, path, table, copied)
             columns = [(name, TEXT if name in unfit else type) for name, type in columns]
-            types = placing.widen(con, self.name, columns, table.name, rewrite=True)
+            types = placing.widen(con, self.name, columns, table.name)
             placing.fill(con, self.name, types, whole.file_id, path, table, copied, context.run_id)
         raw_zone.note_columns(con, self.name, whole.file_id, _stored(table, columns), table.key)
         raw_zone.run(
@@ -212,7 +212,7 @@ class _Load:
         raw_zone.come_back(self.con, self.name)
         types = raw_zone.column_types(self.con, self.name)
         tell_schema(self.context, self.report, self.feed, table)
-        self._widen([(c.name, c.type) for c in table.columns], rewrite=False)
+        self._widen([(c.name, c.type) for c in table.columns])
         self.con.execute(f"create or replace temp table {self.touched} (file_id varchar, line bigint)")
         self.staging.open()
         self.feed.keep(self.staging)
@@ -365,8 +365,8 @@ class _Load:
         self._register(part, staged, columns, known, placed)
         return None
 
-    def _widen(self, columns: list[tuple[str, str]], *, rewrite: bool = True) -> None:
-        self.types = placing.widen(self.con, self.name, columns, self.table.name, rewrite=rewrite)
+    def _widen(self, columns: list[tuple[str, str]]) -> None:
+        self.types = placing.widen(self.con, self.name, columns, self.table.name)
 
     def _put(self, part: Part, staged: Staged, known: Known | None) -> placing.Placed | None:
         with (

@@ -12,7 +12,7 @@ from evervalue.core.text import count, listing
 from evervalue.sources import raw_zone
 from evervalue.sources.databases.reader import Copied
 from evervalue.sources.databases.tables import TEXT, Table
-from evervalue.sources.keyed import wider_type
+from evervalue.sources.wider import to_change, wider_type
 from evervalue.warehouse.duckdb import Connection, literal, quoted
 
 INCOMING, LEAVING, COMING = "_incoming", "_leaving", "_coming"
@@ -39,45 +39,16 @@ def one_thread(con: Connection) -> Iterator[None]:
         con.execute(f"set threads = {int(before[0]) if before else 1}")
 
 
-def widen(
-    con: Connection, feed: str, columns: Iterable[tuple[str, str]], shown: str, *, rewrite: bool = False
-) -> dict[str, str]:
+def widen(con: Connection, feed: str, columns: Iterable[tuple[str, str]], shown: str) -> dict[str, str]:
     """The types of the raw table, in small letters, once it and its past can hold `columns` (name, type).
 
-    A wider number makes a wider number. Types that have nothing in common become text. `rewrite`: by a copy of the
-    table, which is needed once rows were deleted in the same transaction, for the engine then alters no type.
+    A wider number makes a wider number. Types that have nothing in common become text.
     """
     columns = list(columns)
-    wanted = {name.lower(): type for name, type in columns}
-    for table in (feed, feed + raw_zone.PAST):
-        changed: dict[str, str] = {}
-        for name, type in raw_zone.column_types(con, table).items():
-            wider = wider_type(type, wanted.get(name.lower(), type))
-            if wider != type:
-                changed[name] = wider
-        if changed and rewrite:
-            _rewrite(con, table, changed)
-        else:
-            for name, type in changed.items():
-                con.execute(
-                    f"alter table {raw_zone.table(table)} alter column {quoted(name)} set data type {type}"
-                )
-    held = {name.lower(): type for name, type in raw_zone.column_types(con, feed).items()}
-    raw_zone.prepare(con, feed, [(name, held.get(name.lower(), type)) for name, type in columns], shown)
+    raw_zone.prepare(con, feed, columns, shown, wider_type)
+    if held := raw_zone.column_types(con, feed + raw_zone.PAST):
+        raw_zone.reshape(con, feed + raw_zone.PAST, to_change(held, columns))
     return {name.lower(): type for name, type in raw_zone.column_types(con, feed).items()}
-
-
-def _rewrite(con: Connection, table: str, changed: dict[str, str]) -> None:
-    whole = con.execute(f"describe {raw_zone.table(table)}").fetchall()
-    copy = raw_zone.table(f"{table}~wider")
-    body = ", ".join(
-        f"{quoted(str(name))} {changed.get(str(name), type)}{' not null' if null == 'NO' else ''}"
-        for name, type, null, *_ in whole
-    )
-    con.execute(f"create table {copy} ({body})")
-    con.execute(f"insert into {copy} select * from {raw_zone.table(table)}")
-    con.execute(f"drop table {raw_zone.table(table)}")
-    con.execute(f"alter table {copy} rename to {quoted(table)}")
 
 
 def unfit(con: Connection, path: Path, table: Table, copied: Copied) -> list[str]:
