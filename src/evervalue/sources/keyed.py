@@ -11,10 +11,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 
 from evervalue.core.errors import InputError
 from evervalue.sources import raw_zone
+from evervalue.sources.applied import Applied
 from evervalue.sources.wider import INTEGERS, to_change
 from evervalue.warehouse.duckdb import Connection, literal, quoted
 
@@ -27,63 +27,6 @@ OWN = {"_lsn": "UBIGINT", "_ordinal": "BIGINT", "_op": "VARCHAR", "_unchanged": 
 `_unchanged`: columns whose value the version took over from the one before it.
 """
 RAW = ("_file_id", "_line", "_run_id")
-
-
-@dataclass
-class Applied:
-    """What became of a batch: read = the sum of the eight counts after it."""
-
-    read: int = 0
-    inserted: int = 0
-    updated: int = 0
-    deleted: int = 0
-    truncated: int = 0
-    """Truncates; the rows they took are in `rows_gone`."""
-    superseded: int = 0
-    """Overtaken by a later change to the same key in the same batch."""
-    repeated: int = 0
-    """Applied before; changed nothing."""
-    late: int = 0
-    """Older than what is live or than the mark of a delete; kept in the past only."""
-    refused: int = 0
-    """Left out values that nothing here knows; set aside in the past, tried again with every batch of their key."""
-    rows_come: int = 0
-    rows_gone: int = 0
-    example: str | None = None
-    """Key of a refused change."""
-    touched: str = ""
-    """Temporary table (file_id text, line bigint) of the live rows that came, went or changed."""
-    columns: list[str] = field(default_factory=list)
-
-    @property
-    def parts(self) -> int:
-        """The counts that must add up to `read`."""
-        return (
-            self.inserted + self.updated + self.deleted + self.truncated
-            + self.superseded + self.repeated + self.late + self.refused
-        )  # fmt: skip
-
-    @property
-    def changed(self) -> bool:
-        """Whether a live row came, went or changed."""
-        return bool(self.rows_come or self.rows_gone or self.updated)
-
-    def note_brought(self, con: Connection) -> None:
-        """Gather the touched lines of a load, over its batches, in `_brought_` and the part's name."""
-        name = self.touched.replace("_touched_", "_brought_")
-        con.execute(f"create temp table if not exists {name} (file_id text, line bigint)")
-        con.execute(f"insert into {name} from {self.touched}")
-        con.execute(f"drop table {self.touched}")
-        self.touched = name
-
-    def add(self, other: Applied) -> None:
-        """Counts of another batch on top."""
-        for name in (
-            "read", "inserted", "updated", "deleted", "truncated", "superseded", "repeated", "late", "refused",
-            "rows_come", "rows_gone",
-        ):  # fmt: skip
-            setattr(self, name, getattr(self, name) + getattr(other, name))
-        self.example = self.example or other.example
 
 
 def part_hash(feed: str) -> str:
@@ -227,47 +170,9 @@ class KeyedTable:
         after it is newer than they. Rows that are as they were keep their version; rows that are not there any more
         are deleted.
         """
-        self._one_row_a_key(rows)
-        if not self._all_before(lsn):
-            self.rebase()
-        held = {str(row[0]) for row in self.con.execute(f"describe {rows}").fetchall()}
-        columns = [name for name in self.types if name in held]
-        absent = [name for name in self.types if name not in held]
-        names = ", ".join(quoted(c) for c in columns)
-        self.con.execute(
-            f"create or replace temp table _replacing as "
-            f"select null::varchar as _op, {lsn}::ubigint as _lsn, 0::bigint as _ordinal, []::varchar[] as _unchanged, "
-            + ", ".join(f"null::{self.types[k]} as {quoted(f'_old {k}')}" for k in self.key)
-            + f", {names} from {rows} limit 0"
-        )
-        match = " and ".join(f"l.{quoted(k)} = r.{quoted(k)}" for k in self.key)
-        same = " and ".join(
-            [f"l.{quoted(c)} is not distinct from r.{quoted(c)}" for c in columns]
-            + [f"l.{quoted(c)} is null" for c in absent]
-        )
-        first = quoted(self.key[0])
-        if self.con.execute(f"select 1 from {self.live} limit 1").fetchone() is None:
-            taken = f"select 'i' as _op, {names} from {rows}"
-        else:
-            taken = (
-                f"select case when l.{first} is null then 'i' else 'u' end as _op, "
-                + ", ".join(f"r.{quoted(c)}" for c in columns)
-                + f" from {rows} as r left join {self.live} as l on {match} "
-                f"where l.{first} is null or not ({same})"
-            )
-        at = f"{lsn}::ubigint as _lsn, 0::bigint as _ordinal"
-        self.con.execute(
-            f"insert into _replacing by name select {at}, []::varchar[] as _unchanged, * from ({taken})"
-        )
-        keys = ", ".join(f"l.{quoted(k)}" for k in self.key)
-        self.con.execute(
-            f"insert into _replacing by name select 'd' as _op, {at}, {keys} from {self.live} as l "
-            f"anti join {rows} as r on {match}"
-        )
-        try:
-            return self.apply("_replacing", run_id=run_id)
-        finally:
-            self.con.execute("drop table if exists _replacing")
+        from evervalue.sources.changes.replacing import replace
+
+        return replace(self, rows, lsn=lsn, run_id=run_id)
 
     def rebuilt(self) -> str:
         """SELECT of what must be live, from live and past: the newest version of each key, if not taken away."""
@@ -323,36 +228,12 @@ class KeyedTable:
             [self.feed],
         )
 
-    def _all_before(self, lsn: int) -> bool:
-        """Whether every version was put before a position by changes or copies.
-
-        It was not where the table was copied at the position already, was read without its changes meanwhile, or was
-        not followed while its stream was begun anew.
-        """
-        (others,) = self.con.execute(
-            f"select count(*) from (select _lsn from {self.live} union all select _lsn from {self.past}) "
-            f"where coalesce(_lsn >= {lsn}, true)"
-        ).fetchone() or (0,)
-        return not others
-
     def forget(self) -> None:
         """Take the feed out of the raw zone, its past too."""
         for table in (self.live, self.past):
             self.con.execute(f"drop table if exists {table}")
         for name, column in (("keyed", "feed"), ("files", "source"), ("columns", "source")):
             raw_zone.run(self.con, f"delete from raw.{name} where {column} = ?", [self.feed])
-
-    def _one_row_a_key(self, rows: str) -> None:
-        keys = ", ".join(quoted(k) for k in self.key)
-        twice = self.con.execute(
-            f"select {keys} from {rows} group by {keys} having count(*) > 1 order by all limit 1"
-        ).fetchone()
-        if twice:
-            shown = ", ".join(f"{k}={v}" for k, v in zip(self.key, twice, strict=True))
-            raise InputError(
-                f"Several rows of {self.feed} have one key ({shown}), so changes to them cannot be told apart. "
-                "Name columns that are unique together in the setting `key`."
-            )
 
     def _begin(self) -> None:
         known = raw_zone.run(

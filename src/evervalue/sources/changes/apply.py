@@ -9,11 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from evervalue.core.errors import InputError
+from evervalue.sources.applied import Applied
 from evervalue.sources.changes.fill import fill
 from evervalue.warehouse.duckdb import Connection, literal, quoted
 
 if TYPE_CHECKING:
-    from evervalue.sources.keyed import Applied, KeyedTable
+    from evervalue.sources.keyed import KeyedTable
 
 TEMPORARY = ("_emptied", "_events", "_held", "_incomplete", "_fate", "_lines")
 
@@ -29,7 +30,7 @@ def apply(table: KeyedTable, staged: str, *, run_id: str, converging: bool) -> A
 
 class _Batch:
     def __init__(self, table: KeyedTable, staged: str, run_id: str, converging: bool) -> None:
-        from evervalue.sources.keyed import Applied, position
+        from evervalue.sources.keyed import position
 
         self.con: Connection = table.con
         self.table = table

@@ -6,11 +6,12 @@ from pathlib import Path
 
 from evervalue.core.errors import InputError
 from evervalue.sources import raw_zone
+from evervalue.sources.applied import Applied
 from evervalue.sources.changes.stage import misfit_types
 from evervalue.sources.databases.placing import read_copy
 from evervalue.sources.databases.reader import Copied
 from evervalue.sources.databases.tables import Table
-from evervalue.sources.keyed import Applied, KeyedTable, part_id
+from evervalue.sources.keyed import KeyedTable, part_id
 from evervalue.warehouse.duckdb import Connection, literal, quoted
 
 

@@ -14,6 +14,8 @@ from evervalue.warehouse.duckdb import Connection, literal, quoted
 
 Cell = bytes | None
 BUFFER = 1 << 18
+BATCH_ROWS = 200_000
+BATCH_BYTES = 256 << 20
 HEAD = ["_op", "_lsn", "_ordinal", "_unchanged"]
 
 
@@ -43,8 +45,9 @@ class Segment:
 class Stage:
     """Files of one batch. Memory does not grow with it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, batch_rows: int = BATCH_ROWS) -> None:
         self.folder = folder
+        self.batch_rows = batch_rows
         self.segments: list[Segment] = []
         self._open: dict[str, Segment] = {}
         self._made = 0
@@ -98,6 +101,15 @@ class Stage:
             segment.longest = size
         self.rows += 1
         self.bytes += size
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the batch has its size, and is to be applied when the transaction ends."""
+        return self.rows >= self.batch_rows or self.bytes >= BATCH_BYTES
+
+    def filled(self) -> list[Segment]:
+        """Where changes are, in the order in which they came."""
+        return [segment for segment in self.segments if segment.rows]
 
     def close(self) -> None:
         """Everything is on disk, to be loaded."""

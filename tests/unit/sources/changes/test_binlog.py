@@ -13,11 +13,11 @@ import pytest
 from evervalue.core.errors import SourceUnavailable
 from evervalue.core.progress import Silent
 from evervalue.sources import raw_zone
+from evervalue.sources.applied import Applied
 from evervalue.sources.changes.binlog import BinlogChanges
 from evervalue.sources.changes.feed import bring_up
 from evervalue.sources.changes.wanted import Wanted
 from evervalue.sources.databases.connection import Address
-from evervalue.sources.keyed import Applied
 from evervalue.warehouse.duckdb import Connection, connect
 from tests.support.mariadb import MariaDB
 

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from evervalue.core.errors import InputError
 from evervalue.sources import raw_zone
+from evervalue.sources.applied import Applied
 from evervalue.sources.changes.apply import TEMPORARY
-from evervalue.sources.keyed import Applied, KeyedTable
+from evervalue.sources.keyed import KeyedTable
 from evervalue.sources.wider import wider_type
 from evervalue.warehouse.duckdb import connect, literal, value
 

@@ -17,6 +17,7 @@ from evervalue.core.clock import SystemClock
 from evervalue.core.errors import SourceUnavailable
 from evervalue.core.progress import Silent
 from evervalue.sources import raw_zone
+from evervalue.sources.applied import Applied
 from evervalue.sources.changes import postgres_slot as slots
 from evervalue.sources.changes.feed import bring_up
 from evervalue.sources.changes.positions import Position
@@ -24,7 +25,7 @@ from evervalue.sources.changes.postgres_follow import PostgresChanges
 from evervalue.sources.changes.wanted import Wanted
 from evervalue.sources.changes.watch import Lag, watch
 from evervalue.sources.databases.connection import Address
-from evervalue.sources.keyed import Applied, KeyedTable
+from evervalue.sources.keyed import KeyedTable
 from evervalue.sources.load import load
 from evervalue.sources.systems import system
 from evervalue.warehouse.duckdb import connect
@@ -319,7 +320,7 @@ def test_a_followed_database_in_a_load(
     with raw_zone.transaction(source.con):
         raw_zone.note_load(source.con, "w", dt.datetime(2024, 1, 2), "watch")
         follower = source.follower("orders")
-        follower.tables = {"shop": Wanted("orders")}
+        follower.tables.wanted = {"shop": Wanted("orders")}
         bring_up(follower, source.con, "w", full_refresh=False, progress=source.progress)
     fourth = run("d")
     assert (fourth.rows_read, fourth.rows_mapped, fourth.remapped) == (28, 28, True)
