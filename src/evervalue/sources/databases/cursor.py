@@ -12,10 +12,12 @@ from evervalue.core.errors import InputError, MissingColumns
 from evervalue.core.text import count, did_you_mean
 from evervalue.sources import raw_zone
 from evervalue.sources.databases import placing, ranges
-from evervalue.sources.databases.feed import TableFeed, forget_part, note_part, tell_key, tell_schema
+from evervalue.sources.databases.feed import TableFeed
+from evervalue.sources.databases.parts import forget_part, note_part
 from evervalue.sources.databases.ranges import Known
 from evervalue.sources.databases.reader import Range
 from evervalue.sources.databases.tables import TEXT, Table, refuse_clashes, with_key
+from evervalue.sources.databases.telling import tell_key, tell_schema
 from evervalue.sources.feed import Brought, Context
 from evervalue.sources.relation import check_columns
 from evervalue.sources.report import SourceReport
@@ -41,7 +43,7 @@ class CursorFeed(TableFeed):
         cursor = self._check(table)
         report.said += table.warnings
         raw_zone.come_back(con, self.name)
-        tell_schema(context, report, self, table)
+        tell_schema(context, report, self.name, self.where, table)
         before = raw_zone.column_types(con, self.name)
         columns = [(column.name, column.type) for column in table.columns]
         types = placing.widen(con, self.name, columns, table.name)
@@ -50,7 +52,7 @@ class CursorFeed(TableFeed):
         key, found = ranges.known(con, self.name)
         by = [*table.key, f"{cursor}, as it grows"]
         if found and key != by:
-            tell_key(report, self, table, by, key)
+            tell_key(report, self.where, table, by, key)
             found = []
         if not found:  # what another way of reading has brought
             for file in raw_zone.files_of(con, self.name):
