@@ -8,6 +8,8 @@ from pathlib import Path
 
 from evervalue.core.clock import SystemClock
 from evervalue.core.progress import Progress
+from evervalue.sources.changes.binlog import BinlogChanges
+from evervalue.sources.changes.feed import Follower
 from evervalue.sources.changes.postgres_follow import PostgresChanges
 from evervalue.sources.changes.wanted import Wanted
 from evervalue.sources.changes.watch import Lag, watch
@@ -28,8 +30,9 @@ class Told:
 
 
 def main(dsn: str, warehouse: str, folder: str, rows: str, seconds: str, *tables: str) -> None:
-    def make(temp: Path, progress: Progress) -> PostgresChanges:
-        return PostgresChanges(
+    def make(temp: Path, progress: Progress) -> Follower:
+        kind = BinlogChanges if dsn.startswith("mysql") else PostgresChanges
+        return kind(
             "shop",
             Address("sources.shop", dsn),
             {f"shop.{name}": Wanted(name) for name in tables},
