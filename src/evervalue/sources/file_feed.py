@@ -158,7 +158,7 @@ class FileFeed:
             (self.report.files_replaced if replaced else self.report.files_new).append(file.shown)
         held = [row for row in raw_zone.files_of(self.con, self.name) if row.status == "loaded"]
         if not found and not held:
-            if getattr(self.settings, "optional", False):
+            if self.settings.may_be_absent:
                 return changed
             raise InputError(
                 " ".join(self.said) or f"{self.where}: nothing of {self.settings.path} may be read yet."

@@ -58,7 +58,7 @@ def find(
         if one in before:
             says = f"{where}: {settings.path} is not there any more; its rows are kept as they were read."
             return Found(notes=[says])
-        if getattr(settings, "optional", False):
+        if settings.may_be_absent:
             return Found()  # the outputs tell what they leave out for it
         raise
 

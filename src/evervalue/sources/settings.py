@@ -58,6 +58,11 @@ class ReaderSettings(BaseModel):
     sse_customer_key: str | None = None
     """Object storage: "${VARIABLE}", the environment variable that holds the key of objects encrypted with SSE-C."""
 
+    @property
+    def may_be_absent(self) -> bool:
+        """Whether it is left out where it is not there. A source of one table may not be: nothing would be left."""
+        return False
+
     @field_validator("path")
     @classmethod
     def _a_path(cls, value: str) -> str:

@@ -88,6 +88,11 @@ class TableSettings(ReaderSettings):
     cursor: str | None = None
     """With capture = "cursor": the column that grows when a row is written."""
 
+    @property
+    def may_be_absent(self) -> bool:
+        """Whether it is left out where it is not there."""
+        return self.optional
+
 
 class LookupSettings(BaseModel):
     """`[sources.NAME.outputs.OUTPUT.lookups.ALIAS]`: a table of which at most one row belongs to each row."""

@@ -236,6 +236,11 @@ def test_a_failure_changes_nothing(warehouse: Warehouse) -> None:
     assert everything(warehouse) == before
 
 
+def test_a_file_that_is_not_there_is_an_error_where_columns_may_be_absent(warehouse: Warehouse) -> None:
+    with pytest.raises(EvervalueError, match="nowhere.csv is not there"):
+        warehouse.load("nowhere.csv", optional=["quantity"])
+
+
 def test_an_interruption_changes_nothing(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     warehouse.write(HEADER + ROWS)
     warehouse.load()
