@@ -2,45 +2,37 @@
 
 from __future__ import annotations
 
-import atexit
 import os
 import shutil
-import signal
 import socket
-import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote
+from typing import Any, Self
 
 import pymysql  # type: ignore[import-untyped]
 
 from tests.support import unprivileged
+from tests.support.server import PASSWORD, Server
 
-PASSWORD = "a secret of the tests"
 PLACES = ("mariadbd", "/usr/sbin/mariadbd", "/usr/local/sbin/mariadbd", "/opt/homebrew/bin/mariadbd")
 
 
-class MariaDB:
-    """One server. It may be stopped and started again; what was committed stays, and so does the port."""
+class MariaDB(Server):
+    """The server that `make test` found or installed."""
 
-    host = "127.0.0.1"
     user = "root"
-    password = PASSWORD
+    called = "MariaDB"
+    scheme = "mysql"
 
     def __init__(self) -> None:
         self.binary = binary()
-        self.folder = unprivileged.own_folder("ev-my-")
-        self.port = unprivileged.free_port()
-        self.data = self.folder / "data"
+        super().__init__("ev-my-")
         self.socket = self.folder / "socket"
-        self.log = self.folder / "log"
-        self._process: subprocess.Popen[bytes] | None = None
-        atexit.register(self.remove)
+        self._owner_password: str | None = None
+        """None until the first start has set it."""
 
-    def start(self) -> MariaDB:
+    def start(self) -> Self:
         """Starts the server, initialising its data folder the first time, and waits until it answers."""
         if self.running:
             return self
@@ -61,43 +53,16 @@ class MariaDB:
             [self.binary, "--no-defaults", *(f"--{name}={value}" for name, value in options.items())],
             self.folder,
             self.log,
-            stop=signal.SIGTERM,
+            stop=self.stops,
         )
-        self._wait(None if first else PASSWORD)
+        self._wait((OSError, pymysql.err.OperationalError))
         if first:
             with self._as_owner() as con, con.cursor() as cursor:
                 for host in ("localhost", "127.0.0.1"):
                     cursor.execute(f"create or replace user root@'{host}' identified by %s", [PASSWORD])
                     cursor.execute(f"grant all on *.* to root@'{host}' with grant option")
+            self._owner_password = PASSWORD
         return self
-
-    def stop(self, *, immediate: bool = False) -> None:
-        """Stops the server; with `immediate` as by a crash: killed, recovery at the next start."""
-        if self._process is None:
-            return
-        self._process.send_signal(signal.SIGKILL if immediate else signal.SIGTERM)
-        self._process.wait(60)
-        self._process = None
-
-    def restart(self, *, immediate: bool = False) -> None:
-        """Stops and starts the server."""
-        self.stop(immediate=immediate)
-        self.start()
-
-    def remove(self) -> None:
-        """Stops the server and takes its folder away."""
-        self.stop(immediate=True)
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    @property
-    def running(self) -> bool:
-        """Whether its process is there."""
-        return self._process is not None and self._process.poll() is None
-
-    def dsn(self, database: str = "", user: str | None = None, password: str | None = None) -> str:
-        """Address of a database over TCP, with a password."""
-        user, password = user or self.user, self.password if password is None else password
-        return f"mysql://{user}:{quote(password, safe='')}@{self.host}:{self.port}/{database}"
 
     @contextmanager
     def connected(self, database: str | None = None, **options: Any) -> Iterator[pymysql.Connection[Any]]:
@@ -149,11 +114,11 @@ class MariaDB:
         )
 
     @contextmanager
-    def _as_owner(self, password: str | None = None) -> Iterator[pymysql.Connection[Any]]:
+    def _as_owner(self) -> Iterator[pymysql.Connection[Any]]:
         con = pymysql.connect(
             unix_socket=str(self.socket),
             user=self.user,
-            password=password or "",
+            password=self._owner_password or "",
             autocommit=True,
             connect_timeout=5,
         )
@@ -162,20 +127,11 @@ class MariaDB:
         finally:
             con.close()
 
-    def _wait(self, password: str | None, seconds: float = 60) -> None:
-        end = time.monotonic() + seconds
-        while True:
-            try:
-                with socket.socket(socket.AF_UNIX) as probe:  # pymysql leaves one open where it fails
-                    probe.connect(str(self.socket))
-                with self._as_owner(password):
-                    return
-            except (OSError, pymysql.err.OperationalError):
-                if not self.running or time.monotonic() > end:
-                    said = self.log.read_text("utf-8", "replace")[-3000:]
-                    self.stop(immediate=True)
-                    raise RuntimeError(f"MariaDB did not start:\n{said}") from None
-                time.sleep(0.05)
+    def _ask(self) -> None:
+        with socket.socket(socket.AF_UNIX) as probe:  # pymysql leaves one open where it fails
+            probe.connect(str(self.socket))
+        with self._as_owner():
+            pass
 
 
 def binary() -> Path:

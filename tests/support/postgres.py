@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import atexit
 import importlib.util
-import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote
+from typing import Any, Self
 
 import psycopg
 from psycopg import sql
 
 from tests.support import unprivileged
+from tests.support.server import PASSWORD, Server
 
-PASSWORD = "a secret of the tests"
 CONFIGURATION = """
 listen_addresses = '127.0.0.1'
 unix_socket_directories = '{folder}'
@@ -38,61 +34,35 @@ logging_collector = off
 """Not UTC, so that a reader which trusts the server's zone is caught."""
 
 
-class Postgres:
-    """One server. It may be stopped and started again; what was committed stays, and so does the port."""
+class Postgres(Server):
+    """The server of the wheel."""
 
-    host = "127.0.0.1"
     user = "postgres"
-    password = PASSWORD
+    called = "PostgreSQL"
+    scheme = "postgresql"
+    stops = signal.SIGINT
+    crashes = signal.SIGQUIT
+    """No checkpoint."""
 
     def __init__(self, version: int = 18) -> None:
-        self.folder = unprivileged.own_folder("ev-pg-")
-        self.port = unprivileged.free_port()
+        super().__init__("ev-pg-")
         self.bin = _binaries(self.folder, version)
-        self.log = self.folder / "log"
-        self.data = self.folder / "data"
-        self._process: subprocess.Popen[bytes] | None = None
-        atexit.register(self.remove)
 
-    def start(self) -> Postgres:
+    def start(self) -> Self:
         """Starts the server, initialising its data folder the first time, and waits until it answers."""
         if self.running:
             return self
         if not self.data.exists():
             self._initialise()
         self._process = unprivileged.serve(
-            [self.bin / "postgres", "-D", self.data], self.folder, self.log, stop=signal.SIGINT
+            [self.bin / "postgres", "-D", self.data], self.folder, self.log, stop=self.stops
         )
-        self._wait()
+        self._wait(psycopg.OperationalError)
         return self
-
-    def stop(self, *, immediate: bool = False) -> None:
-        """Stops the server; with `immediate` as by a crash: no checkpoint, recovery at the next start."""
-        if self._process is None:
-            return
-        self._process.send_signal(signal.SIGQUIT if immediate else signal.SIGINT)
-        self._process.wait(60)
-        self._process = None
-
-    def restart(self, *, immediate: bool = False) -> None:
-        """Stops and starts the server."""
-        self.stop(immediate=immediate)
-        self.start()
-
-    def remove(self) -> None:
-        """Stops the server and takes its folder away."""
-        self.stop(immediate=True)
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    @property
-    def running(self) -> bool:
-        """Whether its process is there."""
-        return self._process is not None and self._process.poll() is None
 
     def dsn(self, database: str = "postgres", user: str | None = None, password: str | None = None) -> str:
         """Address of a database over TCP, with a password."""
-        user, password = user or self.user, self.password if password is None else password
-        return f"postgresql://{user}:{quote(password, safe='')}@{self.host}:{self.port}/{database}"
+        return super().dsn(database, user, password)
 
     @contextmanager
     def connected(self, database: str = "postgres", **options: Any) -> Iterator[psycopg.Connection[Any]]:
@@ -176,18 +146,8 @@ class Postgres:
         with (self.data / "postgresql.conf").open("a", encoding="utf-8") as file:
             file.write(CONFIGURATION.format(folder=self.folder, port=self.port))
 
-    def _wait(self, seconds: float = 60) -> None:
-        end = time.monotonic() + seconds
-        while True:
-            try:
-                psycopg.connect(self.dsn(), connect_timeout=5).close()
-                return
-            except psycopg.OperationalError:
-                if not self.running or time.monotonic() > end:
-                    said = self.log.read_text("utf-8", "replace")[-3000:]
-                    self.stop(immediate=True)
-                    raise RuntimeError(f"PostgreSQL did not start:\n{said}") from None
-                time.sleep(0.05)
+    def _ask(self) -> None:
+        psycopg.connect(self.dsn(), connect_timeout=5).close()
 
 
 def _binaries(folder: Path, version: int) -> Path:

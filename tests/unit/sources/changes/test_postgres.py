@@ -29,7 +29,8 @@ from evervalue.sources.keyed import KeyedTable
 from evervalue.sources.load import load
 from evervalue.sources.systems import system
 from evervalue.warehouse.duckdb import connect
-from tests.support.postgres import PASSWORD, Postgres
+from tests.support.postgres import Postgres
+from tests.support.server import PASSWORD
 
 HERE = "sources.shop"
 
