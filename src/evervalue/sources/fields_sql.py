@@ -49,6 +49,8 @@ class FieldsSql:
         self.zone = settings.time_zone or time_zone
         self.columns = rows.columns
         self.unmatched = rows.unmatched
+        self.sought = rows.sought
+        self.lookups = output.lookups
         self.surveys: dict[str, Survey] = {}
         self.numbers: dict[str, NumberReading] = {}
         self.out = Plan(output.name, output.feed, settings, rows.table, rows.base, rows.base_columns)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from evervalue.core.text import count, listing
 from evervalue.sources import raw_zone
 from evervalue.sources.evidence import survey
 from evervalue.sources.fields import MONEY, fields_of
@@ -178,6 +179,39 @@ class _Planner(FieldsSql):
         if self.settings.only:
             fits = [self._rule(f"only_{place}", rule) for place, rule in enumerate(self.settings.only)]
             self.out.aside = f"(not ({' and '.join(fits)}))"
+            for alias in self.sought:
+                self._warn_of_orphans(alias, fits)
+
+    def _warn_of_orphans(self, alias: str, fits: list[str]) -> None:
+        """Tell of rows that are set aside for nothing but that the row which a rule asks for is not there."""
+        looked_up = {x.alias for x in self.lookups}
+        rules = [
+            (rule, fit, rule.column.rpartition(".")[0])
+            for rule, fit in zip(self.settings.only, fits, strict=True)
+        ]
+        # A rule that asks whether there is such a cell means that there may be none.
+        asking = [(rule, fit) for rule, fit, of in rules if of == alias and rule.filled is None]
+        if not asking:
+            return
+        others = [fit for _, fit, of in rules if of not in looked_up]
+        parsed = ", ".join(f"{self.out.parsed[fit]} as {fit}" for fit in fits)
+        key = quoted(self.sought[alias])
+        row = self.con.execute(
+            f"select count(*), min({key}) from (select {quoted(self.unmatched[alias])} as _alone, {key}, {parsed} "
+            f"from {self.out.table}) where _alone and not ({' and '.join(fit for _, fit in asking)})"
+            + "".join(f" and {fit}" for fit in others)
+        ).fetchone() or (0, None)
+        if not row[0]:
+            return
+        lookup = next(x for x in self.lookups if x.alias == alias)
+        columns = listing(lookup.on, 5)
+        example = f"for example {columns} = {row[1]}" if row[1] is not None else f"{columns} is empty"
+        self.out.warnings.append(
+            f"{self.where}: {count(row[0], 'row')} set aside because no row of {lookup.feed} belongs to "
+            f"{'it' if row[0] == 1 else 'them'} ({example}), and `only` asks for "
+            f"{listing([rule.column for rule, _ in asking], 5)}. If they count, find out why {lookup.feed} lacks "
+            "what they name."
+        )
 
     def _unmatched(self) -> None:
         """Refuse a row without the partner that something it cannot do without is looked up in."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from evervalue.core.errors import InputError, MissingColumns
 from evervalue.core.text import count, did_you_mean, listing
@@ -27,6 +27,8 @@ class Relation:
     base_columns: list[str]
     unmatched: dict[str, str]
     """Alias of a lookup: column that is true where a row has no partner in it."""
+    sought: dict[str, str] = field(default_factory=dict)
+    """Alias of a lookup that rules ask for cells of: column with the key that is looked up in it, as text."""
 
 
 def relation(con: Connection, output: Output) -> Relation:
@@ -86,12 +88,19 @@ class _Joined:
         flags = "".join(
             f", {_as(alias)}._file_id is null as {quoted(flag)}" for alias, flag in unmatched.items()
         )
+        asked = {rule.column.rpartition(".")[0] for rule in self.output.settings.only}
+        sought = {x.alias: f"_key_{x.alias}" for x in self.output.lookups if x.alias in asked}
+        flags += "".join(
+            f", {self._sought(x)} as {quoted(sought[x.alias])}"
+            for x in self.output.lookups
+            if x.alias in sought
+        )
         joined = f"temp.{quoted('map~' + self.output.name)}"
         self.con.execute(
             f"create or replace temp table {quoted('map~' + self.output.name)} as "
             f"select b._file_id, b._line, {listed}{flags} from {plain.table} as b {' '.join(joins)}"
         )
-        return Relation(joined, columns, plain.base, plain.base_columns, unmatched)
+        return Relation(joined, columns, plain.base, plain.base_columns, unmatched, sought)
 
     def _names(self) -> list[str]:
         """Columns of the relation: all of the base, and what the settings name besides."""
@@ -160,12 +169,20 @@ class _Joined:
         self._refuse_repeated(lookup, keys)
         on = []
         for here, key in zip(lookup.on, keys, strict=True):
-            found = self._found(here)
-            if found is None:
-                raise self._missing(here, (here,))
             there = f"{_as(lookup.alias)}.{quoted(key.name)}"
-            on.append(f"{self._key_text(*found)} = {self._key_text(there, key)}")
+            on.append(f"{self._key_text(*self._here(here))} = {self._key_text(there, key)}")
         return f"left join {self._rows(lookup)} as {_as(lookup.alias)} on {' and '.join(on)}"
+
+    def _sought(self, lookup: Lookup) -> str:
+        """SQL of what a row looks up; null where any of it stands for nothing."""
+        keys = [self._key_text(*self._here(here)) for here in lookup.on]
+        return " || ', ' || ".join(keys)
+
+    def _here(self, name: str) -> tuple[str, StoredColumn]:
+        found = self._found(name)
+        if found is None:
+            raise self._missing(name, (name,))
+        return found
 
     def _rows(self, lookup: Lookup) -> str:
         """SQL of the rows that are looked up."""

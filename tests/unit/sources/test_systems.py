@@ -67,6 +67,37 @@ def test_lookups_bring_columns_and_rows_that_do_not_count_are_set_aside(shop: Wa
     ) == [(Decimal("39.8000"), Decimal("28.3000"), Decimal("11.5000"))]
 
 
+def test_rows_that_are_set_aside_for_want_of_a_partner_are_told(shop: Warehouse) -> None:
+    """Not those that other rules leave out anyway, nor those whose partner is there and does not fit."""
+    shop.write(LINES + "8,x,1,2.00\n,x,1,5.00\n7,gift,1,1.00\n", "lines.csv")
+    lines = dict(SHOP["outputs"]["lines"])
+    lines["only"] = [lines["only"], {"column": "Product", "not_in": ["gift"]}]
+    tables = {**SHOP, "outputs": {"lines": lines}}
+    report = shop.load_all({"shop": tables}).sources["shop.lines"]
+    assert report.rows_set_aside == 5
+    told = (
+        "sources.shop.outputs.lines: 3 rows set aside because no row of shop.orders belongs to them (for example "
+        "OrderID = 8), and `only` asks for orders.Status. If they count, find out why shop.orders lacks what they name."
+    )
+    assert report.warnings == [told]
+    assert shop.load_all({"shop": tables}).sources["shop.lines"].warnings == [told]
+    shop.write(ORDERS + "9,a,2024-01-04,Won\n8,a,2024-01-04,Lost\n", "orders.csv")
+    (told,) = shop.load_all({"shop": tables}).sources["shop.lines"].warnings
+    assert "1 row set aside because no row of shop.orders belongs to it (OrderID is empty)" in told
+
+
+def test_a_partner_that_is_found_through_another_may_be_missing(shop: Warehouse) -> None:
+    shop.write(CUSTOMERS.replace("b,Bob,", "c,Cleo,"), "people.csv")
+    lines = {**SHOP["outputs"]["lines"], "only": {"column": "people.First", "not_in": ["Ada"]}}
+    assert shop.load_all({"shop": {**SHOP, "outputs": {"lines": lines}}}).sources["shop.lines"].warnings == []
+    lines["only"] = {"column": "people.First", "in": ["Ada"]}
+    (told,) = shop.load_all({"shop": {**SHOP, "outputs": {"lines": lines}}}).sources["shop.lines"].warnings
+    assert "2 rows set aside because no row of shop.people belongs to them" in told
+    assert "(for example orders.CustomerID = b)" in told
+    lines["only"] = {"column": "people.First", "filled": True}
+    assert shop.load_all({"shop": {**SHOP, "outputs": {"lines": lines}}}).sources["shop.lines"].warnings == []
+
+
 def test_a_row_without_the_partner_it_needs_is_refused(shop: Warehouse) -> None:
     lines = {k: v for k, v in SHOP["outputs"]["lines"].items() if k != "only"}
     report = shop.load_all({"shop": {**SHOP, "outputs": {"lines": lines}}}).sources["shop.lines"]
