@@ -52,6 +52,12 @@ def reader_of(request: Request) -> SnapshotReader:
     return reader
 
 
+def present_of(request: Request, reading: Reading) -> sources.Present:
+    """The present, as questions about sources take it."""
+    state = request.app.state
+    return sources.present(state.clock, reading, state.reader.publisher.data_dir)
+
+
 @router.get("/headline")
 def headline(request: Request, format: Format = "json") -> Response:
     """The whole customer base in one row: customers, tiers, hidden gems, money."""
@@ -131,10 +137,10 @@ def source_list(request: Request, format: Format = "json") -> Response:
     A source without news for longer than is usual is in alarm at the moment of asking, whatever the run found.
     """
     reader = reader_of(request)
-    now = sources.minute(request.app.state.clock)
     with reader.lease() as reading:
         _watched(reading)
-        return table_answer(request, reader, reading, "sources", sources.sources(now), format, tagged=(now,))
+        at = present_of(request, reading)
+        return table_answer(request, reader, reading, "sources", sources.sources(at), format, tagged=at)
 
 
 @router.get("/sources/{source}")
@@ -146,25 +152,25 @@ def one_source(
     `part` gives checks, loads (all that are remembered), quarantine or reconciliation alone.
     """
     reader = reader_of(request)
-    now = sources.minute(request.app.state.clock)
     with reader.lease() as reading:
         _watched(reading)
-        tag = etag(reading, request, now)
+        at = present_of(request, reading)
+        tag = etag(reading, request, *at)
         if (same := unchanged(request, tag)) is not None:
             return same
-        statement = sources.source(source, now)
+        statement = sources.source(source, at)
         found = reading.row(statement)
         if found is None:
-            known = [row["source"] for row in reading.rows(sources.sources(now))]
+            known = [row["source"] for row in reading.rows(sources.sources(at))]
             raise NotFound(
                 f"There is no source '{source[:100]}' in run {reading.run_id}{did_you_mean(source, known)}."
             )
         if part != "source" or format != "json":
-            asked = sources.part(part, source, now)
-            return table_answer(request, reader, reading, f"source-{part}", asked, format, tagged=(now,))
+            asked = sources.part(part, source, at)
+            return table_answer(request, reader, reading, f"source-{part}", asked, format, tagged=at)
         whole = {
             **found,
-            "checks": reading.rows(sources.checks(source, now)),
+            "checks": reading.rows(sources.checks(source, at)),
             "loads": reading.rows(sources.loads(source, sources.KEPT_LOADS)),
             "quarantine": reading.rows(sources.quarantine(source)),
             "reconciliation": reading.row(sources.reconciliation(source)),

@@ -41,6 +41,22 @@ def joined(items: Iterable[object]) -> str:
     return f"{', '.join(first)} and {last}" if first else last
 
 
+def span(seconds: float) -> str:
+    """A length of time in words, with one decimal where it has one.
+
+    >>> [span(s) for s in (0.4, 1, 75, 900, 12_600, 200_000)]
+    ['less than a second', '1 second', '75 seconds', '15 minutes', '3.5 hours', '2.3 days']
+    """
+    if seconds < 0.5:
+        return "less than a second"
+    size, noun = next((s, n) for s, n in _SPANS if seconds >= 2 * s or s == 1)
+    amount = round(seconds / size, 1 if size > 1 else 0)
+    return f"{amount:,g} {noun if amount == 1 else noun + 's'}"
+
+
+_SPANS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
+
+
 def once(*sentences: str) -> list[str]:
     """The sentences that are not empty, each said once, in order.
 

@@ -70,10 +70,10 @@ def formats_of(request: Request, reading: Reading | None) -> Formats:
     return Formats(locale_of(request.headers.get("accept-language", "")), currency)
 
 
-def minute_of(request: Request) -> str:
-    """The present minute, as questions about sources take it."""
-    clock: Clock = request.app.state.clock
-    return of_sources.minute(clock)
+def present_of(request: Request, reading: Reading) -> of_sources.Present:
+    """The present, as questions about sources take it."""
+    state = request.app.state
+    return of_sources.present(state.clock, reading, state.reader.publisher.data_dir)
 
 
 def theme_of(request: Request) -> str:
@@ -100,7 +100,7 @@ def render(
 ) -> Response:
     """The template, filled, with the headers of a page."""
     formats = formats_of(request, reading)
-    alarms = of_sources.in_alarm(reading, minute_of(request)) if reading else []
+    alarms = of_sources.in_alarm(reading, present_of(request, reading)) if reading else []
     text = _environment().get_template(template).render(
         page=page,
         navigation=NAVIGATION,

@@ -17,6 +17,7 @@ from evervalue.core.errors import EvervalueError, SettingsError
 from evervalue.core.progress import Progress, Silent
 from evervalue.pipeline.run import run, told_plainly
 from evervalue.pipeline.settings import Project, read_project
+from evervalue.sources.changes import standing
 from evervalue.sources.changes.feed import FollowerOf
 from evervalue.sources.changes.followers import followed
 from evervalue.sources.changes.watch import Lag, watch
@@ -71,7 +72,7 @@ def follow(
         with told_plainly("Following the sources"):
             watch(
                 followers, warehouse=project.data_dir / "warehouse.duckdb", temp=temp, clock=clock, progress=progress,
-                tell=told, stop=stop,
+                tell=told, stop=stop, standings=project.data_dir / standing.FOLDER,
             )  # fmt: skip
     finally:
         done.set()

@@ -11,6 +11,7 @@ from pathlib import Path
 from evervalue.core.errors import EvervalueError
 from evervalue.core.progress import Progress
 from evervalue.sources import apply, raw_zone
+from evervalue.sources.changes.lag import last_known
 from evervalue.sources.feed import Brought, Context, Feed
 from evervalue.sources.feeds import feeds_of
 from evervalue.sources.known import as_known
@@ -78,7 +79,7 @@ def load(
             except EvervalueError as error:
                 if source.settings.on_failure == "stop" or not own_transaction or not _was_read(con, source):
                     raise
-                told = _skipped(con, source, error)
+                told = _skipped(con, source, error, known_at)
                 note_volumes(context, source, told)
             report.sources |= told
             _warn(told, progress)
@@ -144,6 +145,12 @@ def _bring(
     """What became of one system: of its tables, then of its outputs."""
     told = _reports(source)
     brought = {name: feed.bring(context, told[name]) for name, feed in feeds.items()}
+    # All tables of a system come by one stream, or one writer of files: the newest of them tells how far it has come.
+    behind = min(
+        (seconds for name in feeds if (seconds := told[name].behind_seconds) is not None), default=None
+    )
+    for name in told:
+        told[name].behind_seconds = behind
     for output in source.outputs.values():
         bring_output(context, output, brought, told[output.name], currency=currency, time_zone=time_zone)
     return told
@@ -154,9 +161,16 @@ def _reports(source: System) -> dict[str, SourceReport]:
     return tables | {name: SourceReport(name, output.provides) for name, output in source.outputs.items()}
 
 
-def _skipped(con: Connection, source: System, error: EvervalueError) -> dict[str, SourceReport]:
+def _skipped(
+    con: Connection, source: System, error: EvervalueError, known_at: dt.datetime
+) -> dict[str, SourceReport]:
     """What is told of a system that could not be read, where the settings let a run go on with what was read before."""
     told = _reports(source)
+    behind = None
+    if source.settings.capture == "changes" or source.settings.kind == "changes":
+        behind = last_known(con, source.name, source.tables, known_at)
+    for one in told.values():
+        one.behind_seconds = behind
     for name, output in source.outputs.items():
         count_output(con, output, told[name])
         told[name].failed = str(error)

@@ -11,5 +11,6 @@ columns:
   changes: {type: bigint, unit: count, says: "changes it holds"}
   from_lsn: {type: ubigint, nullable: true, says: "oldest position in it"}
   to_lsn: {type: ubigint, nullable: true, says: "newest position in it"}
+  newest_at: {type: timestamp, nullable: true, says: "when the newest of its changes was committed, UTC; null where it does not say"}
   run_id: {type: text, says: "run that applied it"}
 --- */

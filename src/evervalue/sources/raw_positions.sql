@@ -15,6 +15,7 @@ columns:
   next_lsn: {type: ubigint, says: "where the stream is taken up; for a feed the position from which its rows agree with the source"}
   gtid: {type: text, nullable: true, says: "set of global transaction ids applied, where the server has them"}
   committed_at: {type: timestamp, nullable: true, says: "when the source committed the last transaction applied, UTC"}
+  current_to: {type: timestamp, nullable: true, says: "all that the source had committed by then is applied, by its own clock, UTC; of the stream"}
   shape: {type: text, nullable: true, says: "columns of a feed as the stream last described them, JSON"}
   run_id: {type: text, says: "run or batch that wrote this"}
 --- */

@@ -2,16 +2,20 @@
 
 A run judges a source when it reads it. When no run happens, nothing would ever be said to be late; so ages are
 taken at the instant of asking, and a source without news for longer than is usual is in alarm even where the
-last run found it as usual. The instant is a bound parameter, as any other.
+last run found it as usual. What followers say of themselves between runs is held against the same instant.
+Both are bound parameters, as any other.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from typing import Literal
+import json
+from pathlib import Path
+from typing import Literal, NamedTuple
 
 from evervalue.api.snapshots import Reading, Row, Statement
 from evervalue.core.clock import Clock
+from evervalue.sources.changes import standing
 
 TABLE = "run.sources"
 STORED = (
@@ -28,6 +32,14 @@ SEEN = {
     "run_state": ("string", "its state as the run found it"),
     "failed": ("boolean", "whether it could not be read the last time"),
     "good_read_at": ("string", "when it could be read last, UTC"),
+    "followed": (
+        "string",
+        "how its follower stands: live, retrying, stopped, silent or failed; null where none is meant to follow it",
+    ),
+    "lag_seconds": (
+        "number",
+        "time since the instant up to which all its changes are here: 0 where it is followed and nothing waits",
+    ),
     "read_age_seconds": ("number", "time since it could be read last"),
     "news_age_seconds": ("number", "time since it brought something new last"),
 }
@@ -36,14 +48,45 @@ SEEN = {
 KEPT_LOADS = 100
 """Loads in the answer about one source; `part=loads` gives all."""
 
-CHECKS = ("reading", "freshness", "volume", "refused", "empty_cells")
+CHECKS = ("reading", "following", "freshness", "volume", "refused", "empty_cells")
 Part = Literal["source", "checks", "loads", "quarantine", "reconciliation"]
 
 
-def minute(clock: Clock) -> str:
+class Present(NamedTuple):
+    """What the findings of a run are held against."""
+
+    now: str
     """The present minute, UTC: fine enough for ages, and coarse enough to answer many readers from one result."""
+    following: str = "[]"
+    """What followers say of themselves, a list of objects as JSON."""
+
+
+def minute(clock: Clock) -> str:
+    """The present minute, UTC."""
     now = clock.now().astimezone(dt.UTC).replace(second=0, microsecond=0, tzinfo=None)
     return now.isoformat(sep=" ")
+
+
+def present(clock: Clock, reading: Reading, data_dir: Path) -> Present:
+    """The present, as questions about sources take it."""
+    told = standing.read(data_dir / standing.FOLDER)
+    if not told or not watched(reading):
+        return Present(minute(clock))
+    now = clock.now().astimezone(dt.UTC).replace(tzinfo=None)
+    found = []
+    for row in reading.rows(Statement(_FOLLOWED, {})):
+        if (one := told.get(row["system"])) is None:
+            continue
+        limit = row["stale_after_seconds"]
+        seen = standing.seen(one, now, limit=limit, read_at=row["read_at"], behind_then=row["behind_seconds"])
+        if seen is not None:
+            seconds = None if seen.seconds is None else round(seen.seconds, 1)
+            most = standing.LATE_SECONDS if limit is None else limit
+            found.append(
+                {"source": row["source"], "followed": seen.followed, "seconds": seconds, "most": most,
+                 "state": seen.state, "says": seen.says}
+            )  # fmt: skip
+    return Present(minute(clock), json.dumps(found, ensure_ascii=False))
 
 
 def watched(reading: Reading) -> bool:
@@ -51,22 +94,22 @@ def watched(reading: Reading) -> bool:
     return reading.has(TABLE)
 
 
-def sources(now: str) -> Statement:
-    """Every source in one row, those in alarm first, as of the instant `now` (UTC)."""
-    return Statement(_with_states() + _ranked("from stated as s"), {"now": now})
+def sources(at: Present) -> Statement:
+    """Every source in one row, those in alarm first, at present."""
+    return Statement(_with_states() + _ranked("from stated as s"), at._asdict())
 
 
-def source(name: str, now: str) -> Statement:
-    """One source, as of the instant `now` (UTC)."""
+def source(name: str, at: Present) -> Statement:
+    """One source, at present."""
     sql = _with_states() + _ranked("from stated as s\nwhere s.source = $source")
-    return Statement(sql, {"now": now, "source": name})
+    return Statement(sql, {**at._asdict(), "source": name})
 
 
-def checks(name: str, now: str) -> Statement:
-    """What was looked at in a source, held against its history; its freshness as of the instant `now` (UTC)."""
+def checks(name: str, at: Present) -> Statement:
+    """What was looked at in a source, held against its history; its freshness and its follower at present."""
     sql = f"{_JUDGED}\nselect check_name, field, state, value, expected_low, expected_high, says\nfrom judged"
     order = f"order by {_place('check_name')}, {_severity('state')} desc, field"
-    return Statement(f"{sql}\nwhere source = $source\n{order}", {"now": now, "source": name})
+    return Statement(f"{sql}\nwhere source = $source\n{order}", {**at._asdict(), "source": name})
 
 
 def loads(name: str, limit: int | None = None) -> Statement:
@@ -89,20 +132,20 @@ def reconciliation(name: str) -> Statement:
     return Statement("select *\nfrom curated.reconciliation\nwhere source = $source", {"source": name})
 
 
-def part(name: Part, source_name: str, now: str) -> Statement:
+def part(name: Part, source_name: str, at: Present) -> Statement:
     """One part of what is known about a source."""
     if name == "source":
-        return source(source_name, now)
+        return source(source_name, at)
     if name == "checks":
-        return checks(source_name, now)
+        return checks(source_name, at)
     return {"loads": loads, "quarantine": quarantine, "reconciliation": reconciliation}[name](source_name)
 
 
-def in_alarm(reading: Reading, now: str) -> list[Row]:
+def in_alarm(reading: Reading, at: Present) -> list[Row]:
     """The sources that need attention now; none where the run did not watch them."""
     if not watched(reading):
         return []
-    return [row for row in reading.rows(sources(now)) if row["state"] == "alarm"]
+    return [row for row in reading.rows(sources(at)) if row["state"] == "alarm"]
 
 
 def _span(seconds: str) -> str:
@@ -121,13 +164,24 @@ def _place(check: str) -> str:
     return f"list_position({list(CHECKS)}, {check})"
 
 
-NULLABLE = ("good_read_at", "read_age_seconds", "news_age_seconds")
+NULLABLE = ("followed", "lag_seconds", "good_read_at", "read_age_seconds", "news_age_seconds")
 """Findings of which there may be none yet."""
+
+_FOLLOWED = """select s.source, s.system, s.read_at, s.behind_seconds, g.stale_after_seconds
+from run.sources as s
+join run.source_settings as g on g.source = s.source"""
+_TOLD = {
+    "source": "VARCHAR", "followed": "VARCHAR", "seconds": "DOUBLE", "most": "DOUBLE", "state": "VARCHAR",
+    "says": "VARCHAR",
+}  # fmt: skip
 
 # `greatest` passes over nulls: what never was would be now.
 _AGE = "case when {0} is not null then greatest(epoch(cast($now as timestamp)) - epoch({0}), 0) end"
 _LATE = "c.check_name = 'freshness' and a.news_age_seconds > c.expected_high"
-_JUDGED = f"""with ages as (
+_JUDGED = f"""with following as (
+  select told.* from (select unnest(from_json(cast($following as varchar), '[{json.dumps(_TOLD)}]')) as told)
+),
+ages as (
   select s.source, g.good_read_at,
     {_AGE.format("g.good_read_at")} as read_age_seconds, {_AGE.format("s.last_news_at")} as news_age_seconds
   from run.sources as s
@@ -148,6 +202,9 @@ judged as (
     end as says
   from run.source_checks as c
   join ages as a on a.source = c.source
+  union all
+  select source, 'following', '', state, seconds, 0, most, says
+  from following
 )"""
 
 
@@ -163,12 +220,18 @@ worst as (
   group by source
 ),
 stated as (
-  select s.*, a.good_read_at, a.read_age_seconds, a.news_age_seconds,
+  select s.*, a.good_read_at, a.read_age_seconds, a.news_age_seconds, f.followed,
+    case
+      when f.source is not null then f.seconds
+      when s.behind_seconds is not null
+        then greatest(epoch(cast($now as timestamp)) - epoch(s.read_at), 0) + s.behind_seconds
+    end as lag_seconds,
     case w.severity when 3 then 'alarm' when 2 then 'watch' else s.state end as seen_state,
     coalesce(w.says, s.state_says) as seen_says, coalesce(w.check_name, '') as worst_check
   from run.sources as s
   join ages as a on a.source = s.source
   left join worst as w on w.source = s.source
+  left join following as f on f.source = s.source
 )
 """
 
@@ -177,6 +240,6 @@ def _ranked(rest: str) -> str:
     columns = ", ".join(f"s.{name}" for name in STORED)
     return f"""select {columns},
   s.seen_state as state, s.seen_says as state_says, s.worst_check, s.state as run_state,
-  s.worst_check = 'reading' as failed, s.good_read_at, s.read_age_seconds, s.news_age_seconds
+  s.worst_check = 'reading' as failed, s.followed, s.lag_seconds, s.good_read_at, s.read_age_seconds, s.news_age_seconds
 {rest}
 order by {_severity("s.seen_state")} desc, s.source"""

@@ -11,19 +11,18 @@ from evervalue.api.queries import sources as of_sources
 from evervalue.core.text import did_you_mean
 from evervalue.dashboard import source_words
 from evervalue.dashboard.charts.loads import loads, top
-from evervalue.dashboard.view import formats_of, minute_of, reader_of, render
+from evervalue.dashboard.view import formats_of, present_of, reader_of, render
 
 PAGE = "sources"
 
 
 def index(request: Request) -> Response:
     """The page at /sources."""
-    now = minute_of(request)
     with reader_of(request).lease() as reading:
         if not of_sources.watched(reading):
             kept = reading.rows(of_run.sources())
             return render(request, "sources_unwatched.html", reading, page=PAGE, sources=kept)
-        statement = of_sources.sources(now)
+        statement = of_sources.sources(present_of(request, reading))
         found = reading.rows(statement)
         return render(
             request,
@@ -44,13 +43,14 @@ def page(request: Request) -> Response:
     NotFound
         The run has no such source.
     """
-    name, now = str(request.path_params["source"]), minute_of(request)
+    name = str(request.path_params["source"])
     with reader_of(request).lease() as reading:
         if not of_sources.watched(reading):
             kept = [row for row in reading.rows(of_run.sources()) if row["source"] == name]
             if kept:
                 return render(request, "sources_unwatched.html", reading, page=PAGE, sources=kept)
             raise NotFound(f"Run {reading.run_id} has no source “{name[:100]}”.")
+        now = present_of(request, reading)
         statement = of_sources.source(name, now)
         source = reading.row(statement)
         if source is None:

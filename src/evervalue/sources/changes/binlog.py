@@ -171,10 +171,15 @@ class BinlogChanges:
         """The position from which all tables agree with the source."""
         return self.tables.settled(con)
 
-    def behind(self) -> int | None:
-        """Bytes of the log that are not applied; None where it went on to another file."""
-        now, here = self.server.now().next_lsn, self.reached
-        return max(0, now - here) if now >> 32 == here >> 32 else None
+    def end(self) -> tuple[int, dt.datetime]:
+        """Where the log ends, and the instant of asking by the server's clock, UTC."""
+        return self.server.end()
+
+    @property
+    def applied_to(self) -> int:
+        """Everything of ours before this position is applied."""
+        waits = self.stage.rows or self.incoming.anew
+        return self.position.next_lsn if waits else self.reached
 
     def followed_elsewhere(self, con: Connection) -> bool:
         """Never: a log may be read by many."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -93,6 +94,17 @@ class BinlogServer:
             raise refusal(error, self.address, "asking for the position of the log") from None
         at = self.epoch << 56 | number(file) << 32 | place
         return Position("binlog", at, 0, at, server, slot=file, gtid=gtid)
+
+    def end(self) -> tuple[int, dt.datetime]:
+        """Where the log ends, and the instant of asking by the server's clock, UTC."""
+        pymysql = driver()
+        if self._sql is None:
+            self.connect()
+        try:
+            (at,) = self.ask("select utc_timestamp(6)")
+        except pymysql.err.MySQLError as error:
+            raise refusal(error, self.address, "asking for the time") from None
+        return self.now().next_lsn, at
 
     def verified(self, held: Position) -> Position:
         """What is stored, where the log goes on from there.

@@ -59,6 +59,8 @@ class Event:
     """Column: engine type, or 'number' or 'text'."""
     key: tuple[str, ...] = ()
     """Columns of the key, where the line tells them."""
+    committed_at: dt.datetime | None = None
+    """When the source committed it, UTC, where the line tells it."""
 
 
 def event(line: str, where: str, place: int) -> Event | None:
@@ -95,8 +97,9 @@ def event(line: str, where: str, place: int) -> Event | None:
         raise InputError(f"{where}: line {place:,} has the operation '{found['op']}', which changes no row.")
     fields = _fields(schema)
     lsn, ordinal = position(found["source"], str(found["op"]), where, place)
+    at = committed_at(found["source"])
     if op == "t":
-        return Event(op, lsn, ordinal, {})
+        return Event(op, lsn, ordinal, {}, committed_at=at)
     after, before = found.get("after"), found.get("before")
     told = before if op == "d" else after
     row, types, unchanged = _row(told or {}, fields)
@@ -117,7 +120,16 @@ def event(line: str, where: str, place: int) -> Event | None:
             f"{where}: line {place:,} is a delete that does not say which row it means: it has neither `before` nor a "
             "key. Set the table's REPLICA IDENTITY, or write the keys too."
         )
-    return Event(op, lsn, ordinal, row, old, unchanged, types, names)
+    return Event(op, lsn, ordinal, row, old, unchanged, types, names, at)
+
+
+def committed_at(source: Mapping[str, Any]) -> dt.datetime | None:
+    """When the source committed a change, UTC. Rows of a snapshot tell 0 in some connectors, which is no time."""
+    try:
+        parts = int(source.get("ts_ms") or 0)
+        return EPOCH + dt.timedelta(milliseconds=parts) if parts > 0 else None
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 def position(source: Mapping[str, Any], op: str, where: str, place: int) -> tuple[int, int]:

@@ -18,6 +18,14 @@ from evervalue.sources.files import FoundFile
 from evervalue.warehouse.duckdb import Connection, EngineError, first_line, literal, quoted
 
 SEQUENCES = ("transact_seq", "ar_h_change_seq", "dms_change_seq", "change_seq")
+TIMES = (
+    "ar_h_commit_timestamp",
+    "ar_h_timestamp",
+    "dms_commit_timestamp",
+    "dms_timestamp",
+    "commit_timestamp",
+)
+"""Names under which the column of commit instants goes (TimestampColumnName, or a header column)."""
 STAMP = re.compile(r"(\d{8})-(\d{6})(\d{3})?")
 OPERATIONS = {"I": "i", "U": "u", "D": "d"}
 EPOCH = dt.datetime(1970, 1, 1)
@@ -111,3 +119,23 @@ def positions(con: Connection, arrived: Arrived, file: FoundFile, where: str) ->
         raise InputError(f"{where}: {file.shown} has no moment in its name: {found[0]}.") from None
     micros = int((at - EPOCH).total_seconds()) * 1_000_000 + thousandths * 1000
     return f"{micros}::ubigint", "_n::bigint"
+
+
+def newest_at(con: Connection, arrived: Arrived) -> dt.datetime | None:
+    """When the newest change of `_dms` was committed, UTC; None where the file does not say.
+
+    The name of a file tells when it was written, which is later and so says nothing of how far behind it is.
+    """
+    times = {name.lower(): name for name in arrived.columns}
+    told = next((times[name] for name in TIMES if name in times), None)
+    if told is not None:
+        instant = f"try_cast({quoted(told)} as timestamp)"
+    elif arrived.sequence:
+        # The number of a change begins with its instant, to the hundredth of a second, in sources that give it so.
+        instant = f"try_strptime(lpad({quoted(arrived.sequence)}::varchar, 35, '0')[1:14], '%Y%m%d%H%M%S')"
+    else:
+        return None
+    (newest,) = con.execute(
+        f"select max({instant}) from _dms where {instant} > timestamp '1980-01-01'"
+    ).fetchone() or (None,)
+    return newest if isinstance(newest, dt.datetime) else None

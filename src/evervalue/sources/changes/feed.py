@@ -9,8 +9,11 @@ from typing import Protocol
 
 from evervalue.core.progress import Progress, Silent
 from evervalue.sources import keyed, raw_zone
+from evervalue.sources.applied import Applied
+from evervalue.sources.changes import positions
+from evervalue.sources.changes.lag import Gauge
+from evervalue.sources.changes.positions import Position
 from evervalue.sources.feed import Brought, Context, Feed
-from evervalue.sources.keyed import Applied
 from evervalue.sources.report import SourceReport
 from evervalue.warehouse.duckdb import Connection, literal
 
@@ -20,7 +23,8 @@ class Follower(Protocol):
 
     source: str
     applied: dict[str, Applied]
-    committed_at: dt.datetime | None
+    position: Position
+    """How far it was applied."""
 
     def open(self, con: Connection, *, run_id: str, full_refresh: bool, commit: Callable[[], None]) -> None:
         """Bring every table to where the stream can be read."""
@@ -72,8 +76,16 @@ class Follower(Protocol):
         """The position from which all tables agree with the source."""
         ...
 
-    def behind(self) -> int | None:
-        """Bytes of the source's log that are not applied; None where it does not tell."""
+    def end(self) -> tuple[int, dt.datetime]:
+        """Where the source's log ends, and an instant by the source's clock before which all of it was committed.
+
+        May be asked of a follower that is not open.
+        """
+        ...
+
+    @property
+    def applied_to(self) -> int:
+        """Everything of ours before this position is applied."""
         ...
 
     def close(self) -> None:
@@ -94,6 +106,8 @@ class Bringing:
         self._told: dict[str, Applied] = {}
         self._run: str | None = None
         self._to_settle: Follower | None = None
+        self.behind_seconds: float | None = None
+        """How far behind the source what was brought is."""
 
     def bring(self, context: Context, feed: str) -> Applied:
         """What became of the changes of one table, once."""
@@ -118,10 +132,19 @@ class Bringing:
                 context.progress.step(
                     f"{self.system} is followed already", detail="taken as far as it was brought"
                 )
+                if (held := positions.read(con, self.system)) is not None:
+                    self.behind_seconds = Gauge().look(*follower.end(), held.next_lsn, held).seconds
                 return {}
+            gauge = Gauge()
             told = bring_up(
-                follower, con, context.run_id, full_refresh=context.full_refresh, progress=context.progress
+                follower,
+                con,
+                context.run_id,
+                full_refresh=context.full_refresh,
+                progress=context.progress,
+                gauge=gauge,
             )
+            self.behind_seconds = gauge.last.seconds if gauge.last else None
             self._to_settle = follower
             return told
         finally:
@@ -129,11 +152,22 @@ class Bringing:
 
 
 def bring_up(
-    follower: Follower, con: Connection, run_id: str, *, full_refresh: bool, progress: Progress
+    follower: Follower,
+    con: Connection,
+    run_id: str,
+    *,
+    full_refresh: bool,
+    progress: Progress,
+    gauge: Gauge | None = None,
 ) -> dict[str, Applied]:
-    """What came to each table, up to where the source stands now; the caller's transaction holds it all."""
+    """What came to each table, up to where the source stands now; the caller's transaction holds it all.
+
+    `gauge` is told how far behind that is in the end.
+    """
+    gauge = gauge or Gauge()
     try:
         follower.open(con, run_id=run_id, full_refresh=full_refresh, commit=lambda: None)
+        gauge.look(*follower.end(), follower.applied_to, follower.position)
         target = follower.target(con)
         looked = False
         while not (looked and follower.reached >= target):
@@ -150,6 +184,8 @@ def bring_up(
                     follower.apply(con, run_id=run_id)
                     follower.done(committed=False)
             target = max(target, follower.settled(con))
+        behind = gauge.look(*follower.end(), follower.applied_to, follower.position)
+        positions.note_current(con, follower.source, behind.current_to)
         return dict(follower.applied)
     finally:
         follower.close()
@@ -168,6 +204,7 @@ class ChangesFeed:
         """Bring the raw table to where the source stood when the load began."""
         told = self.bringing.bring(context, self.name)
         report.changes = words(told)
+        report.behind_seconds = self.bringing.behind_seconds
         if told.refused:
             report.said.append(
                 f"{self.name}: {told.refused:,} changes leave out values that are not known here, for example of "

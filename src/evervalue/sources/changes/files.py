@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import gzip
 import io
 import json
@@ -15,18 +16,22 @@ import zstandard
 from evervalue.core.errors import InputError
 from evervalue.core.text import count, listing
 from evervalue.sources import raw_zone
+from evervalue.sources.applied import Applied
 from evervalue.sources.changes import debezium, dms
 from evervalue.sources.changes.feed import since_mapped, words
+from evervalue.sources.changes.lag import last_known
 from evervalue.sources.changes.stage import Shape, Stage, load, misfit_types, restage
 from evervalue.sources.feed import Brought, Context
 from evervalue.sources.files import FoundFile
 from evervalue.sources.finding import find
-from evervalue.sources.keyed import Applied, KeyedTable
+from evervalue.sources.keyed import KeyedTable
 from evervalue.sources.report import SourceReport
 from evervalue.sources.systems import TableSettings
 from evervalue.warehouse.duckdb import Connection, quoted
 
 ROWS_A_BATCH = 200_000
+Made = tuple[Applied, list[int | None], dt.datetime | None]
+"""What became of the changes of a file, its first and last position, and when its newest change was committed."""
 
 
 class HalfWritten(Exception):
@@ -82,6 +87,7 @@ class ChangeFilesFeed:
                 "be read in the next load. Where its writer is done, write it again."
             )
         report.changes = words(total)
+        report.behind_seconds = last_known(con, "", [self.name], context.known_at)
         if total.refused:
             report.said.append(
                 f"{self.where}: {count(total.refused, 'change')} leave out values that are not known here, for example "
@@ -125,14 +131,12 @@ class ChangeFilesFeed:
             )
 
     def _apply(self, context: Context, file: FoundFile) -> Applied:
-        if self.format == "dms":
-            made, span = self._dms(context, file)
-        else:
-            made, span = self._debezium(context, file)
+        made, span, newest = (self._dms if self.format == "dms" else self._debezium)(context, file)
+        at = None if newest is None else newest.isoformat(" ")
         raw_zone.run(
             context.con,
-            "insert into raw.change_files values (?, ?, ?, ?, ?, ?, ?, ?)",
-            [self.name, file.shown, file.sha256, file.bytes, made.read, *span, context.run_id],
+            "insert into raw.change_files values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [self.name, file.shown, file.sha256, file.bytes, made.read, *span, at, context.run_id],
         )
         context.progress.step(f"Applied {file.shown}", detail=count(made.read, "change"))
         return made
@@ -156,7 +160,7 @@ class ChangeFilesFeed:
 
     # Debezium
 
-    def _debezium(self, context: Context, file: FoundFile) -> tuple[Applied, list[int | None]]:
+    def _debezium(self, context: Context, file: FoundFile) -> Made:
         stage = Stage(context.temp / "changes")
         total = Applied()
         span: list[int | None] = [None, None]
@@ -164,6 +168,7 @@ class ChangeFilesFeed:
         types: dict[str, str] = {}
         held: list[debezium.Event] = []
         columns: dict[str, None] = {}
+        newest: dt.datetime | None = None
 
         def flush() -> None:
             nonlocal held
@@ -206,6 +211,8 @@ class ChangeFilesFeed:
             if one is None:
                 continue
             held.append(one)
+            if one.committed_at is not None:
+                newest = max(newest or one.committed_at, one.committed_at)
             key = key or one.key
             columns |= dict.fromkeys(one.row)
             for name, told in one.types.items():
@@ -214,7 +221,7 @@ class ChangeFilesFeed:
             if len(held) >= ROWS_A_BATCH:
                 flush()
         flush()
-        return total, span
+        return total, span, newest
 
     def _event(self, line: str, file: FoundFile, place: int) -> debezium.Event | None:
         try:
@@ -232,7 +239,7 @@ class ChangeFilesFeed:
 
     # DMS
 
-    def _dms(self, context: Context, file: FoundFile) -> tuple[Applied, list[int | None]]:
+    def _dms(self, context: Context, file: FoundFile) -> Made:
         con = context.con
         _refuse_half(file)
         arrived = dms.read(con, file, self.where)
@@ -272,9 +279,10 @@ class ChangeFilesFeed:
             f"[]::varchar[] as _unchanged, {old}, {cells} from _dms"
         )
         span = con.execute("select min(_lsn), max(_lsn) from _staged").fetchone() or (None, None)
+        newest = dms.newest_at(con, arrived)
         con.execute("drop table _dms")
         self.stored |= {n: "text" if t == "VARCHAR" else t for n, t in arrived.columns.items()}
-        return self._put(context, table, "_staged"), list(span)
+        return self._put(context, table, "_staged"), list(span), newest
 
 
 def _both(held: str, told: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from evervalue.sources import raw_zone
 from evervalue.warehouse.duckdb import Connection
 
-FIELDS = "kind, server, timeline, slot, lsn, ordinal, next_lsn, gtid, committed_at, shape"
+FIELDS = "kind, server, timeline, slot, lsn, ordinal, next_lsn, gtid, committed_at, shape, current_to"
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,8 @@ class Position:
     gtid: str | None = None
     committed_at: dt.datetime | None = None
     shape: str | None = None
+    current_to: dt.datetime | None = None
+    """All that the source had committed by then is applied; UTC, by its own clock."""
 
 
 def read(con: Connection, source: str, feed: str = "") -> Position | None:
@@ -34,8 +36,10 @@ def read(con: Connection, source: str, feed: str = "") -> Position | None:
     ).fetchone()
     if row is None:
         return None
-    kind, server, timeline, slot, lsn, ordinal, next_lsn, gtid, committed_at, shape = row
-    return Position(kind, lsn, ordinal, next_lsn, server, timeline, slot, gtid, committed_at, shape)
+    kind, server, timeline, slot, lsn, ordinal, next_lsn, gtid, committed_at, shape, current_to = row
+    return Position(
+        kind, lsn, ordinal, next_lsn, server, timeline, slot, gtid, committed_at, shape, current_to
+    )
 
 
 def write(con: Connection, source: str, position: Position, *, run_id: str, feed: str = "") -> None:
@@ -44,7 +48,8 @@ def write(con: Connection, source: str, position: Position, *, run_id: str, feed
     raw_zone.run(con, "delete from raw.positions where source = ? and feed = ?", [source, feed])
     raw_zone.run(
         con,
-        f"insert into raw.positions values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, {_time(p.committed_at)}, ?, ?)",
+        f"insert into raw.positions values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, {_time(p.committed_at)}, "
+        f"{_time(p.current_to)}, ?, ?)",
         [
             source,
             feed,
@@ -60,6 +65,16 @@ def write(con: Connection, source: str, position: Position, *, run_id: str, feed
             run_id,
         ],
     )
+
+
+def note_current(con: Connection, source: str, current_to: dt.datetime | None) -> None:
+    """Keep the instant up to which all of a stream is applied; nothing where it is not known."""
+    if current_to is not None:
+        raw_zone.run(
+            con,
+            f"update raw.positions set current_to = {_time(current_to)} where source = ? and feed = ''",
+            [source],
+        )
 
 
 def forget(con: Connection, source: str, feed: str | None = None) -> None:

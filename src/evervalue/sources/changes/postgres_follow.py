@@ -253,10 +253,18 @@ class PostgresChanges:
         """The position from which all tables agree with the source."""
         return self.tables.settled(con)
 
-    def behind(self) -> int | None:
-        """Bytes of the source's log that are not applied."""
-        here = 0 if self.incoming.anything else self.reached
-        return max(0, self.tables.end_of_log() - max(self.position.next_lsn, here))
+    def end(self) -> tuple[int, dt.datetime]:
+        """Where the source's log ends, and the instant of asking by the source's clock, UTC."""
+        if self.tables.sql is None:
+            self.tables.sql = slots.connect(self.address)
+        with told(self.address, FOLLOWING):
+            (at,) = self.tables.sql.execute("select statement_timestamp() at time zone 'UTC'").fetchone()
+        return self.tables.end_of_log(), at
+
+    @property
+    def applied_to(self) -> int:
+        """Everything of ours before this position is applied."""
+        return max(self.position.next_lsn, 0 if self.incoming.anything else self.reached)
 
     def followed_elsewhere(self, con: Connection) -> bool:
         """Whether another process reads from the slot, and what it brought is here.

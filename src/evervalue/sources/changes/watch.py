@@ -12,13 +12,16 @@ from pathlib import Path
 from types import FrameType
 
 from evervalue.core.clock import Clock
-from evervalue.core.errors import Busy, SourceUnavailable
+from evervalue.core.errors import SourceUnavailable
 from evervalue.core.progress import Progress
 from evervalue.sources import raw_zone
+from evervalue.sources.changes import positions
 from evervalue.sources.changes.feed import Follower, FollowerOf
+from evervalue.sources.changes.lag import Behind, Gauge
+from evervalue.sources.changes.shared_warehouse import SharedWarehouse
+from evervalue.sources.changes.standing import BEAT_SECONDS, Board
 from evervalue.warehouse import duckdb
 
-BUSY_SECONDS = 0.5
 LONGEST_WAIT_SECONDS = 30.0
 LONGEST_BATCH_SECONDS = 30.0
 PASSING = ("connection was lost", "cannot be reached", "ended the stream", "no room for us", "broke off")
@@ -35,7 +38,7 @@ class Lag:
     bytes: int | None
     """Of the source's log not applied yet; None where the source does not tell."""
     seconds: float | None
-    """Since the source committed the last transaction applied; None before the first, 0 where nothing waits."""
+    """Since the instant up to which all is applied; 0 where nothing waits, None before any is known."""
 
 
 def watch(
@@ -49,6 +52,7 @@ def watch(
     stop: threading.Event | None = None,
     batch_seconds: float = 1.0,
     idle_seconds: float = 10.0,
+    standings: Path | None = None,
 ) -> None:
     """Follow every source until told to stop, by the event or by SIGTERM or SIGINT where none is given.
 
@@ -71,23 +75,26 @@ def watch(
         How long changes are gathered before they are applied.
     idle_seconds
         How often the position is kept while nothing comes that is ours.
+    standings
+        Folder of the files that say how each follower stands; None writes none.
 
     Raises
     ------
     EvervalueError
-        A source cannot be followed any more, with the mend; the others are ended.
+        A source cannot be followed any more, or the warehouse is gone, with the mend; the others are ended.
     """
     ending = stop or threading.Event()
-    failed: list[BaseException] = []
-    held = threading.Lock()
+    failed: dict[str, BaseException] = {}
+    shared = SharedWarehouse(warehouse, temp, ending)
+    board = Board(standings, followers, clock)
 
     def follow(name: str, make: FollowerOf) -> None:
         try:
             _Watcher(
-                name, make, warehouse, temp, clock, progress, tell, ending, held, batch_seconds, idle_seconds
+                name, make, shared, temp, clock, progress, tell, ending, board, batch_seconds, idle_seconds
             ).run()
         except BaseException as error:
-            failed.append(error)
+            failed[name] = error
             ending.set()
 
     with _signals(ending) if stop is None else nullcontext():
@@ -97,18 +104,22 @@ def watch(
         ]
         for thread in threads:
             thread.start()
-        for thread in threads:
-            while thread.is_alive():
-                thread.join(0.2)
+        beat = time.monotonic()
+        while alive := [thread for thread in threads if thread.is_alive()]:
+            alive[0].join(0.2)
+            if time.monotonic() - beat >= BEAT_SECONDS:
+                board.beat()
+                beat = time.monotonic()
+    board.end(failed)
     if failed:
-        raise failed[0]
+        raise next(iter(failed.values()))
 
 
 class _Watcher:
     def __init__(
-        self, name: str, make: FollowerOf, warehouse: Path, temp: Path, clock: Clock, progress: Progress,
-        tell: Callable[[Lag], None], ending: threading.Event, held: threading.Lock, batch_seconds: float,
-        idle_seconds: float,
+        self, name: str, make: FollowerOf, warehouse: SharedWarehouse, temp: Path, clock: Clock,
+        progress: Progress, tell: Callable[[Lag], None], ending: threading.Event, board: Board,
+        batch_seconds: float, idle_seconds: float,
     ) -> None:  # fmt: skip
         self.name = name
         self.make = make
@@ -118,7 +129,8 @@ class _Watcher:
         self.progress = progress
         self.tell = tell
         self.ending = ending
-        self.held = held
+        self.board = board
+        self.gauge = Gauge()
         self.batch_seconds = batch_seconds
         self.idle_seconds = idle_seconds
 
@@ -132,6 +144,7 @@ class _Watcher:
             except SourceUnavailable as error:
                 if not _passing(error):
                     raise
+                self.board.note(self.name, state="retrying", says=str(error))
                 self.progress.warn(f"{error} Trying again in {wait:.0f} seconds.")
                 self.ending.wait(wait)
                 wait = min(wait * 2, LONGEST_WAIT_SECONDS)
@@ -139,7 +152,7 @@ class _Watcher:
                 follower.close()
 
     def _follow(self, follower: Follower) -> None:
-        with self._warehouse() as con:
+        with self.warehouse.opened() as con:
             if con is None:
                 return
 
@@ -156,6 +169,7 @@ class _Watcher:
                 with suppress(duckdb.EngineError):
                     con.execute("rollback")
                 raise
+        self._tell(follower, 0)
         told = self.clock.now()
         gathering = self.batch_seconds
         while not self.ending.is_set():
@@ -171,6 +185,7 @@ class _Watcher:
                 told = self.clock.now()
             elif (self.clock.now() - told).total_seconds() >= self.idle_seconds:
                 # Nothing of ours came, and the source's log went on: it need not be kept for us.
+                self._look(follower)
                 if (follower.look_again() or follower.moved) and self._apply(follower) is None:
                     return
                 self._tell(follower, 0)
@@ -178,11 +193,14 @@ class _Watcher:
 
     def _apply(self, follower: Follower) -> int | None:
         """Changes applied and committed; None where it is time to end."""
-        with self._warehouse() as con:
+        with self.warehouse.opened() as con:
             if con is None:
                 return None
+            self.warehouse.refuse_another(con, self.name, follower.position)
             with raw_zone.transaction(con):
                 made = follower.apply(con, run_id=self._batch(con))
+                if (held := positions.read(con, self.name)) is not None:
+                    positions.note_current(con, self.name, self.gauge.current_to(held.next_lsn, held))
         follower.done(committed=True)
         return sum(one.read for one in made.values())
 
@@ -192,34 +210,18 @@ class _Watcher:
         raw_zone.note_load(con, run_id, now, "watch")
         return run_id
 
-    @contextmanager
-    def _warehouse(self) -> Iterator[duckdb.Connection | None]:
-        """The warehouse, once no other process holds it; None where it is time to end."""
-        with self.held:
-            con = None
-            while con is None:
-                try:
-                    con = duckdb.connect(self.warehouse, temp_directory=self.temp)
-                except Busy:
-                    if self.ending.wait(BUSY_SECONDS):
-                        break
-            if con is None:
-                yield None
-                return
-            try:
-                raw_zone.ensure(con)
-                yield con
-            finally:
-                con.close()
+    def _look(self, follower: Follower) -> Behind:
+        return self.gauge.look(*follower.end(), follower.applied_to, follower.position)
 
     def _tell(self, follower: Follower, changes: int) -> int | None:
         """Bytes of the source's log that are not applied, which is told with the rest."""
-        behind = follower.behind()
-        at = follower.committed_at
-        now = self.clock.now().replace(tzinfo=None)
-        seconds = 0.0 if behind == 0 else None if at is None else max(0.0, (now - at).total_seconds())
-        self.tell(Lag(self.name, changes, behind, seconds))
-        return behind
+        behind = self._look(follower)
+        self.board.note(
+            self.name, state="following", says="", asked_at=self.clock.now().replace(tzinfo=None),
+            behind_seconds=behind.seconds, behind_bytes=behind.bytes,
+        )  # fmt: skip
+        self.tell(Lag(self.name, changes, behind.bytes, behind.seconds))
+        return behind.bytes
 
 
 @contextmanager

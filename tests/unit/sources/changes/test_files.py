@@ -303,3 +303,38 @@ def test_dms_parquet(tmp_path: Path) -> None:
     late = tmp_path / "in" / "20240103-101500123.parquet"
     late.write_bytes(whole[:-10])
     assert "not written to the end" in folder.load().said[0]
+
+
+def test_the_newest_commit_tells_how_far_behind_files_of_debezium_are(folder: Folder) -> None:
+    def at(second: int) -> dict[str, Any]:
+        made = dt.datetime(2023, 12, 31, 23, 59, second, 250_000, dt.UTC)
+        return {"source": {"lsn": second, "ts_ms": round(made.timestamp() * 1000)}}
+
+    folder.write(
+        "1.json", event("c", 6, None, {"id": 1}, **at(30)) + event("c", 5, None, {"id": 2}, **at(20))
+    )
+    assert folder.load().behind_seconds == 29.75
+    assert folder.load().behind_seconds == 29.75, "nothing came"
+    folder.write("0.json", event("c", 4, None, {"id": 3}, **at(10)))
+    assert folder.load().behind_seconds == 29.75, "what comes late is no news"
+    folder.write("2.json", event("u", 9, None, {"id": 3}, **at(59)))
+    assert folder.load().behind_seconds == 0.75
+    assert debezium.committed_at({"ts_ms": 0}) is None
+    assert debezium.committed_at({"ts_ms": 10**18}) is None
+
+
+@pytest.mark.parametrize(
+    ("head", "cell", "behind"),
+    [
+        ("transact_seq", f"2023123123593000{7:019d}", 30),
+        ("dms_timestamp", "2023-12-31 23:59:58.500000", 1.5),
+        ("transact_seq", f"{7:035d}", None),
+        ("AR_H_TIMESTAMP", "soon", None),
+    ],
+)
+def test_dms_tells_its_newest_commit_where_it_says_when_that_was(
+    tmp_path: Path, head: str, cell: str, behind: float | None
+) -> None:
+    folder = Folder(tmp_path, "dms", "in/*.csv")
+    folder.write("20240101-000000000.csv", f"Op,id,{head}\nI,1,{cell}\n")
+    assert folder.load().behind_seconds == behind
