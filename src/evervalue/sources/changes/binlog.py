@@ -107,8 +107,8 @@ class BinlogChanges:
     def _read_to_end(self, stop: Callable[[], bool]) -> bool:
         """Whether the log's end was reached; False where the batch is full or it is time to end."""
         if not self.stream.is_open:
-            self.stream.begin(self.incoming.end)
-            self.incoming.in_transaction = False
+            self.stream.begin(self.incoming.end, self.tables.names())
+            self.incoming.broken_off()
         while True:
             event = self.stream.event()
             if event is None:
@@ -144,8 +144,8 @@ class BinlogChanges:
             made = self.tables.apply(con, segment, run_id=run_id)
             counts.setdefault(segment.feed, Applied()).add(made)
         position = self.incoming.end
-        for feed in sorted(self.incoming.anew):
-            made = self.tables.reread(con, feed, lsn=position.next_lsn, run_id=run_id)
+        for feed, why in sorted(self.incoming.anew.items()):
+            made = self.tables.reread(con, feed, why, at=position, run_id=run_id)
             counts.setdefault(feed, Applied()).add(made)
         positions.write(con, self.source, position, run_id=run_id)
         self._next = position

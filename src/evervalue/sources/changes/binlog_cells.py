@@ -15,7 +15,13 @@ RANGES = ("out of date range", "out of datetime range", "out of datetime2 range"
 
 
 def text(
-    value: Any, base: str, *, missing: str = "", digits: int = 0, members: list[str] | None = None
+    value: Any,
+    base: str,
+    *,
+    missing: str = "",
+    digits: int = 0,
+    members: list[str] | None = None,
+    size: int = 0,
 ) -> str | None:
     r"""A value as text, None for null.
 
@@ -29,11 +35,13 @@ def text(
         Places behind the second that the column keeps.
     members
         Names of a set, in its own order.
+    size
+        Bytes of a `binary`, whose zeros at the end the log leaves out.
 
     Examples
     --------
-    >>> text(None, "date", missing="out of date range"), text("101", "bit"), text(b"a", "blob")
-    ('0000-00-00', '5', '\\x61')
+    >>> text(None, "date", missing="out of date range"), text("101", "bit"), text(b"a", "binary", size=2)
+    ('0000-00-00', '5', '\\x6100')
     """
     if value is None:
         return _missing(base, missing, digits)
@@ -54,7 +62,7 @@ def text(
     if base in BINARY and isinstance(value, str):
         value = value.encode()  # the log's reader takes bytes that are text for text
     if isinstance(value, bytes | bytearray):
-        return "\\x" + bytes(value).hex()
+        return "\\x" + bytes(value).ljust(size, b"\0").hex()
     if isinstance(value, dict | list):
         return json.dumps(_plain(value), ensure_ascii=False)
     if isinstance(value, float):

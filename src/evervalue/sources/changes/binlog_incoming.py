@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from evervalue.core.errors import SourceUnavailable
 from evervalue.core.progress import Progress
+from evervalue.sources.changes import binlog_statements
+from evervalue.sources.changes.binlog_cascades import Cascade
 from evervalue.sources.changes.binlog_cells import RANGES, text
 from evervalue.sources.changes.binlog_server import AGAIN, gtids
+from evervalue.sources.changes.binlog_statements import Kind, Said
 from evervalue.sources.changes.binlog_stream import BinlogStream
 from evervalue.sources.changes.binlog_tables import BinlogTables
 from evervalue.sources.changes.positions import Position
 from evervalue.sources.changes.stage import Cell, Shape, Stage
 
-RESHAPES = re.compile(r"^\s*(?:/\*.*?\*/\s*)?(alter|rename|drop|create)\b", re.I | re.S)
-TRUNCATES = re.compile(r"^\s*(?:/\*.*?\*/\s*)?truncate\b", re.I | re.S)
+STANDALONE = 1
+"""Flag of MariaDB's transaction ids: a statement for itself, without an end of its own."""
+PARTIAL = "parts of JSON values (binlog_row_value_options), not whole rows: SET GLOBAL binlog_row_value_options = '';"
+COMPRESSED = "compressed events, which are not read: SET GLOBAL log_bin_compress = OFF;"
+UNREAD = {
+    **dict.fromkeys((20, 21, 22), "rows as servers before MySQL 5.1.18 wrote them"),
+    26: "a note that the server lost some of it (an incident)",
+    40: "compressed transactions, which are not read: SET GLOBAL binlog_transaction_compression = OFF;",
+    **dict.fromkeys(range(165, 172), COMPRESSED),
+}
+"""Kinds of events that may hold changes of ours which cannot be read: what they are, and the mend."""
 ROWS = {"WriteRowsEvent": b"i", "UpdateRowsEvent": b"u", "DeleteRowsEvent": b"d"}
 """Event: what it does to its rows."""
 
@@ -36,8 +47,8 @@ class Incoming:
         """Everything before it is applied."""
         self.pending: Position | None = None
         """What came whole ends here; None where nothing came."""
-        self.anew: set[str] = set()
-        """Feeds that must be read again: their columns changed."""
+        self.anew: dict[str, str] = {}
+        """Feeds that must be read again: why."""
         self.committed_at: dt.datetime | None = None
         """When the source committed the last transaction that came whole."""
         self.in_transaction = False
@@ -46,6 +57,13 @@ class Incoming:
         self._told: set[str] = set()
         self._lsn = 0
         self._ordinal = 0
+        self._grouped = False
+        self._mark = stage.mark()
+        self._changed: set[str] = set()
+        """Feeds with changes in the transaction."""
+        self._ends = ""
+        self._waiting: dict[str, set[str]] = {}
+        """Prepared transactions, as the log names them: the feeds that they change."""
 
     @property
     def anything(self) -> bool:
@@ -64,7 +82,7 @@ class Incoming:
 
     def clear(self) -> None:
         """What was pending is applied, or comes again."""
-        self.pending, self.anew = None, set()
+        self.pending, self.anew = None, {}
         self.stage.clear()
 
     def take(self, event: Any) -> None:
@@ -79,30 +97,73 @@ class Incoming:
         if name in ROWS:
             self._rows(event, ROWS[name])
         elif name in ("GtidEvent", "MariadbGtidEvent"):
-            self._begin()
+            self._begin(grouped=name == "MariadbGtidEvent" and not event.flags & STANDALONE)
             self._next_gtid = event.gtid
         elif name == "QueryEvent":
-            self._query(_text(event.query), event)
+            self._query(binlog_statements.read(_text(event.query)), event)
         elif name == "XidEvent":
             self._commit(event)
+        elif name == "XAPrepareEvent":
+            self._prepared(event)
+        elif name == "ExecuteLoadQueryEvent":
+            self._unknown_rows()
+        elif name == "PartialUpdateRowsEvent" or event.event_type in UNREAD:
+            raise SourceUnavailable(
+                f"{self.where}: the log holds {UNREAD.get(event.event_type, PARTIAL)}, so changes are lost. {AGAIN}"
+            )
 
     def log_ended(self) -> None:
         """Note how far the log goes; what came behind the last transaction was none of ours."""
-        if not self.in_transaction and self.stream.at > self.end.next_lsn:
+        self.broken_off()
+        if self.stream.at > self.end.next_lsn:
             self.pending = replace(self.end, next_lsn=self.stream.at, slot=self.stream.file)
 
-    def _query(self, statement: str, event: Any) -> None:
-        word = statement.strip().upper()
-        if word == "BEGIN":
+    def broken_off(self) -> None:
+        """What came of a transaction that has not ended is forgotten: it comes again, or never ended."""
+        if self.in_transaction:
+            self.stage.back(self._mark)
+            self.in_transaction = False
+
+    def _query(self, said: Said, event: Any) -> None:
+        if said.kind is Kind.BEGIN:
             if not self.in_transaction:
                 self._begin()
+            self._grouped = True
             return
-        if word != "COMMIT":
-            self._statement(statement, _text(event.schema))
-        self._commit(event)
+        if not self.in_transaction:
+            self._begin()
+        match said.kind:
+            case Kind.COMMIT:
+                self._commit(event)
+                return
+            case Kind.ROLLBACK:
+                # Only logged where tables were changed that cannot be set back.
+                self._again(self._changed, "a transaction was taken back in part")
+                self._commit(event)
+                return
+            case Kind.PART_BACK:
+                self._again(self._changed, "a transaction was taken back in part")
+            case Kind.XA_END:
+                self._ends = said.text.split(None, 2)[-1]
+            case Kind.XA_COMMIT:
+                feeds = self._waiting.pop(said.text.split(None, 2)[-1], set(self.tables.wanted))
+                self._again(feeds, "a prepared transaction was committed")
+            case Kind.XA_ROLLBACK:
+                self._waiting.pop(said.text.split(None, 2)[-1], None)
+            case Kind.ROWS:
+                self._unknown_rows()
+            case Kind.TRUNCATE | Kind.RESHAPE:
+                self._statement(said, _text(event.schema))
+        if not self._grouped:
+            self._commit(event)
 
-    def _begin(self) -> None:
+    def _begin(self, *, grouped: bool = False) -> None:
+        """A transaction begins; `grouped` where only its own end ends it, not the next statement."""
+        self.broken_off()
         self.in_transaction = True
+        self._grouped = grouped
+        self._mark = self.stage.mark()
+        self._changed = set()
         self._ordinal = 0
         self._lsn = self.stream.at
 
@@ -118,23 +179,46 @@ class Incoming:
             gtid=",".join(sorted(self._gtids.values())) or self.applied_to.gtid, committed_at=self.committed_at,
         )  # fmt: skip
 
+    def _prepared(self, event: Any) -> None:
+        """A transaction whose changes count only once another says so, perhaps after we were ended and begun again."""
+        if not event.one_phase:
+            self._waiting[self._ends] = self._changed
+            self.stage.back(self._mark)
+        self._commit(event)
+
+    def _again(self, feeds: Iterable[str], why: str) -> None:
+        for feed in feeds:
+            self.anew.setdefault(feed, why)
+
+    def _unknown_rows(self) -> None:
+        if "statements" not in self._told:
+            self._told.add("statements")
+            self.progress.warn(
+                f"{self.where}: a session writes statements into the log in place of rows (its binlog_format is not "
+                "ROW), so what they changed is not known and all tables are read again."
+            )
+        self._again(self.tables.wanted, "a statement changed rows that the log does not show")
+
     def _rows(self, event: Any, op: bytes) -> None:
-        feed = self.tables.by_name.get((str(event.schema).lower(), str(event.table).lower()))
-        if feed is None:
-            return
         if not self.in_transaction:
             self._begin()
+        self._cascade(event, op)
+        feed = self.tables.feed(str(event.schema), str(event.table))
+        if feed is None:
+            return
+        self._changed.add(feed)
         table = self.tables.described[feed]
         columns = list(event.columns)
-        known = self.tables.names_columns and all(
-            c.name and not str(c.name).startswith("UNKNOWN_COL") for c in columns
-        )
-        names = [str(c.name) for c in columns] if known else [c.name for c in table.columns]
-        if len(names) != len(columns) or (known and set(names) != {c.name for c in table.columns}):
-            self.anew.add(feed)
-        if len(names) != len(columns) or any(k not in names for k in table.key):
-            return  # the table is read again behind this batch
+        names = [str(c.name) for c in columns]
+        if set(names) != {c.name for c in table.columns}:
+            self._again([feed], "its columns changed")
+            if len(names) != len(table.columns) or any(k not in names for k in table.key):
+                return  # the table is read again behind this batch
+        for column in columns:
+            if column.character_set_name is not None and column.name in self.tables.codecs[feed]:
+                column.character_set_name = self.tables.codecs[feed][column.name]
         bases = {c.name: c.extra for c in table.columns}
+        sizes = {c.name: int(c.database_type[7:-1]) for c in table.columns if c.extra == "binary"}
         segment = self.stage.segment(feed, Shape(table.key, tuple(names)))
         places = [names.index(k) for k in table.key]
 
@@ -147,6 +231,7 @@ class Incoming:
                 shown = text(
                     value, bases.get(own, ""), missing=why,
                     digits=int(getattr(column, "fsp", 0) or 0), members=getattr(column, "set_values", None),
+                    size=sizes.get(own, 0),
                 )  # fmt: skip
                 out.append(None if shown is None else shown.encode())
             return out
@@ -176,26 +261,44 @@ class Incoming:
                 "such dates are kept as 0000-00-00 until the table is read again."
             )
 
-    def _statement(self, statement: str, schema: str) -> None:
-        """A statement that is logged as text: it may empty or reshape a table."""
-        if not self.in_transaction:
-            self._begin()
-        truncates = TRUNCATES.match(statement)
-        if not truncates and not RESHAPES.match(statement):
-            return
-        for (database, name), feed in self.tables.by_name.items():
-            if not re.search(rf"(?<![\w$])`?{re.escape(name)}`?(?![\w$])", statement, re.I):
+    def _cascade(self, event: Any, op: bytes) -> None:
+        """Rows of others go or change with these, without a word in the log."""
+        for feed, cascade in self.tables.hanging(str(event.schema), str(event.table)):
+            if feed in self.anew or op == b"i":
                 continue
-            if database != schema.lower() and database not in statement.lower():
-                continue
-            if truncates:
+            if (op == b"d" and cascade.deletes) or (
+                op == b"u" and cascade.updates and _moves(event, cascade)
+            ):
+                self._again([feed], f"rows of {event.table} that it hangs on changed")
+
+    def _statement(self, said: Said, schema: str) -> None:
+        """A statement that empties a table or may have reshaped some."""
+        if said.kind is Kind.TRUNCATE:
+            feed = self.tables.feed(said.database or schema, said.table)
+            if feed is not None:
                 self._ordinal += 1
+                self._changed.add(feed)
                 table = self.tables.described[feed]
                 names = tuple(c.name for c in table.columns)
                 segment = self.stage.segment(feed, Shape(table.key, names))
                 self.stage.add(segment, b"t", self._lsn, self._ordinal, [None] * len(names))
-            else:
-                self.anew.add(feed)
+            return
+        for (database, name), feed in self.tables.by_name.items():
+            here = database.lower() == schema.lower() or binlog_statements.names(said.text, database)
+            if here and binlog_statements.names(said.text, name):
+                self._again([feed], "its columns changed")
+
+
+def _moves(event: Any, cascade: Cascade) -> bool:
+    """Whether an update changes what other tables name its rows by; also where that cannot be told."""
+    try:
+        return any(
+            row["before_values"].get(name, 0) != row["after_values"].get(name, 1)
+            for row in event.rows
+            for name in cascade.columns
+        )
+    except (LookupError, UnicodeError, ValueError, TypeError):
+        return True
 
 
 def _text(said: str | bytes) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +12,7 @@ from evervalue.core.errors import SourceUnavailable
 from evervalue.core.text import listing
 from evervalue.sources.changes.positions import Position
 from evervalue.sources.databases.connection import Address
+from evervalue.sources.databases.mysql import tls
 from evervalue.sources.databases.mysql_errors import driver, refusal
 
 AGAIN = "Then read everything anew with: evervalue run --full-refresh"
@@ -56,8 +58,8 @@ class BinlogServer:
             "connect_timeout": int(parts.get("connect_timeout", 15)),
             "charset": "utf8mb4",
         }
-        if "ssl_ca" in parts:
-            wanted["ssl_ca"] = parts["ssl_ca"]
+        if any(name.startswith("ssl") for name in parts):
+            wanted["ssl"] = tls(parts)
         return {name: value for name, value in wanted.items() if value is not None}
 
     def ask(self, statement: str, values: Any = None) -> Any:
@@ -66,19 +68,29 @@ class BinlogServer:
             cursor.execute(statement, values)
             return cursor.fetchone()
 
+    @contextmanager
+    def cursor(self) -> Iterator[Any]:
+        """A cursor, for several questions."""
+        with self._sql.cursor() as cursor:
+            yield cursor
+
     def _all(self, statement: str) -> list[Any]:
         with self._sql.cursor() as cursor:
             cursor.execute(statement)
             return list(cursor.fetchall())
 
+    def status(self) -> Any:
+        """File and place where the log ends, and which databases are left out of it; None where there is no log."""
+        try:
+            return self.ask("show master status")
+        except driver().err.ProgrammingError:
+            return self.ask("show binary log status")  # MySQL from 8.4
+
     def now(self) -> Position:
         """Where the log ends."""
         pymysql = driver()
         try:
-            try:
-                row = self.ask("show master status")
-            except pymysql.err.ProgrammingError:
-                row = self.ask("show binary log status")  # MySQL from 8.4
+            row = self.status()
             if row is None:
                 raise SourceUnavailable(
                     f"{self.address.where}: the binary log is off. Set log_bin in the server's settings and restart it."

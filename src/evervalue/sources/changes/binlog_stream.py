@@ -37,8 +37,8 @@ class BinlogStream:
         """The position behind the last event."""
         return self.server.epoch << 56 | number(self.file) << 32 | int(self._events.log_pos)
 
-    def begin(self, start: Position) -> None:
-        """Ask for everything behind a position."""
+    def begin(self, start: Position, tables: list[str] | None = None) -> None:
+        """Ask for everything behind a position; of rows, for those of `tables` of any database."""
         library = the_library()
         rows, events = library.row_event, library.event
         by_gtid: dict[str, Any] = (
@@ -51,9 +51,12 @@ class BinlogStream:
             server_id=self.server_id,
             blocking=False,
             only_events=[
-                rows.WriteRowsEvent, rows.UpdateRowsEvent, rows.DeleteRowsEvent,
+                rows.WriteRowsEvent, rows.UpdateRowsEvent, rows.DeleteRowsEvent, rows.PartialUpdateRowsEvent,
                 events.QueryEvent, events.XidEvent, events.GtidEvent, events.MariadbGtidEvent,
+                events.XAPrepareEvent, events.ExecuteLoadQueryEvent, events.NotImplementedEvent,
             ],
+            only_tables=tables,
+            filter_non_implemented_events=False,  # what is not read may be ours
             enable_logging=False,
             pymysql_wrapper=_open,
             **by_gtid,

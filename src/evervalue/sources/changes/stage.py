@@ -42,6 +42,15 @@ class Segment:
     file: BinaryIO | None = field(default=None, repr=False)
 
 
+@dataclass(frozen=True)
+class Mark:
+    """What a stage held at a moment: of each segment its rows and bytes, and how long its file was."""
+
+    segments: dict[int, tuple[int, int, int]]
+    rows: int
+    bytes: int
+
+
 class Stage:
     """Files of one batch. Memory does not grow with it."""
 
@@ -106,6 +115,32 @@ class Stage:
     def is_full(self) -> bool:
         """Whether the batch has its size, and is to be applied when the transaction ends."""
         return self.rows >= self.batch_rows or self.bytes >= BATCH_BYTES
+
+    def mark(self) -> Mark:
+        """A place to go back to, until the batch is closed."""
+        return Mark(
+            {
+                id(one): (one.rows, one.bytes, one.file.tell() if one.file else one.path.stat().st_size)
+                for one in self.segments
+            },
+            self.rows,
+            self.bytes,
+        )
+
+    def back(self, mark: Mark) -> None:
+        """What came since a mark never came."""
+        for one in self.segments:
+            one.rows, one.bytes, size = mark.segments.get(id(one), (0, 0, 0))
+            try:
+                if one.file is None:
+                    with one.path.open("r+b") as file:
+                        file.truncate(size)
+                else:
+                    one.file.seek(size)
+                    one.file.truncate()
+            except OSError as error:
+                raise _disk(error, self.folder) from None
+        self.rows, self.bytes = mark.rows, mark.bytes
 
     def filled(self) -> list[Segment]:
         """Where changes are, in the order in which they came."""

@@ -158,6 +158,14 @@ class MySqlReader:
                     raise Stopped
         return Copied(out.rows, out.bytes, out.longest)
 
+    def logged(self) -> tuple[str, int] | None:
+        """The binary log and the place in it up to which the snapshot shows everything; None where it is not told."""
+        with self._session("asking for the position of the snapshot") as cursor:
+            cursor.execute("show status like 'binlog_snapshot_%'")
+            told = {str(name).lower(): str(value) for name, value in cursor.fetchall()}
+        file, place = told.get("binlog_snapshot_file"), told.get("binlog_snapshot_position")
+        return (file, int(place)) if file and place else None
+
     def count(self, table: Table) -> int:
         """All rows of a table."""
         with self._session(f"counting {table.name}") as cursor:
@@ -268,7 +276,7 @@ class MySqlReader:
             "read_timeout": int(parts.get("read_timeout", SILENCE_SECONDS)),
         }
         if any(name.startswith("ssl") for name in parts):
-            options["ssl"] = _tls(parts)
+            options["ssl"] = tls(parts)
         con = pymysql.connect(
             **{name: value for name, value in options.items() if value is not None},
             charset="utf8mb4",
@@ -311,7 +319,8 @@ class _TextCursor:
         return tuple(cell.decode() if isinstance(cell, bytes) else cell for cell in row)
 
 
-def _tls(parts: dict[str, str]) -> ssl.SSLContext:
+def tls(parts: dict[str, str]) -> ssl.SSLContext:
+    """How the connection is encrypted; what the options do not name is the system's."""
     context = ssl.create_default_context(cafile=parts.get("ssl_ca"))
     if "ssl_cert" in parts:
         context.load_cert_chain(parts["ssl_cert"], parts.get("ssl_key"))

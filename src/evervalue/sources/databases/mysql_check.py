@@ -6,9 +6,10 @@ from typing import Any
 
 from evervalue.core.errors import SourceUnavailable
 from evervalue.core.text import listing
+from evervalue.sources.databases import mysql_log
 from evervalue.sources.databases.tables import Table
 
-ROW_SETTINGS = {"binlog_format": "ROW", "binlog_row_image": "FULL"}
+KINDS = {"view": "a view", "versioned": "one with a history kept by the server (system versioning)"}
 
 
 def check(cursor: Any, table: Table, where: str, *, changes: bool) -> list[str]:
@@ -39,17 +40,11 @@ def check(cursor: Any, table: Table, where: str, *, changes: bool) -> list[str]:
 
 
 def _check_changes(cursor: Any, table: Table, where: str, user: str) -> None:
-    faults = []
-    cursor.execute("select @@log_bin")
-    if str(cursor.fetchone()[0]) not in ("1", "ON"):
-        faults.append("the binary log is off: set log_bin in the server's settings and restart it")
-    for name, wanted in ROW_SETTINGS.items():
-        cursor.execute(f"select @@{name}")
-        found = str(cursor.fetchone()[0])
-        if found.upper() != wanted:
-            faults.append(
-                f"{name} is {found}: SET GLOBAL {name} = '{wanted}'; and write it into the server's settings"
-            )
+    faults = mysql_log.faults(mysql_log.variables(cursor))
+    if table.kind != "table":
+        faults.append(
+            f"it is no plain table but {KINDS.get(table.kind, table.kind)}, of which the log says nothing"
+        )
     cursor.execute("show grants")
     grants = " ".join(str(row[0]).upper() for row in cursor.fetchall())
     everything = "GRANT ALL PRIVILEGES ON *.*" in grants

@@ -93,7 +93,7 @@ def describe(cursor: Any, name: str, database: str, user: str, where: str) -> Ta
     key = cursor.fetchone()
     own = tuple(str(key[1]).split("\n")) if key else ()
     warnings = []
-    view = sort != "BASE TABLE"
+    view = sort not in ("BASE TABLE", "SYSTEM VERSIONED")
     if not view and str(engine).lower() not in ("innodb", "rocksdb", "tokudb"):
         warnings.append(
             f"{where}: {schema}.{relation} is kept by {engine}, which has no snapshots: rows written while it is "
@@ -106,7 +106,7 @@ def describe(cursor: Any, name: str, database: str, user: str, where: str) -> Ta
         rows=None if view or rows is None else int(rows),
         address=f"{quoted(schema)}.{quoted(relation)}",
         warnings=tuple(warnings),
-        kind="view" if view else "table",
+        kind="view" if view else "table" if sort == "BASE TABLE" else "versioned",
         facts={f"collation {row[0]}": str(row[5]) for row in found_columns if row[5] is not None},
     )
 
