@@ -52,8 +52,12 @@ def demo(
 def init(
     folder: Annotated[Path, typer.Argument(help="Folder to make or to use.")],
     source: Annotated[
-        list[Path],
-        typer.Option("--from", help="A sales file to begin with; or several tables, or a folder of them."),
+        list[str],
+        typer.Option(
+            "--from",
+            help="A sales file to begin with; or several tables, or a folder of them. It may lie in a bucket: "
+            "s3://bucket/prefix/*.csv.",
+        ),
     ],
     force: Annotated[
         bool, typer.Option("--force", help="Overwrite an evervalue.toml that is there.")

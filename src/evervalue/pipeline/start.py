@@ -6,7 +6,7 @@ import os
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from evervalue.core.errors import SettingsError, StorageError
 from evervalue.pipeline.run import told_plainly
@@ -14,6 +14,8 @@ from evervalue.pipeline.settings import FILE
 from evervalue.sources.guess import Proposal, guess
 from evervalue.sources.guess_presets import PresetFit, best_preset
 from evervalue.sources.guess_tables import guess_tables
+from evervalue.sources.named import is_one
+from evervalue.sources.objects import is_object_path
 from evervalue.sources.toml_tables import render_tables
 from evervalue.sources.toml_text import render_toml
 from evervalue.warehouse.duckdb import Connection, connect
@@ -30,11 +32,14 @@ class Started:
     """What the user has to decide before the first run."""
 
 
-def start_project(folder: Path, sources: Path | Sequence[Path], *, force: bool = False) -> Started:
+def start_project(
+    folder: Path, sources: str | Path | Sequence[str | Path], *, force: bool = False
+) -> Started:
     """The evervalue.toml written into `folder` for a sales file, or for the tables that several files hold.
 
-    One file is taken as sales, unless it is just what a preset reads; several tables as a preset's, or as tables that
-    can be looked up in one another.
+    Files lie here or, as s3://bucket/key, in object storage, where credentials come from the environment. One file is
+    taken as sales, unless it is just what a preset reads; several tables as a preset's, or as tables that can be looked
+    up in one another.
 
     Raises
     ------
@@ -44,7 +49,7 @@ def start_project(folder: Path, sources: Path | Sequence[Path], *, force: bool =
     file = folder / FILE
     if file.exists() and not force:
         raise SettingsError(f"{file} is there already. Name another folder, or overwrite it with --force.")
-    paths = [sources] if isinstance(sources, Path) else list(sources)
+    paths = [str(path) for path in ([sources] if isinstance(sources, str | Path) else sources)]
     name = (folder.absolute().name or "customers").replace("_", " ").capitalize()
     with tempfile.TemporaryDirectory(prefix="evervalue-") as spill, told_plainly("Looking at the files"):
         con = connect(temp_directory=Path(spill))
@@ -60,18 +65,17 @@ def start_project(folder: Path, sources: Path | Sequence[Path], *, force: bool =
     return Started(file, sentences, questions)
 
 
-def _look(
-    con: Connection, paths: Sequence[Path], folder: Path, name: str
-) -> tuple[str, list[str], list[str]]:
+def _look(con: Connection, paths: Sequence[str], folder: Path, name: str) -> tuple[str, list[str], list[str]]:
     """The text of the settings, each guess in a sentence, and what the user has to decide."""
     source = paths[0]
-    proposal = None if len(paths) > 1 or source.is_dir() else guess(con, str(source), Path.cwd())
-    if proposal is None or _is_of_preset(source.stem, proposal):
+    proposal = guess(con, source, Path.cwd()) if len(paths) == 1 and is_one(source) else None
+    path = source if is_object_path(source) else os.path.relpath(Path(source).absolute(), folder.absolute())
+    if proposal is None or _is_of_preset(PurePath(source).stem, proposal):
         tables = guess_tables(con, paths, folder)
         if len(tables.looked) > 1 or tables.preset:
             return render_tables(tables, name), tables.sentences(), _questions(tables.proposal, tables.preset)
-    proposal = proposal or guess(con, str(source), Path.cwd())
-    path = os.path.relpath(source.absolute(), folder.absolute())
+        proposal = tables.proposal
+    assert proposal is not None
     return render_toml(proposal, name, path=path), proposal.sentences(), _questions(proposal, None)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,10 +12,11 @@ from evervalue.core.errors import InputError
 from evervalue.core.text import count, listing
 from evervalue.sources import raw_zone
 from evervalue.sources.beginning import beginning
-from evervalue.sources.files import FoundFile, find_files
+from evervalue.sources.files import FoundFile
 from evervalue.sources.guess import Guess, Proposal, guess_rows
 from evervalue.sources.guess_links import Link, Looked, base_of, links, reached
 from evervalue.sources.guess_presets import PresetFit, best_preset
+from evervalue.sources.named import Named, common_start, named, settings_path
 from evervalue.sources.profile import MOST_LINES, SOURCE
 from evervalue.sources.read import read_file
 from evervalue.sources.settings import ReaderSettings
@@ -60,8 +60,8 @@ class Tables:
         return [*said, *([f"not used: {listing(self.unused, 12)}"] if self.unused else [])]
 
 
-def guess_tables(con: Connection, paths: Sequence[Path], project: Path) -> Tables:
-    """What the files and folders at `paths` seem to be, of a project that will lie in the folder `project`.
+def guess_tables(con: Connection, paths: Sequence[str], project: Path) -> Tables:
+    """What the files, folders and objects at `paths` seem to be, of a project that will lie in the folder `project`.
 
     Parameters
     ----------
@@ -99,39 +99,42 @@ def _order_of_date(proposal: Proposal, base: str, chosen: Sequence[Link], places
             proposal.guesses = {"order_id": Guess("order_id", link.column, says), **others}
 
 
-def look(con: Connection, paths: Sequence[Path], project: Path) -> dict[str, Looked]:
+def look(con: Connection, paths: Sequence[str], project: Path) -> dict[str, Looked]:
     """The tables that lie at `paths`, by name; files of one folder with the same columns are parts of one table."""
     raw_zone.ensure(con)
-    files = [file for path in paths for file in find_files(str(path), Path.cwd(), None)]
-    parts: dict[tuple[str, ...], list[tuple[FoundFile, str, int, bool]]] = {}
-    with tempfile.TemporaryDirectory(prefix="evervalue-") as temp:
-        for place, file in enumerate({file.path: file for file in files}.values()):
-            table = f"looked_{place}"
-            columns, rows, whole = _read(con, file, table, Path(temp))
-            parts.setdefault((str(file.path.parent), *columns), []).append((file, table, rows, whole))
+    parts: dict[tuple[str, ...], list[tuple[Named, str, int, bool]]] = {}
     looked: dict[str, Looked] = {}
+    with tempfile.TemporaryDirectory(prefix="evervalue-") as temp:
+        for place, one in enumerate(named(paths, Path(temp))):
+            table = f"looked_{place}"
+            columns, rows, whole = _read(con, one.file, table, Path(temp))
+            parts.setdefault((one.folder, *columns), []).append(
+                (one, table, rows, whole and len(one.alike) == 1)
+            )
     for (_, *columns), found in parts.items():
-        path = _path([file.path for file, *_ in found])
-        name = _name(path, looked)
+        path = settings_path([one for one, *_ in found], project)
+        names = [shown.rpartition("/")[2] for one, *_ in found for shown in one.alike]
+        name = _name(common_start(names).rstrip("0123456789") if len(names) > 1 else names[0], looked)
         union = " union all ".join(f"select * from {table}" for _, table, *_ in found)
         looked[name] = Looked(
             name,
-            Path(os.path.relpath(path.absolute(), project.absolute())).as_posix(),
+            path,
             f"({union})",
             tuple(columns),
             sum(rows for _, _, rows, _ in found),
             all(whole for *_, whole in found),
         )
     if not any(table.rows for table in looked.values()):
-        raise InputError(f"{listing(map(str, paths))} hold no row. Export them again.")
+        raise InputError(f"{listing(paths)} hold no row. Export them again.")
     return looked
 
 
 def _read(con: Connection, file: FoundFile, table: str, temp: Path) -> tuple[list[str], int, bool]:
     """Columns and rows of a file, which then lie in `table`; and whether those are all of its rows."""
     settings = ReaderSettings(path=file.shown)
-    taken, whole = beginning(file, settings, temp, MOST_LINES)
+    taken, whole = beginning(file.here(), settings, temp, MOST_LINES)
     result = read_file(con, taken, SOURCE, settings, run_id=SOURCE, temp=temp)
+    file.let_go()
     con.execute(
         f"create or replace table {table} as select * exclude (_file_id, _line, _run_id) from {raw_zone.table(SOURCE)}"
     )
@@ -174,28 +177,9 @@ def _join(con: Connection, looked: dict[str, Looked], base: str, chosen: Sequenc
     return places
 
 
-def _path(paths: Sequence[Path]) -> Path:
-    """The path of a file, or the pattern that means several of one folder and no other."""
-    if len(paths) == 1:
-        return paths[0]
-    names = [path.name for path in paths]
-    first, last = min(names), max(names)
-    start = first[
-        : next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
-    ]
-    pattern = f"{start}*{''.join(paths[0].suffixes)}"
-    meant = {path.name for path in paths[0].parent.glob(pattern)}
-    if not start or meant != set(names):
-        raise InputError(
-            f"{listing(names)} have the same columns, and no pattern means them and no other file. Put them into a "
-            "folder of their own, or name one of them."
-        )
-    return paths[0].parent / pattern
-
-
-def _name(path: Path, taken: Iterable[str]) -> str:
+def _name(file: str, taken: Iterable[str]) -> str:
     """A name for the table of a file, as settings write it."""
-    stem = re.sub(r"\W+", "_", path.name.partition(".")[0].partition("*")[0]).strip("_") or "table"
+    stem = re.sub(r"\W+", "_", file.partition(".")[0].partition("*")[0]).strip("_") or "table"
     name = stem if stem[0].isalpha() else f"t_{stem}"
     place = 1
     while name in taken:

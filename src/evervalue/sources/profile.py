@@ -11,7 +11,8 @@ from evervalue.sources import raw_zone
 from evervalue.sources.beginning import beginning
 from evervalue.sources.dates import looks_like_date
 from evervalue.sources.evidence import Cells, date_shapes, number_shapes
-from evervalue.sources.files import FoundFile, find_files
+from evervalue.sources.files import FoundFile
+from evervalue.sources.named import found_at
 from evervalue.sources.numbers import looks_like_number
 from evervalue.sources.read import read_file
 from evervalue.sources.settings import ReaderSettings
@@ -79,12 +80,12 @@ def profile(con: Connection, path: str, base: Path, **reader: str | None) -> Fil
 
     `reader` may give `encoding`, `delimiter`, `quote` and `sheet`, as in the settings.
     """
-    found = find_files(path, base, None)
-    file = found[0]
     settings = ReaderSettings(path=path).model_copy(update={k: v for k, v in reader.items() if v is not None})
     raw_zone.ensure(con)
     with tempfile.TemporaryDirectory(prefix="evervalue-") as temp:
-        taken, whole = beginning(file, settings, Path(temp), MOST_LINES)
+        found = found_at(path, Path(temp), base)
+        file = found[0]
+        taken, whole = beginning(file.here(), settings, Path(temp), MOST_LINES)
         result = read_file(con, taken, SOURCE, settings, run_id=SOURCE, temp=Path(temp))
     if result.rows_read == 0:
         raise InputError(
