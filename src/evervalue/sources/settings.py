@@ -14,21 +14,10 @@ from evervalue.core.text import did_you_mean, listing
 from evervalue.sources.mapping_settings import KindRule, MappingSettings
 from evervalue.sources.settled import waiting_time
 
-RESERVED_NAMES = frozenset(
-    {
-        "files",
-        "quarantine",
-        "columns",
-        "mappings",
-        "mended",
-        "conflicts",
-        "loads",
-        "keyed",
-        "positions",
-        "volumes",
-        "fill_rates",
-    }
-)
+RESERVED_NAMES = frozenset({
+    "change_files", "change_objects", "columns", "conflicts", "files", "fill_rates", "keyed", "loads", "mappings",
+    "mended", "positions", "quarantine", "ranges", "touched", "volumes",
+})  # fmt: skip
 """Tables of the raw zone that no source may be called."""
 
 

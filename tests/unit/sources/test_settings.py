@@ -9,7 +9,8 @@ import pytest
 
 from evervalue.core.errors import SettingsError
 from evervalue.sources.mapping_settings import DATE_PARTS
-from evervalue.sources.settings import files_source
+from evervalue.sources.raw_zone import heads
+from evervalue.sources.settings import RESERVED_NAMES, files_source
 from evervalue.warehouse.duckdb import connect
 from tests.support.sources import COLUMNS
 
@@ -53,3 +54,8 @@ def test_settings_are_taken(values: dict[str, Any]) -> None:
 def test_the_engine_reads_every_part_of_a_date_that_may_be_set(part: str) -> None:
     con = connect()
     assert con.execute(f"select try_strptime('x', '{part}')").fetchone() is not None
+
+
+def test_no_source_is_called_as_a_table_of_the_raw_zone() -> None:
+    tables = {head.table.removeprefix("raw.") for head in heads() if head.table.startswith("raw.")}
+    assert tables == RESERVED_NAMES

@@ -17,7 +17,7 @@ from evervalue.core.errors import InputError
 from evervalue.core.text import count, listing
 from evervalue.sources import raw_zone
 from evervalue.sources.applied import Applied
-from evervalue.sources.changes import debezium, dms
+from evervalue.sources.changes import debezium, dms, seen_objects
 from evervalue.sources.changes.feed import since_mapped, words
 from evervalue.sources.changes.lag import last_known
 from evervalue.sources.changes.stage import Shape, Stage, load, misfit_types, restage
@@ -60,7 +60,14 @@ class ChangeFilesFeed:
                 con, "select sha256, path from raw.change_files where feed = ?", [self.name]
             ).fetchall()
         }
-        found = find(self.settings, context, self.name, self.where, set(done.values()))
+        found = find(
+            self.settings,
+            context,
+            self.name,
+            self.where,
+            set(done.values()),
+            known=seen_objects.seen(con, self.name),
+        )
         report.said += found.notes
         self._refuse_reloaded(found.files, done)
         total = Applied()
@@ -71,13 +78,16 @@ class ChangeFilesFeed:
                     report.files_unchanged.append(file.shown)
                 else:
                     report.files_same_content[file.shown] = done[file.sha256]
+                seen_objects.note(con, self.name, file, context.run_id)
+                file.let_go()
                 continue
-            here = file.here() if hasattr(file, "here") else file
             try:
-                made = self._apply(context, here)
+                made = self._apply(context, file.here())
             except HalfWritten:
                 waiting.append(file.shown)
                 continue
+            seen_objects.note(con, self.name, file, context.run_id)
+            file.let_go()
             done[file.sha256] = file.shown
             report.files_new.append(file.shown)
             total.add(made)
@@ -116,6 +126,7 @@ class ChangeFilesFeed:
                 con, self.name, json.loads(known[0]), [(k, "VARCHAR") for k in json.loads(known[0])]
             ).forget()
         raw_zone.run(con, "delete from raw.change_files where feed = ?", [self.name])
+        seen_objects.forget(con, self.name)
 
     def _refuse_reloaded(self, files: list[FoundFile], done: dict[str, str]) -> None:
         """A full load written again tells other rows at the position of the first: which is newer is unknown."""

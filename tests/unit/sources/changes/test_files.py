@@ -22,6 +22,7 @@ from evervalue.sources.feed import Context
 from evervalue.sources.report import SourceReport
 from evervalue.sources.systems import TableSettings
 from evervalue.warehouse.duckdb import connect
+from tests.support.s3 import Store
 
 
 class Folder:
@@ -338,3 +339,49 @@ def test_dms_tells_its_newest_commit_where_it_says_when_that_was(
     folder = Folder(tmp_path, "dms", "in/*.csv")
     folder.write("20240101-000000000.csv", f"Op,id,{head}\nI,1,{cell}\n")
     assert folder.load().behind_seconds == behind
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_objects_of_changes_are_fetched_once(s3: Store, tmp_path: Path, packed: bool) -> None:
+    def put(key: str, text: str) -> None:
+        s3.put(
+            f"cdc/{key}{'.gz' if packed else ''}", gzip.compress(text.encode(), mtime=0) if packed else text
+        )
+
+    def fetched() -> list[str]:
+        return [key.removesuffix(".gz") for key in s3.fetched()]
+
+    folder = Folder(tmp_path, "debezium", f"s3://crm/cdc/*.json{'.gz' if packed else ''}")
+    one = event("c", 5, None, {"id": 1, "amount": 1})
+    put("1.json", one)
+    put("2.json", event("c", 6, None, {"id": 2, "amount": 2}))
+    put("copy.json", one)
+    assert folder.load().changes["inserted"] == 2
+    assert fetched() == ["cdc/1.json", "cdc/2.json", "cdc/copy.json"]
+    again = folder.load()
+    assert (fetched(), len(again.files_unchanged), len(again.files_same_content)) == ([], 2, 1)
+    # New content, the same bytes written anew, and another object: only these are asked for.
+    put("2.json", event("u", 7, None, {"id": 2, "amount": 3}))
+    put("3.json", event("c", 8, None, {"id": 3, "amount": 4}))
+    folder.con.execute("update raw.change_objects set modified_at = '2020-01-01' where path like '%copy%'")
+    folder.load()
+    assert fetched() == ["cdc/2.json", "cdc/3.json", "cdc/copy.json"]
+    assert folder.rows("id, amount") == [(1, 1), (2, 3), (3, 4)]
+    folder.load()
+    assert fetched() == []
+    folder.load(full_refresh=True)
+    assert len(fetched()) == 4
+    assert folder.rows("id, amount") == [(1, 1), (2, 3), (3, 4)]
+
+
+def test_an_object_that_is_not_written_to_the_end_is_looked_at_until_it_is(s3: Store, tmp_path: Path) -> None:
+    folder = Folder(tmp_path, "debezium", "s3://crm/cdc/*.json")
+    whole = event("c", 5, None, {"id": 1, "amount": 1})
+    s3.put("cdc/1.json", whole[:-10])
+    assert "not written to the end" in " ".join(folder.load().said)
+    assert "not written to the end" in " ".join(folder.load().said)
+    s3.put("cdc/1.json", whole)
+    assert folder.load().changes["inserted"] == 1
+    s3.fetched()
+    folder.load()
+    assert s3.fetched() == []
