@@ -27,6 +27,8 @@ OWN = {"_lsn": "UBIGINT", "_ordinal": "BIGINT", "_op": "VARCHAR", "_unchanged": 
 `_unchanged`: columns whose value the version took over from the one before it.
 """
 RAW = ("_file_id", "_line", "_run_id")
+RESERVED = (*RAW, *OWN, "_until_run_id", "rowid", "_again", "_at")
+"""Names that no column of a source may have, in small letters."""
 
 
 def part_hash(feed: str) -> str:
@@ -117,6 +119,7 @@ class KeyedTable:
                 + (f"its key column '{lacking[0]}' is not among its columns." if lacking else "it has none.")
                 + " Name the columns that name a row in the setting `key`."
             )
+        self._refuse_own(names)
         self.widen(columns)
         self._begin()
 
@@ -248,13 +251,17 @@ class KeyedTable:
         else:
             refuse_another_key(self.con, self.feed, self.key)
 
-    def _create(self, name: str, columns: Iterable[tuple[str, str]], more: str) -> None:
-        columns = list(columns)
-        taken = [n for n, _ in columns if n.lower() in (*RAW, "rowid")]
+    def _refuse_own(self, names: Iterable[str]) -> None:
+        olds = [f"_old {key}".lower() for key in self.key]
+        taken = [name for name in names if name.lower() in (*RESERVED, *olds)]
         if taken:
             raise InputError(
-                f"{self.feed} has a column '{taken[0]}', a name that the raw zone uses itself. Rename the column."
+                f"{self.feed} has a column '{taken[0]}', a name that the raw zone uses itself. Rename the column, or "
+                "read a view with another name for it."
             )
+
+    def _create(self, name: str, columns: Iterable[tuple[str, str]], more: str) -> None:
+        columns = list(columns)
         body = ", ".join(f"{quoted(n)} {t}" for n, t in columns)
         self.con.execute(
             f"create table {raw_zone.table(name)} (_file_id text not null, _line bigint not null, "

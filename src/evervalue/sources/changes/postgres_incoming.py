@@ -186,7 +186,7 @@ class Incoming:
         self._feeds[message.id] = feed
         names = tuple(column.name for column in message.columns)
         refuse_without_key(
-            held.table.name, held.table.key, message.identity,
+            held.table.name, held.table.address, held.table.key, message.identity,
             [c.name for c in message.columns if c.is_key], self.where,
         )  # fmt: skip
         lacking = [name for name in held.table.key if name not in names]

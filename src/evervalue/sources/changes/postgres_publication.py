@@ -41,6 +41,7 @@ def publish(sql: Any, name: str, tables: Mapping[str, str], address: Address) ->
         )
     else:
         _refuse_some_rows(sql, name, tables, where)
+        _refuse_computed(sql, name, tables, where)
         _refuse_parts(sql, name, tables, where)
         lacking = [address for address in tables.values() if not _in(sql, name, address)]
         if lacking:
@@ -75,6 +76,26 @@ def _refuse_some_rows(sql: Any, name: str, tables: Mapping[str, str], where: str
                 f"{where}: the publication {name} tells of the rows of {address} with {found[0]} alone. Give the "
                 "source a publication of its own, without WHERE; rows that are not wanted are set aside with the "
                 "setting `only`."
+            )
+
+
+def _refuse_computed(sql: Any, name: str, tables: Mapping[str, str], where: str) -> None:
+    """Computed columns would be in changes, and are not in a copy."""
+    if sql.info.server_version < 180000:
+        return
+    for address in tables.values():
+        found = sql.execute(
+            "select a.attname from pg_publication_tables as t join pg_namespace as n on n.nspname = t.schemaname "
+            "join pg_class as c on c.relnamespace = n.oid and c.relname = t.tablename "
+            "join pg_attribute as a on a.attrelid = c.oid and a.attname = any(t.attnames) and a.attgenerated <> '' "
+            "where t.pubname = %s and c.oid = %s::regclass",
+            [name, address],
+        ).fetchone()
+        if found:
+            raise SourceUnavailable(
+                f"{where}: the publication {name} tells of {found[0]} of {address}, which is computed from other "
+                f"columns. Let its owner run: ALTER PUBLICATION {quoted(name)} SET (publish_generated_columns = none); "
+                "where it lists columns, take it out of the list."
             )
 
 
@@ -113,7 +134,7 @@ def _alter(sql: Any, statement: str, psycopg: Any, where: str) -> None:
 
 
 def refuse_without_key(
-    name: str, key: Sequence[str], identity: str, flagged: Sequence[str], where: str
+    name: str, address: str, key: Sequence[str], identity: str, flagged: Sequence[str], where: str
 ) -> None:
     """Nothing, where updates and deletes in the stream say which row they mean.
 
@@ -128,11 +149,11 @@ def refuse_without_key(
         raise SourceUnavailable(
             f"{where}: {name} has no key, so changes do not say which row they mean. Give it a primary key, or name "
             "columns that are unique together in the setting `key` and run: "
-            f"ALTER TABLE {name} REPLICA IDENTITY FULL;"
+            f"ALTER TABLE {address} REPLICA IDENTITY FULL;"
         )
     if identity == "n" or (identity != "f" and not set(key) <= set(flagged)):
         raise SourceUnavailable(
             f"{where}: changes of {name} carry {'no column' if identity == 'n' else listing(flagged) or 'no column'} "
             f"of the row as it was, and its key is {listing(key)}. Let its owner run: "
-            f"ALTER TABLE {name} REPLICA IDENTITY {'FULL' if flagged or identity == 'n' else 'DEFAULT'};"
+            f"ALTER TABLE {address} REPLICA IDENTITY {'FULL' if flagged or identity == 'n' else 'DEFAULT'};"
         )

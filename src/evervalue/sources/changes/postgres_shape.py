@@ -6,6 +6,8 @@ import json
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from evervalue.core.errors import SourceUnavailable
+from evervalue.core.text import count
 from evervalue.sources.changes import pgoutput
 from evervalue.sources.changes.pgoutput import Relation
 from evervalue.sources.databases.postgres_facts import describe
@@ -22,7 +24,8 @@ select c.relreplident, n.nspname, c.relname, coalesce((
     join pg_attribute as a on a.attrelid = i.indrelid and a.attnum = any(i.indkey)
     where i.indrelid = c.oid and case c.relreplident when 'd' then i.indisprimary when 'i' then i.indisreplident end
 ), '{}'), case c.relkind when 'p' then coalesce((
-    select md5(string_agg(h.inhrelid::text, ',' order by h.inhrelid)) from pg_inherits as h where h.inhparent = c.oid
+    select md5(string_agg(t.relid::oid || ':' || f.relfilenode, ',' order by t.relid::oid))
+    from pg_partition_tree(c.oid) as t join pg_class as f on f.oid = t.relid where t.isleaf
 ), '') else '' end from pg_class as c join pg_namespace as n on n.oid = c.relnamespace where c.oid = %s::oid
 """
 LONGER = {(21, 23), (21, 20), (23, 20), (1043, 25)}
@@ -49,7 +52,7 @@ class Described:
     oid: int = 0
     """Names the table itself, where another takes its name."""
     partitions: str = ""
-    """Names its partitions: rows of one that is attached or detached are not in the stream."""
+    """Names its partitions and their files: rows of one that is attached, detached or emptied are not in the stream."""
 
     def is_same(self, other: Described) -> bool:
         """Whether nothing happened to the table that the stream says nothing of."""
@@ -104,6 +107,49 @@ class Described:
         return replace(self, table=replace(table, columns=(*table.columns, *lost)))
 
 
+def refuse_unfollowable(table: Table, sql: Any, where: str) -> None:
+    """Nothing, where the stream can tell of a table's rows.
+
+    Raises
+    ------
+    SourceUnavailable
+        It is no plain table, is not in the server's log, has rows of other tables in it, or a computed key.
+    """
+    if table.kind not in ("table", "partitioned"):
+        kind = {"view": "a view", "materialised": "a materialised view", "foreign": "a foreign table"}[
+            table.kind
+        ]
+        raise SourceUnavailable(
+            f"{where}: {table.name} is {kind}, and the stream of changes says nothing of its rows. Read it with "
+            'capture = "snapshot", or follow the tables that it is made of.'
+        )
+    lasts, children = sql.execute(
+        "select c.relpersistence::text, (select count(*) from pg_inherits as h where h.inhparent = c.oid) "
+        "from pg_class as c where c.oid = %s::oid",
+        [table.facts["oid"]],
+    ).fetchone()
+    if lasts != "p":
+        raise SourceUnavailable(
+            f"{where}: {table.name} is {'unlogged' if lasts == 'u' else 'temporary'}, so the server's log does not "
+            f'hold its changes. ALTER TABLE {table.address} SET LOGGED; or read it with capture = "snapshot".'
+        )
+    if children and table.kind == "table":
+        raise SourceUnavailable(
+            f"{where}: {count(children, 'table')} inherit from {table.name} and their rows are read with it, but "
+            'changes to them come under their own names. Read it with capture = "snapshot".'
+        )
+    computed = sql.execute(
+        "select attname from pg_attribute where attrelid = %s::oid and attgenerated <> '' and attname = any(%s)",
+        [table.facts["oid"], list(table.key)],
+    ).fetchone()
+    if computed:
+        raise SourceUnavailable(
+            f"{where}: the key of {table.name} has the computed column '{computed[0]}', which changes do not carry. "
+            "Name other columns that are unique together in the setting `key`, and run: "
+            f"ALTER TABLE {table.address} REPLICA IDENTITY FULL;"
+        )
+
+
 def published(table: Table, sql: Any, publication: str) -> Table:
     """The table with the columns that the stream carries: none that is computed, and those a publication lists."""
     carried = {r[0] for r in sql.execute(CATALOG, [table.facts["oid"]]).fetchall()}
@@ -129,12 +175,16 @@ def follows(held: Described, message: Relation, sql: Any, where: str) -> tuple[D
     """
     names = tuple(c.name for c in message.columns)
     types = {c.name: (c.type_id, c.modifier) for c in message.columns}
-    if names == held.names and types == held.types:
-        return held, ""
-    table = describe(sql, f"{message.schema}.{message.name}", where)
-    table = replace(table, key=held.table.key, name=held.table.name)
-    catalog = {r[0]: r[1:] for r in sql.execute(CATALOG, [table.facts["oid"]]).fetchall()}
+    catalog = {r[0]: r[1:] for r in sql.execute(CATALOG, [message.id]).fetchall()}
     agrees = {n: (t, m) for n, (_, t, m, _, _) in catalog.items()} == types
+    if names == held.names and types == held.types:
+        # A column that is dropped and made anew under its name and type, with empty cells, looks as it did.
+        numbers = {n: catalog[n][0] for n in names} if agrees else held.numbers
+        if numbers == held.numbers:
+            return held, ""
+        return replace(held, numbers=numbers), "a column was dropped and made anew"
+    table = describe(sql, f"{message.schema}.{message.name}", where, oid=message.id)
+    table = replace(table, key=held.table.key, name=held.table.name)
     now = replace(
         held,
         table=table,
@@ -157,6 +207,8 @@ def _reason(held: Described, now: Described, catalog: dict[str, Any], agrees: bo
         return f"{went[0]} went and {came[0]} came, or was given another name"
     if came and not (agrees and held.numbers):
         return f"{came[0]} came, and its columns have changed since"
+    if agrees and not held.numbers:
+        return "its columns changed more than once"
     if came and any(catalog[n][0] <= max(held.numbers.values()) for n in came):
         return f"{came[0]} came, and is older than other columns"
     if came and any(catalog[n][3] or catalog[n][4] for n in came):

@@ -16,7 +16,7 @@ from evervalue.sources.changes import postgres_slot as slots
 from evervalue.sources.changes.copied import refuse_twice
 from evervalue.sources.changes.followed_tables import FollowedTables
 from evervalue.sources.changes.pgoutput import Relation
-from evervalue.sources.changes.postgres_shape import Described, follows, published
+from evervalue.sources.changes.postgres_shape import Described, follows, published, refuse_unfollowable
 from evervalue.sources.changes.wanted import Wanted
 from evervalue.sources.databases.connection import Address
 from evervalue.sources.databases.postgres import PostgresReader
@@ -180,9 +180,15 @@ class PostgresTables(FollowedTables):
     def _described(self, table: Table, feed: str) -> Described:
         for warning in table.warnings:
             self.progress.warn(warning)
+        refuse_unfollowable(table, self.sql, self.address.where)
         described = Described.catalog(table, self.sql)
         publications.refuse_without_key(
-            table.name, table.key, described.identity, described.identity_columns, self.address.where
+            table.name,
+            table.address,
+            table.key,
+            described.identity,
+            described.identity_columns,
+            self.address.where,
         )
         name = (described.schema, described.relation)
         refuse_twice(self.by_name.get(name, feed), feed, table.name, self.address.where)

@@ -16,6 +16,7 @@ Cell = bytes | None
 BUFFER = 1 << 18
 BATCH_ROWS = 200_000
 BATCH_BYTES = 256 << 20
+ODD_TIMES = r"BC\)?$|infinity|^\W?\d{5}"
 HEAD = ["_op", "_lsn", "_ordinal", "_unchanged"]
 
 
@@ -214,14 +215,24 @@ def load(con: Connection, segment: Segment, types: Mapping[str, str]) -> tuple[s
 def misfit_types(
     con: Connection, table: str, cells: Mapping[str, str], types: Mapping[str, str]
 ) -> dict[str, str]:
-    """The type of each column, text where a cell of it (column: cell's name) does not fit."""
+    """The type of each column, text where a cell of it (column: cell's name) does not fit.
+
+    A date that is infinite, before Christ or past the year 9999 does not, as in a snapshot: the engine reads some of
+    them, and takes BC for nothing.
+    """
     typed = [c for c, type in types.items() if type != "VARCHAR"]
     if not typed:
         return dict(types)
-    tests = ", ".join(
-        f"count(*) filter (where {quoted(cells[c])} is not null and try_cast({quoted(cells[c])} as {types[c]}) is null)"
-        for c in typed
-    )
+
+    def misfits(cell: str, type: str) -> str:
+        odd = (
+            f" or regexp_matches({cell}, {literal(ODD_TIMES)})"
+            if type.startswith(("DATE", "TIMESTAMP"))
+            else ""
+        )
+        return f"count(*) filter (where {cell} is not null and (try_cast({cell} as {type}) is null{odd}))"
+
+    tests = ", ".join(misfits(quoted(cells[c]), types[c]) for c in typed)
     bad = con.execute(f"select {tests} from {table}").fetchone() or ()
     return {**types, **{c: "VARCHAR" for c, n in zip(typed, bad, strict=True) if n}}
 

@@ -72,15 +72,15 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def describe(con: Any, name: str, where: str) -> Table:
-    """What is known of a table, over an open connection.
+def describe(con: Any, name: str, where: str, *, oid: int | None = None) -> Table:
+    """What is known of a table, over an open connection; by its number where that is known.
 
     Raises
     ------
     SourceUnavailable
         It is not there, or may not be read.
     """
-    oid, schema, relation, kind, rows, pages, policies = _find(con, name, where)
+    oid, schema, relation, kind, rows, pages, policies = _find(con, name, where, oid)
     shown = f"{schema}.{relation}"
     address = f"{quoted(schema)}.{quoted(relation)}"
     found = con.execute(COLUMNS, [oid]).fetchall()
@@ -182,14 +182,14 @@ def _hashed(column: Column) -> str:
     return f"{name}::text"
 
 
-def _find(con: Any, name: str, where: str) -> Any:
-    schema, _, relation = name.rpartition(".")
-    tries: list[tuple[str, list[str]]] = [("pg_table_is_visible(c.oid) and c.relname = %s", [name])]
-    if schema:
-        tries.insert(0, ("n.nspname = %s and c.relname = %s", [schema, relation]))
-        tries.append(("n.nspname = %s and c.relname = %s", [schema.lower(), relation.lower()]))
-    else:
-        tries.append(("pg_table_is_visible(c.oid) and c.relname = %s", [name.lower()]))
+def _find(con: Any, name: str, where: str, oid: int | None) -> Any:
+    if oid and (found := con.execute(FIND.format(where="c.oid = %s::oid"), [oid]).fetchone()):
+        return found
+    here, there = "pg_table_is_visible(c.oid) and c.relname = %s", "n.nspname = %s and c.relname = %s"
+    dots = [place for place, letter in enumerate(name) if letter == "."][::-1]
+    tries: list[tuple[str, list[str]]] = [(there, [name[:dot], name[dot + 1 :]]) for dot in dots]
+    tries.append((here, [name]))
+    tries += [(condition, [value.lower() for value in values]) for condition, values in tries]
     for condition, values in tries:
         found = con.execute(FIND.format(where=condition), values).fetchone()
         if found:

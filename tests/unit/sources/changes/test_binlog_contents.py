@@ -16,7 +16,7 @@ from evervalue.sources.changes.binlog_server import BinlogServer
 from evervalue.sources.changes.stage import Shape, Stage
 from evervalue.sources.changes.wanted import Wanted
 from evervalue.sources.databases.connection import Address
-from tests.support.mariadb import PASSWORD, MariaDB
+from tests.support.mariadb import MariaDB
 from tests.unit.sources.changes.test_binlog import Source
 
 ORDERS = "create table orders (id int primary key, n int); insert into orders values (1, 1), (2, 2)"
@@ -87,7 +87,7 @@ def test_a_table_that_rows_hang_on_must_be_seen(source: Source) -> None:
     )
     source.server.fresh_user("log_reader", rights="replication slave, binlog monitor")
     source.sql(f"grant select on {source.name}.orders to log_reader@'%'")
-    source.dsn = source.server.dsn(source.name, "log_reader", PASSWORD)
+    source.dsn = source.server.dsn(source.name, "log_reader")
     with pytest.raises(SourceUnavailable, match="GRANT SELECT ON `.*`.`customers`"):
         source.bring()
 

@@ -49,8 +49,10 @@ class Source:
     def sql(self, statement: str) -> list[tuple[Any, ...]]:
         return self.server.execute(statement, self.name)
 
-    def follower(self, *tables: str, dsn: str | None = None, **options: Any) -> PostgresChanges:
-        wanted = {f"shop.{t}": Wanted(t) for t in tables or ("orders",)}
+    def follower(
+        self, *tables: str, dsn: str | None = None, key: tuple[str, ...] = (), **options: Any
+    ) -> PostgresChanges:
+        wanted = {f"shop.{t}": Wanted(t, key) for t in tables or ("orders",)}
         return PostgresChanges(
             "shop", Address(HERE, dsn or self.dsn), wanted, temp=self.temp, progress=self.progress,
             slot=self.name, **options,
