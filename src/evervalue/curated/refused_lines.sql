@@ -2,6 +2,8 @@
 table: curated.refused_lines
 grain: source, file_id, line
 says: Lines that were read but are not stored, with the reason.
+delta:
+  mapped.order_lines: "(source, file_id, line) in (select (source, file_id, line) from delta_suspects)"
 columns:
   source: {type: text, says: name of the source}
   file_id: {type: text, says: file the line came from}

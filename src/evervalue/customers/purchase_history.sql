@@ -23,40 +23,6 @@ columns:
   reversed_monetary: {type: "decimal(18,4)", unit: currency, says: "margin or revenue, as set, of returns, cancellations and the like before the cutoff; below zero where they took money back"}
   kept_share: {type: double, check: "between 0 and 1", says: "share of the money of sales that returns left; 1 where sales brought nothing or less"}
 --- */
-with purchase_days as (
-    select customer_id, order_date, sum(monetary)::decimal(18,4) as monetary
-    from curated.orders
-    where kind = 'sale' and order_date < $as_of
-    group by customer_id, order_date
-),
-spaced as (
-    select
-        customer_id, order_date, monetary,
-        date_diff('day', lag(order_date) over (partition by customer_id order by order_date), order_date) as interval_days
-    from purchase_days
-),
-summed as (
-    -- Logarithms are rounded before they are added: sums of doubles would hang on the order of rows. With 19 digits on
-    -- one side a square has the room it needs on every engine.
-    select
-        customer_id,
-        min(order_date) as first_order_date,
-        max(order_date) as last_order_date,
-        count(*) - 1 as repeat_orders,
-        sum(monetary)::decimal(18,4) as monetary,
-        arg_min(monetary, order_date)::decimal(18,4) as first_monetary,
-        min(monetary) as least_monetary,
-        sum(monetary::decimal(19,4) * monetary)::decimal(38,8) as monetary_squared_sum,
-        coalesce(sum(round(ln(interval_days), 9)::decimal(18,9)), 0)::decimal(38,9) as log_interval_sum
-    from spaced
-    group by customer_id
-),
-reversed as (
-    select customer_id, sum(monetary)::decimal(18,4) as monetary
-    from curated.orders
-    where kind <> 'sale' and order_date < $as_of
-    group by customer_id
-)
 select
     s.customer_id,
     c.customer,
@@ -66,17 +32,16 @@ select
     date_diff('day', s.first_order_date, s.last_order_date)::integer as length_days,
     date_diff('day', s.first_order_date, $as_of)::integer as age_days,
     s.monetary,
-    (s.monetary - s.first_monetary)::decimal(18,4) as repeat_monetary,
-    money_divide(s.monetary - s.first_monetary, s.repeat_orders)::decimal(18,4) as mean_repeat_monetary,
-    money_divide(s.monetary, s.repeat_orders + 1)::decimal(18,4) as mean_monetary,
+    s.repeat_monetary,
+    s.mean_repeat_monetary,
+    s.mean_monetary,
     s.least_monetary,
     s.monetary_squared_sum,
     s.log_interval_sum,
-    coalesce(r.monetary, 0)::decimal(18,4) as reversed_monetary,
+    s.reversed_monetary,
     case
-        when s.monetary > 0 then least(1e0, greatest(0e0, (s.monetary + coalesce(r.monetary, 0))::double / s.monetary::double))
+        when s.monetary > 0 then least(1e0, greatest(0e0, (s.monetary + s.reversed_monetary)::double / s.monetary::double))
         else 1e0
     end as kept_share
-from summed as s
-left join reversed as r on r.customer_id = s.customer_id
+from customers.purchase_totals as s
 join curated.customers as c on c.customer_id = s.customer_id

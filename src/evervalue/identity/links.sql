@@ -3,7 +3,7 @@ table: identity.links
 grain: record_a, record_b, type, value_hash
 says: "What holds the records of a customer together, each link with its reason."
 filled_by: identity
-reads: [identity.identifiers]
+reads: [identity.decisions, identity.identifiers, identity.records]
 columns:
   record_a: {type: text, says: "record, namespace:key"}
   record_b: {type: text, says: "record that it is linked with"}

@@ -3,7 +3,7 @@ table: identity.registry
 grain: namespace, customer_key
 says: "The customer of every record that any run has seen. It goes on from run to run."
 filled_by: identity
-reads: [identity.links]
+reads: [identity.decisions, identity.links, identity.records]
 columns:
   namespace: {type: text, says: "namespace of the record"}
   customer_key: {type: text, says: "customer key of the record"}

@@ -21,6 +21,7 @@ MEMORY = {
     "registry": "namespace text, customer_key text, customer_id text, since_run text, is_present boolean",
     "customer_ids": "customer_id text, namespace text, customer_key text, minted_run text, retired_run text",
     "links": "record_a text, record_b text, type text, shown text, value_hash text, reason text, since_run text",
+    "settled": "is_settled boolean",
     "decisions": "decision_id bigint, kind text, record text, why text, decided_at timestamp, undone_at timestamp",
 }
 """What goes on from run to run: table of the warehouse's schema `identity`, and its columns."""
@@ -48,6 +49,8 @@ class IdentityStage:
         self.run_id = run_id
         self.progress = progress
         self.warehouse = warehouse
+        self.moved: bool | None = None
+        """Whether a record moved to another customer; None where nobody looked, since nothing came or went."""
 
     def fillers(self) -> dict[str, Callable[[Connection], None]]:
         """What fills each table."""
@@ -58,6 +61,15 @@ class IdentityStage:
             "identity.registry": self._registry,
             "identity.customer_ids": self._customer_ids,
         }
+
+    def settled(self, con: Connection) -> bool:
+        """Whether the same records, identifiers and decisions would give the tables of the last run once more.
+
+        Not where a record moved from one customer to another in it: the star around an identifier has the record in
+        its middle that belongs to its customer longest, which may be another one now.
+        """
+        self._remembered(con, "settled", "identity_settled")
+        return con.execute("select 1 from identity_settled where is_settled").fetchone() is not None
 
     def keep(self, con: Connection, built: str) -> None:
         """Remember what the run found; `built` is the database that holds its tables."""
@@ -70,6 +82,9 @@ class IdentityStage:
                 con.execute(
                     f"create or replace table {self.warehouse}.identity.{table} as from {built}.identity.{table}"
                 )
+            if self.moved is not None:
+                settled = f"{self.warehouse}.identity.settled"
+                con.execute(f"create or replace table {settled} as select {not self.moved} as is_settled")
             con.execute("commit")
         except BaseException:
             con.execute("rollback")
@@ -138,6 +153,13 @@ class IdentityStage:
     def _registry(self, con: Connection) -> None:
         self._remembered(con, "customer_ids", "identity_old_ids")
         assign(con, self.run_id)
+        self.moved = (
+            con.execute(
+                "select 1 from identity_new as n join identity_old as o using (namespace, customer_key) "
+                "where n.since_run <> o.since_run limit 1"
+            ).fetchone()
+            is not None
+        )
         con.execute("create table identity.registry as from identity_new order by namespace, customer_key")
         for table in ("old", "old_ids", "nodes", "clusters", "new", "decided"):
             con.execute(f"drop table identity_{table}")

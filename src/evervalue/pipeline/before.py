@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
+from pathlib import Path
 
 from evervalue import __version__
 from evervalue.core.errors import EvervalueError, NothingPublished
@@ -95,6 +97,12 @@ class Before:
         """Adds its rows of a table to the one of the same name here."""
         with self._attached(con) as name:
             con.execute(f"insert into {table} select * from {name}.{table}")
+
+    def copy_file(self, name: str, folder: Path) -> None:
+        """Copies a file that travels with its snapshot to the same place in another folder."""
+        if self.snapshot is not None:
+            (folder / name).parent.mkdir(exist_ok=True)
+            shutil.copyfile(self.snapshot.beside(name), folder / name)
 
     @contextmanager
     def _attached(self, con: Connection) -> Iterator[str]:

@@ -1,117 +1,103 @@
 """Decides whether a run may take over the lines of customers who did not change from the run before, and who changed.
 
-The new snapshot then begins as a copy of the one before, from which only those tables are kept. It may where nothing
-but order lines, statements and identities can have changed: the same settings and versions, the same rates and costs of
-products, no costs to share out (which hang on the lines of others), and the run before built from this very warehouse.
-Whoever had a line come, go or change is made anew, and so is whoever's lines are judged otherwise because of it (a
-number shared with somebody else's line), or whose records became one customer, or several.
+It may where nothing but order lines, statements and identities can have changed: the same rates and costs of products,
+no costs to share out (which hang on the lines of others). Whoever had a line come, go or change is made anew, and so is
+whoever's lines are judged otherwise because of it (a number shared with somebody else's line), or whose records became
+one customer, or several.
 """
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterable
-from pathlib import Path
-
-from evervalue import __version__
-from evervalue.core.errors import EvervalueError
 from evervalue.core.progress import Progress
 from evervalue.core.text import count
-from evervalue.pipeline.settings import Settings
-from evervalue.warehouse import duckdb
-from evervalue.warehouse.delta import BEFORE, CUSTOMERS, KEYS
-from evervalue.warehouse.duckdb import Connection, literal
-from evervalue.warehouse.publish import Publisher, sha256
+from evervalue.pipeline.unchanged import Unchanged, differ
+from evervalue.sources.touched import LINES
+from evervalue.warehouse.delta import BEFORE, CUSTOMERS, KEYS, SUSPECTS
+from evervalue.warehouse.duckdb import Connection
+from evervalue.warehouse.sql_model import SqlModel
 
 SAME = ("curated.rates", "curated.costs", "run.source_settings")
 """Tables that every line may hang on, and that must be as they were."""
-NONE = ("curated.cost_allocations", "curated.same_orders")
+NONE = ("curated.cost_allocations",)
+ONCE = ("curated.same_orders",)
 """Tables through which lines hang on lines of others; where they have rows, everything is made anew."""
 VERDICT = "source, file_id, line, verdict"
 MOST = 0.2
 """Share of customers above which it is quicker to make all anew."""
+JUDGED = "curated.refused_lines"
+"""The table that judges lines beside one another, of all customers; it has its turn before the lines."""
+BOTH = " union all ".join(f"select source, file_id, line, customer_id from mapped.{table}" for table in LINES)
 
 
 class Delta:
-    """What a run may take over from the one before."""
+    """What changed in lines since the run before."""
 
-    def __init__(
-        self, con: Connection, publisher: Publisher, settings: Settings, progress: Progress, file: Path
-    ) -> None:
-        """Look for the run before; where there is one to take over from, `file` becomes a copy of its snapshot."""
+    def __init__(self, con: Connection, unchanged: Unchanged, progress: Progress) -> None:
+        self.unchanged = unchanged
         self.progress = progress
-        self.attached = self._attach(con, publisher, settings, progress, file)
-        self.possible: bool | None = None
+        unknown = con.execute(
+            "select 1 from raw.touched where customer_key is null and table_name in "
+            f"({', '.join(repr(t) for t in LINES)}) limit 1"
+        ).fetchone()
+        self.known = unknown is None
+        """Whether it is known whose lines changed."""
+        self.same_cutoff = "run.settings" in unchanged
+        self.few_touched: bool | None = None
+        self.few: bool | None = None
 
-    def clear(self, con: Connection, kept: Iterable[str]) -> None:
-        """Drop what the copied snapshot holds, the current database, but for the tables `kept`."""
-        if not self.attached:
-            return
-        rows = con.execute(
-            "select schema_name || '.' || table_name from duckdb_tables() where database_name = current_database()"
-        ).fetchall()
-        self.kept = sorted({str(name) for (name,) in rows} & set(kept))
-        for (name,) in rows:
-            if name not in self.kept:
-                con.execute(f"drop table {name}")
+    def serves(self, con: Connection, model: SqlModel) -> bool:
+        """Whether a table with `delta` in its head can be built from the one of the run before."""
+        if not self.known or "run.source_settings" not in self.unchanged or _some(con, ONCE):
+            return False
+        if self.few_touched is None:
+            self.few_touched = _few(con, "select source, customer_key from raw.touched")
+        if not self.few_touched:
+            return False
+        if model.name == JUDGED:
+            self._suspects(con)
+            return True
+        if self.few is None:
+            self.few = self._same(con) and self._changed(con)
+        # A cutoff that is set and moves takes in, or leaves out, orders of customers who did not change.
+        return self.few and ("customers.cutoff" not in model.reads or self.same_cutoff)
 
-    def __call__(self, con: Connection) -> bool:
-        """Whether tables can be built from those of the run before; found out when the first of them has its turn."""
-        if self.possible is None:
-            self.possible = self.attached and self._same(con) and self._changed(con)
-            if self.attached and not self.possible:
-                for name in self.kept:
-                    con.execute(f"drop table {name}")
-        return self.possible
-
-    def close(self, con: Connection) -> None:
-        """Let the run before go."""
-        if self.attached:
-            con.execute(f"detach {BEFORE}")
-            self.attached = False
-
-    @staticmethod
-    def _attach(
-        con: Connection, publisher: Publisher, settings: Settings, progress: Progress, file: Path
-    ) -> bool:
-        """Whether the last run built from this warehouse is there and was set to the same."""
-        found = con.execute("select run_id from warehouse.raw.loads where built").fetchone()
-        if not found:
-            return False
-        try:
-            before = publisher.get(str(found[0]))
-        except EvervalueError:
-            return False
-        versions = before.manifest.get("versions", {})
-        ours = {"evervalue": __version__, "duckdb": duckdb.version}
-        if (
-            before.manifest.get("settings_sha256") != settings.sha256
-            or {name: versions.get(name) for name in ours} != ours
-            or "known_at" in before.manifest
-        ):
-            return False
-        if not before.path.is_file() or sha256(before.path) != before.manifest["sha256"]:
-            progress.warn(f"The snapshot of run {before.run_id} is damaged or gone, so all is built anew.")
-            return False
-        shutil.copyfile(before.path, file)
-        con.execute(f"attach {literal(str(before.path))} as {BEFORE} (read_only)")
-        return True
+    def _same(self, con: Connection) -> bool:
+        return not _some(con, NONE) and not any(
+            table not in self.unchanged and differ(con, BEFORE, table) for table in SAME
+        )
 
     @staticmethod
-    def _same(con: Connection) -> bool:
-        if con.execute("select 1 from raw.touched where customer_key is null limit 1").fetchone():
-            return False
-        for table in NONE:
-            if con.execute(f"select 1 from {table} limit 1").fetchone():
-                return False
-            if con.execute(f"select 1 from {BEFORE}.{table} limit 1").fetchone():
-                return False
-        return not any(
-            con.execute(
-                f"select 1 from ((from {table} except all from {BEFORE}.{table}) union all "
-                f"(from {BEFORE}.{table} except all from {table})) limit 1"
-            ).fetchone()
-            for table in SAME
+    def _suspects(con: Connection) -> None:
+        """Fill the table of lines that may be judged otherwise than before, with all that they are judged beside.
+
+        Those are the lines of customers who had one come, go or change, or whose records moved, and the lines refused
+        so far; beside them stand the lines of the same number, order or customer. A line that went leaves nothing to
+        look for, but where it had stood beside another, one of the two was refused.
+        """
+        con.execute(
+            f"""
+            create or replace temp table {SUSPECTS} as
+            with moved as (
+                select s.source, m.customer_key
+                from ({_only_one("identity.renamed", "*")}) as m
+                join run.source_settings as s on s.customer_keys = m.namespace
+            ),
+            keys as (select source, customer_key from raw.touched where table_name = 'order_lines' union from moved),
+            seeds as (
+                select l.source, l.line_id, l.order_id, l.customer_id
+                from mapped.order_lines as l
+                semi join keys as k on k.source = l.source and k.customer_key = l.customer_id
+                union
+                select l.source, l.line_id, l.order_id, l.customer_id
+                from mapped.order_lines as l
+                semi join {BEFORE}.{JUDGED} as r on r.source = l.source and r.file_id = l.file_id and r.line = l.line
+            )
+            select l.source, l.file_id, l.line
+            from mapped.order_lines as l
+            where (l.source, l.line_id) in (select (source, line_id) from seeds where line_id is not null)
+                or (l.source, l.order_id) in (select (source, order_id) from seeds where order_id is not null)
+                or (l.source, l.customer_id) in (select (source, customer_id) from seeds)
+            """
         )
 
     def _changed(self, con: Connection) -> bool:
@@ -120,19 +106,18 @@ class Delta:
             f"""
             create or replace temp table {CUSTOMERS} as
             with keys as (
-                select source, customer_key from raw.touched
+                select source, customer_key from raw.touched where customer_key is not null
                 union
                 select m.source, m.customer_id
-                from (select source, file_id, line, customer_id from mapped.order_lines
-                    union all select source, file_id, line, customer_id from mapped.income) as m
+                from ({BOTH}) as m
                 semi join (
-                    select source, file_id, line from ({_differ("curated.refused_lines", VERDICT)})
+                    select source, file_id, line from ({_only_one("curated.refused_lines", VERDICT)})
                     union all
-                    select source, file_id, line from ({_differ("curated.refused_rows", VERDICT)})
+                    select source, file_id, line from ({_only_one("curated.refused_rows", VERDICT)})
                 ) as r on r.source = m.source and r.file_id = m.file_id and r.line = m.line
             ),
             spaces as (select source, customer_keys as namespace from run.source_settings),
-            moved as (select namespace, customer_key from ({_differ("identity.renamed", "*")})),
+            moved as (select namespace, customer_key from ({_only_one("identity.renamed", "*")})),
             records as (
                 select s.namespace, k.customer_key from keys as k join spaces as s using (source)
                 union
@@ -154,15 +139,29 @@ class Delta:
             semi join {CUSTOMERS} as c on c.customer_id = r.customer_id
             """
         )
-        (changed,) = con.execute(f"select count(*) from {CUSTOMERS}").fetchone() or (0,)
-        (whole,) = con.execute("select count(distinct customer_id) from identity.registry").fetchone() or (0,)
-        if changed > MOST * whole:
+        if not _few(con, f"from {CUSTOMERS}"):
             return False
+        (changed,) = con.execute(f"select count(*) from {CUSTOMERS}").fetchone() or (0,)
         self.progress.step("Lines taken over", detail=f"but of {count(int(changed), 'customer')}")
         return True
 
 
-def _differ(table: str, columns: str) -> str:
+def _few(con: Connection, changed: str) -> bool:
+    """Whether so few of the customers changed that taking over the others is worth it."""
+    sql = f"select (select count(*) from ({changed})) <= {MOST} * count(distinct customer_id) from identity.registry"
+    return (con.execute(sql).fetchone() or (False,))[0] is True
+
+
+def _some(con: Connection, tables: tuple[str, ...]) -> bool:
+    """Whether one of the tables has a row, or had one in the run before."""
+    return any(
+        con.execute(f"select 1 from {where}{table} limit 1").fetchone() is not None
+        for table in tables
+        for where in ("", f"{BEFORE}.")
+    )
+
+
+def _only_one(table: str, columns: str) -> str:
     """SQL of the rows that only one of the runs has."""
     now, then = f"select {columns} from {table}", f"select {columns} from {BEFORE}.{table}"
     return f"({now} except {then}) union ({then} except {now})"

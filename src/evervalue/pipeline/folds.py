@@ -22,7 +22,6 @@ from evervalue.pipeline.cutoff import refuse_empty_past
 from evervalue.pipeline.tables import all_models
 from evervalue.warehouse.arrays import columns
 from evervalue.warehouse.duckdb import Connection, literal
-from evervalue.warehouse.variables import bindings, with_variables
 
 READS = ("curated.orders", "curated.customers", "customers.cutoff")
 """Tables that have to be there."""
@@ -199,7 +198,7 @@ def _fold(
         con,
         f"""
         with members as ({members}),
-        history as ({_history(con, origin)}),
+        history as ({_history(origin)}),
         around as (
             select
                 customer_id,
@@ -251,12 +250,11 @@ def _fold(
     )
 
 
-def _history(con: Connection, origin: dt.date) -> str:
-    """The SELECT of the purchase history with the origin as its cutoff."""
-    (model,) = [m for m in all_models() if m.name == "customers.purchase_history"]
-    for statement in bindings(model):
-        con.execute(statement)
-    return with_variables(model.sql.replace("$as_of", f"date '{origin}'"))
+def _history(origin: dt.date) -> str:
+    """The SELECT of the purchase history with the origin as its cutoff, and so the SELECT of the sums it is made of."""
+    by_name = {m.name: m.sql.replace("$as_of", f"date '{origin}'") for m in all_models()}
+    totals = f"({by_name['customers.purchase_totals']})"
+    return by_name["customers.purchase_history"].replace("customers.purchase_totals", totals)
 
 
 def _timeline(con: Connection, origin: dt.date, horizon: int, members: str) -> Timeline:

@@ -30,10 +30,10 @@ from evervalue.core.progress import Progress
 from evervalue.identity.stage import IdentityStage
 from evervalue.pipeline import findings
 from evervalue.pipeline.cutoff import refuse_no_orders
-from evervalue.pipeline.delta import Delta
 from evervalue.pipeline.describe import write_descriptions
+from evervalue.pipeline.earlier import Earlier, before_this
 from evervalue.pipeline.settings import Project, Settings
-from evervalue.pipeline.tables import all_models, fill_run_tables
+from evervalue.pipeline.tables import all_models, definitions_sha256, fill_run_tables
 from evervalue.sources import conflicts, raw_zone
 from evervalue.sources.load import load, load_known
 from evervalue.sources.report import LoadReport
@@ -172,24 +172,29 @@ def _build(
     )
     from evervalue.pipeline.value import ValueStage
 
-    before = Before.of(publisher)
     file = publisher.begin(run_id)
-    earlier = con.execute(f"select 1 from duckdb_databases() where database_name = '{KEPT}'").fetchone()
-    delta = None if earlier or full_refresh else Delta(con, publisher, settings, progress, file)
+    history = con.execute(f"select 1 from duckdb_databases() where database_name = '{KEPT}'").fetchone()
+    snapshot = None
+    if not history and not full_refresh:
+        snapshot = before_this(con, publisher, wanted=_made_of(settings), file=file, progress=progress)
     con.execute(f"attach {literal(str(file))} as snapshot")
     con.execute("use snapshot")
     con.execute("set search_path = 'snapshot.main,warehouse.raw,warehouse.mapped'")
     models = all_models()
-    if delta is not None:
-        delta.clear(con, [model.name for model in models if model.head.delta])
     fill_run_tables(con, settings, run_id=run_id, as_of=as_of)
-    value = ValueStage(settings, progress, folder=file.parent, before=before)
-    identity = IdentityStage(
-        settings.identity, run_id=run_id, progress=progress, warehouse=KEPT if earlier else "warehouse"
+    value = ValueStage(
+        settings, progress, folder=file.parent, before=Before.of(publisher), kept=Before(snapshot)
     )
+    identity = IdentityStage(
+        settings.identity, run_id=run_id, progress=progress, warehouse=KEPT if history else "warehouse"
+    )
+    earlier = None
+    if snapshot is not None:
+        never = () if identity.settled(con) else identity.fillers()
+        earlier = Earlier(con, snapshot, inputs=_inputs(con), never=never, progress=progress)
     try:
         built = build(
-            con, models, fillers={**identity.fillers(), **value.fillers()}, delta=delta, progress=progress
+            con, models, fillers={**identity.fillers(), **value.fillers()}, earlier=earlier, progress=progress
         )
     except CheckFailed as error:
         if str(error).startswith("curated.reconciliation"):
@@ -202,9 +207,9 @@ def _build(
     write_descriptions(con, models, built)
     findings.tell(con, progress)
     conflicts.keep(con, REFUSED, warehouse="warehouse", run_id=run_id)
-    if delta is not None:
-        delta.close(con)
-    if not earlier:
+    if earlier is not None:
+        earlier.close(con)
+    if not history:
         identity.keep(con, "snapshot")
     con.execute("checkpoint snapshot")
     return built
@@ -212,25 +217,39 @@ def _build(
 
 def _manifest(con: Connection, project: Project, built: list[Built], clock: Clock) -> dict[str, Any]:
     (as_of,) = con.execute("select as_of from customers.cutoff").fetchone() or (None,)
-    files = con.execute(
-        "select source, path, sha256, bytes, rows_read from raw.files where status = 'loaded' order by all"
-    ).fetchall()
     return {
         "project": project.settings.project.name,
         "finished_at": clock.now().isoformat(),
         "as_of": str(as_of),
-        "settings_sha256": project.settings.sha256,
-        "inputs": [
-            dict(zip(("source", "path", "sha256", "bytes", "rows_read"), f, strict=True)) for f in files
+        **_made_of(project.settings),
+        "inputs": _inputs(con),
+        "tables": [
+            {"table": b.name, "rows": b.rows, "seconds": round(b.seconds, 4), "kept": b.kept} for b in built
         ],
+    }
+
+
+def _made_of(settings: Settings) -> dict[str, Any]:
+    """What tables hang on beside the data, as a manifest says it."""
+    return {
+        "settings_sha256": settings.sha256,
+        "definitions_sha256": definitions_sha256(),
         "versions": {
             "evervalue": __version__,
             "duckdb": duckdb.version,
-            "sqlglot": version("sqlglot"),
+            **{name: version(name) for name in ("numpy", "scipy", "sqlglot")},
             "python": platform.python_version(),
         },
-        "tables": [{"table": b.name, "rows": b.rows, "seconds": round(b.seconds, 4)} for b in built],
     }
+
+
+def _inputs(con: Connection) -> list[dict[str, Any]]:
+    """The files that a run is made of, as a manifest lists them."""
+    names = ("source", "path", "sha256", "bytes", "rows_read")
+    rows = con.execute(
+        f"select {', '.join(names)} from raw.files where status = 'loaded' order by all"
+    ).fetchall()
+    return [dict(zip(names, row, strict=True)) for row in rows]
 
 
 def _run_id(publisher: Publisher, clock: Clock) -> str:

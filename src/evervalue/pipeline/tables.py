@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 from functools import cache
 from typing import Any
 
@@ -18,6 +19,13 @@ PACKAGES = tuple(f"evervalue.{stage}" for stage in STAGES)
 def all_models() -> tuple[SqlModel, ...]:
     """Every declared table, sorted by name."""
     return tuple(models_in(*PACKAGES))
+
+
+@cache
+def definitions_sha256() -> str:
+    """Checksum of the heads and the SELECTs of all declared tables."""
+    whole = "\n".join(f"{m.head.model_dump_json()}\n{m.sql}" for m in all_models())
+    return hashlib.sha256(whole.encode()).hexdigest()
 
 
 def models_for(*targets: str) -> list[SqlModel]:

@@ -60,6 +60,8 @@ class ValueStage:
         Where fitted models are written; None writes none.
     before
         The run that readers see so far.
+    kept
+        The run from which tables are taken over where nothing that they read changed.
     """
 
     def __init__(
@@ -69,12 +71,14 @@ class ValueStage:
         *,
         folder: Path | None = None,
         before: Before | None = None,
+        kept: Before | None = None,
     ) -> None:
         self.settings = settings
         self.asked = settings.value
         self.progress = progress
         self.folder = folder
         self.before = before or Before(None)
+        self.kept = kept or Before(None)
         self.orders, self.spend = Part("orders"), Part("spend")
         self.rule: PooledRate | None = None
         self.tested: Tested | None = None
@@ -83,6 +87,7 @@ class ValueStage:
         self.shock = 0.0
         self.same = False
         self.key = ""
+        self.began = False
 
     def fillers(self) -> dict[str, Filler]:
         """What fills each table."""
@@ -101,6 +106,7 @@ class ValueStage:
     # Choosing and fitting
 
     def _backtest(self, con: Connection) -> None:
+        self.began = True
         create_empty(con, "models.backtest")
         refuse_empty_past(con)
         self.key = data_key(con, self.settings)
@@ -250,6 +256,9 @@ class ValueStage:
 
     def _run_fits(self, con: Connection) -> None:
         create_empty(con, "run.fits")
+        if not self.began:
+            self._keep(con)
+            return
         for part in (self.orders, self.spend):
             saved = self.before.model(part.role)
             moved = drift(part.model, saved.model) if part.model and saved and not part.reused else None
@@ -264,6 +273,15 @@ class ValueStage:
                 self.progress.step(f"{part.name} moved", detail=f"{moved.largest:.1f} standard errors")
         for trouble in dict.fromkeys(self.before.troubles.values()):
             self.progress.warn(trouble)
+
+    def _keep(self, con: Connection) -> None:
+        """The models of the run from which every table of value was taken over, with their files."""
+        for role, name in FILES.items():
+            saved = self.kept.model(role)
+            if saved is not None and self.folder is not None:
+                self.kept.copy_file(name, self.folder)
+            row = [role, saved is not None, None, None, name if saved else None]
+            insert(con, "run.fits", [row])
 
     def _write(self, con: Connection, part: Part) -> str | None:
         """The file of a fitted model beside the snapshot."""

@@ -27,7 +27,7 @@ def mapped_tables(con: Connection) -> list[str]:
 def clear(con: Connection, source: str, touched: str | None = None) -> None:
     """Take out what was mapped of an output, and the rows that could not be; only `touched` ones where given."""
     if not touched:
-        note_all(con, source)
+        note_all(con, source, mapped_tables(con))
     for table in mapped_tables(con):
         within = ""
         if touched and table == "source_totals":
@@ -59,8 +59,7 @@ def apply(con: Connection, plan: Plan, *, run_id: str, touched: str | None = Non
     ReconciliationFailed
         Rows or money are not accounted for.
     """
-    if touched:
-        note(con, plan.source, plan.settings.provides, touched)
+    _note(con, plan, touched)
     clear(con, plan.source, touched)
     _quarantine(con, plan, run_id, touched)
     _refuse_unreadable(con, plan)
@@ -70,14 +69,23 @@ def apply(con: Connection, plan: Plan, *, run_id: str, touched: str | None = Non
         f"insert into mapped.{plan.settings.provides} (source, file_id, line, {names}) "
         f"{plan.taken(touched=touched)} select {literal(plan.source)}, _file_id, _line, {values} from taken"
     )
-    if touched:
-        note(con, plan.source, plan.settings.provides, touched)
     if plan.identifiers:
         _identifiers(con, plan, touched)
     if plan.settings.attributes:
         write_attributes(con, plan)
     _totals(con, plan, touched)
+    _note(con, plan, touched)
     _accounted_for(con, plan)
+
+
+def _note(con: Connection, plan: Plan, touched: str | None) -> None:
+    """Tell what is about to change, or has."""
+    if not touched:
+        note_all(con, plan.source, mapped_tables(con))
+        return
+    for table in (plan.settings.provides, *(("identifiers",) if plan.identifiers else ())):
+        note(con, plan.source, table, touched)
+    note_all(con, plan.source, ("customer_attributes", "source_totals"))
 
 
 def _quarantine(con: Connection, plan: Plan, run_id: str, touched: str | None) -> None:

@@ -1,9 +1,10 @@
 /* ---
 table: raw.touched
-grain: source, customer_key
-says: "Customers of whom order lines or statements came, went or changed since the last run was published; a run builds theirs anew."
+grain: table_name, source, customer_key
+says: "What came, went or changed in mapped tables since the last run was published; a run builds anew what hangs on it."
 filled_by: sources
 columns:
+  table_name: {type: text, says: "mapped table"}
   source: {type: text, says: "name of the source in the settings"}
-  customer_key: {type: text, nullable: true, says: "customer key of the source; null for all of them"}
+  customer_key: {type: text, nullable: true, says: "customer key of the source; null where any row may have changed"}
 --- */

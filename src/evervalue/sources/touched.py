@@ -1,8 +1,13 @@
-"""Whose rows changed since the last published run: told while rows are mapped, forgotten when a run took them in."""
+"""What changed in mapped tables since the last published run.
+
+It is told while rows are mapped, and forgotten when a run took them in. Of order lines and statements the customers
+are told, of other tables that they changed.
+"""
 
 from __future__ import annotations
 
-from evervalue.sources import raw_zone
+from collections.abc import Iterable
+
 from evervalue.sources.plan import among
 from evervalue.warehouse.duckdb import Connection, literal
 
@@ -10,19 +15,23 @@ LINES = ("order_lines", "income")
 """Mapped tables whose rows become order lines."""
 
 
-def note_all(con: Connection, source: str) -> None:
-    """Any row of an output may have changed."""
-    raw_zone.run(con, "delete from raw.touched where source = ?", [source])
-    con.execute(f"insert into raw.touched values ({literal(source)}, null)")
+def note_all(con: Connection, source: str, tables: Iterable[str]) -> None:
+    """Any row that a source has in these mapped tables may have changed; tables without one did not."""
+    for table in tables:
+        con.execute(
+            f"insert into raw.touched select {literal(table)}, {literal(source)}, null "
+            f"where exists (select 1 from mapped.{table} where source = {literal(source)}) and not exists (select 1 "
+            f"from raw.touched where table_name = {literal(table)} and source = {literal(source)} "
+            "and customer_key is null)"
+        )
 
 
-def note(con: Connection, source: str, provides: str, rows: str) -> None:
+def note(con: Connection, source: str, table: str, rows: str) -> None:
     """The mapped rows that the table `rows` (file_id, line) names are about to go, or have come."""
-    if provides not in LINES:
-        return
+    key = "m.customer_id" if table in LINES else "null::text"
     con.execute(
-        f"insert into raw.touched select distinct {literal(source)}, customer_id from mapped.{provides} as m "
+        f"insert into raw.touched select distinct {literal(table)}, {literal(source)}, {key} from mapped.{table} as m "
         f"where source = {literal(source)} and {among(rows, 'file_id', 'line')} and not exists (select 1 from "
-        f"raw.touched as t where t.source = {literal(source)} and (t.customer_key is null or "
-        "t.customer_key = m.customer_id))"
+        f"raw.touched as t where t.table_name = {literal(table)} and t.source = {literal(source)} "
+        f"and (t.customer_key is null or t.customer_key = {key}))"
     )

@@ -8,23 +8,30 @@ from evervalue.core.errors import TableError
 from evervalue.warehouse.checks import check
 from evervalue.warehouse.duckdb import Connection
 from evervalue.warehouse.sql_model import SqlModel
+from evervalue.warehouse.variables import bindings, with_variables
 
 BEFORE = "before"
 """Name of the attached snapshot of the run before."""
 CUSTOMERS, KEYS = "delta_customers", "delta_keys"
 """Temporary tables: (customer_id) of the customers who changed, and (source, customer_key) of their records."""
+SUSPECTS = "delta_suspects"
+"""Temporary table: (source, file_id, line) of the lines that may be judged otherwise than in the run before."""
 
 
 def build_delta(con: Connection, model: SqlModel) -> int:
     """The number of rows of the table, which is there as the run before made it, brought to date and checked.
 
-    The rows made anew are held against the head; those taken over were, when they were made.
+    The rows made anew are held against the head; those taken over were, when they were made. A table without customers
+    is made anew whole, from the rows that its head picks.
     """
     name = model.name
-    changed = f"customer_id in (select customer_id from {CUSTOMERS})"
+    of_customers = "customer_id" in model.head.columns
+    changed = f"customer_id in (select customer_id from {CUSTOMERS})" if of_customers else "true"
     con.execute(f"delete from {name} where {changed}")
+    for setting in bindings(model):
+        con.execute(setting)
     order = f" order by {', '.join(model.head.layout)}" if model.head.layout else ""
-    con.execute(f"insert into {name} select * from (\n{restricted(model)}\n){order}")
+    con.execute(f"insert into {name} select * from (\n{with_variables(restricted(model))}\n){order}")
     return check(con, model.head, only=changed)
 
 

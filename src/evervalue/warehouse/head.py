@@ -58,7 +58,8 @@ class Head(BaseModel):
     delta: dict[str, str] = Field(default_factory=dict)
     """Where rows of a customer hang on rows of that customer alone: the tables that hold those, each with the predicate
     that picks the rows of customers who changed (`delta_customers`, `delta_keys`). A run then builds their rows anew
-    and takes the others over from the run before."""
+    and takes the others over from the run before. A table without customers is made anew whole from the rows that are
+    picked (`delta_suspects`): the others must not be able to bring it any."""
 
     @field_validator("grain", "order_by", "reads", mode="before")
     @classmethod
@@ -76,8 +77,6 @@ class Head(BaseModel):
         unknown = [c for c in (*self.grain, *self.order_by) if c not in self.columns]
         if unknown:
             raise ValueError(f"grain or order_by names {unknown}, which no column is called")
-        if self.delta and "customer_id" not in self.columns:
-            raise ValueError("'delta' is for tables with a column customer_id")
         if self.reads and not self.filled_by:
             raise ValueError(
                 "'reads' is for a table that is filled by code; a SELECT says itself what it reads"

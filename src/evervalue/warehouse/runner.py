@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from evervalue.core.errors import EvervalueError, StorageError, TableError
 from evervalue.core.progress import Progress
@@ -20,6 +21,19 @@ Filler = Callable[[Connection], None]
 """Creates and fills one table in the current database."""
 
 
+class Earlier(Protocol):
+    """A run before, whose tables lie where the new ones land."""
+
+    def keeps(self, model: SqlModel) -> bool:
+        """Whether a table is what it would become, and stays."""
+
+    def has(self, con: Connection, model: SqlModel) -> bool:
+        """Whether a table can be built from the one of the run before."""
+
+    def landed(self, con: Connection, model: SqlModel) -> None:
+        """Told of every table that was built anew, once it is checked."""
+
+
 @dataclass(frozen=True)
 class Built:
     """A table that has landed."""
@@ -28,6 +42,8 @@ class Built:
     rows: int
     seconds: float
     sql: str
+    kept: bool = False
+    """Whether it is the one of the run before, untouched."""
 
 
 def build(
@@ -36,7 +52,7 @@ def build(
     *,
     given: Iterable[str] = (),
     fillers: Mapping[str, Filler] | None = None,
-    delta: Callable[[Connection], bool] | None = None,
+    earlier: Earlier | None = None,
     progress: Progress,
 ) -> list[Built]:
     """The tables, built and checked, in the order in which they were.
@@ -51,8 +67,8 @@ def build(
         Further tables that are there and may be read.
     fillers
         For each table that code fills in the middle of a run (its head says `reads`): what creates and fills it.
-    delta
-        Asked once tables that can be built from those of the run before have their turn: whether they are to be.
+    earlier
+        The run before, where its tables may be taken over.
     progress
         Told of each table.
 
@@ -67,8 +83,9 @@ def build(
     ordered = in_order(models, given)
     for schema in sorted({m.head.schema_name for m in ordered if m.sql or m.head.reads}):
         con.execute(f"create schema if not exists {schema}")
-    built = [_built(con, model, fillers or {}, delta, progress) for model in ordered]
-    progress.step("Tables built and checked", detail=count(len(built), "table"))
+    built = [_built(con, model, fillers or {}, earlier, progress) for model in ordered]
+    anew = sum(not one.kept for one in built)
+    progress.step("Tables built and checked", detail=count(anew, "table"))
     return built
 
 
@@ -76,34 +93,47 @@ def _built(
     con: Connection,
     model: SqlModel,
     fillers: Mapping[str, Filler],
-    delta: Callable[[Connection], bool] | None,
+    earlier: Earlier | None,
     progress: Progress,
 ) -> Built:
     start = time.perf_counter()
     progress.doing(model.name)
+    kept = earlier is not None and earlier.keeps(model)
     try:
-        if model.head.delta and delta is not None and delta(con):
+        if kept:
+            (rows,) = con.execute(f"select count(*) from {model.name}").fetchone() or (0,)
+        elif earlier is not None and earlier.has(con, model):
             rows = build_delta(con, model)
-            return Built(model.name, rows, time.perf_counter() - start, model.sql)
-        if model.sql:
-            for setting in bindings(model):
-                con.execute(setting)
-            select = with_variables(model.sql)
-            if order := model.head.layout:
-                select = f"select * from (\n{select}\n) order by {', '.join(order)}"
-            con.execute(f"create table {model.name} as {select}")
-        elif model.head.reads:
-            if model.name not in fillers:
-                raise TableError(
-                    f"{model.name} is filled in the middle of a run by {model.head.filled_by}, "
-                    "and build() was given no filler for it."
-                )
-            fillers[model.name](con)
-        rows = check(con, model.head)
+        else:
+            _anew(con, model, fillers, replace=earlier is not None)
+            rows = check(con, model.head)
+            if earlier is not None:
+                earlier.landed(con, model)
     except EngineError as error:
         raise engine_failure(error, model.name) from error
-    seconds = time.perf_counter() - start
-    return Built(model.name, rows, seconds, model.sql)
+    return Built(model.name, int(rows), time.perf_counter() - start, model.sql, kept)
+
+
+def _anew(con: Connection, model: SqlModel, fillers: Mapping[str, Filler], *, replace: bool) -> None:
+    """Create and fill a table, in place of one that is there where asked to; one that nobody fills is there."""
+    if not model.sql and not model.head.reads:
+        return
+    if replace:
+        con.execute(f"drop table if exists {model.name}")
+    if model.sql:
+        for setting in bindings(model):
+            con.execute(setting)
+        select = with_variables(model.sql)
+        if order := model.head.layout:
+            select = f"select * from (\n{select}\n) order by {', '.join(order)}"
+        con.execute(f"create table {model.name} as {select}")
+        return
+    if model.name not in fillers:
+        raise TableError(
+            f"{model.name} is filled in the middle of a run by {model.head.filled_by}, "
+            "and build() was given no filler for it."
+        )
+    fillers[model.name](con)
 
 
 def engine_failure(error: EngineError, doing: str) -> EvervalueError:
