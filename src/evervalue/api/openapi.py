@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from evervalue.api.queries.customer import ATTRIBUTES
 from evervalue.api.queries.customers import COLUMNS as CUSTOMER
 from evervalue.api.queries.customers import TABLE as CUSTOMERS
 from evervalue.api.queries.gems import COLUMNS as GEM
@@ -45,7 +46,10 @@ def _answers() -> dict[str, Schema]:
             "description": "reason, action and smallest step where the customer is a hidden gem",
         },
         "what_if": _rows("insight.what_if", "what further orders would do to the score; for hidden gems"),
-        "attributes_history": _rows("curated.customer_attributes", "what is known, with what it was before"),
+        "attributes_history": {
+            "type": "array", "items": _object(_fields("curated.customer_attributes", ATTRIBUTES)),
+            "description": "what is known, with what it was before and from when to when; the newest first",
+        },
         "orders": _rows("curated.orders", "the latest 50 orders before the cutoff"),
     }  # fmt: skip
     source = {

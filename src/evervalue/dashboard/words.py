@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -86,6 +87,23 @@ def what_holds_back(
         )
         for letter, fact, key, does in lines
     ]
+
+
+def held_for(known: Mapping[str, Any], formats: Formats) -> str:
+    """From when to when a value of an attribute held: 'since Aug 1, 2022', 'Jan 5, 2022 to Mar 31, 2022'."""
+    begin, end = known["valid_from"], known["valid_to"]
+    if begin is None:  # another value was told more often on each of its days
+        begin, last = known["first_seen"], known["last_seen"]
+        return "beside others" if begin is None else f"beside others {_days(begin, last, formats)}"
+    return (
+        f"since {formats.date(begin)}" if end is None else _days(begin, end - dt.timedelta(days=1), formats)
+    )
+
+
+def _days(first: dt.date, last: dt.date, formats: Formats) -> str:
+    if last <= first:
+        return f"on {formats.date(first)}"
+    return f"{formats.date(first)} to {formats.date(last)}"
 
 
 def _share(better: int, others: int, formats: Formats) -> str:

@@ -11,6 +11,8 @@ from evervalue.api.queries.value import ASKED, of_customer
 from evervalue.api.snapshots import Statement
 
 BEFORE_CUTOFF = "order_date < (select as_of from customers.cutoff)"
+ATTRIBUTES = ("attribute", "value", "valid_from", "valid_to", "first_seen", "last_seen", "is_latest")
+"""Fields of what is known of a customer."""
 Part = Literal["customer", "orders", "value", "months", "attributes", "what_if"]
 
 
@@ -53,10 +55,11 @@ order by m.month"""
 
 
 def attributes(customer_id: str) -> Statement:
-    """What is known about the customer, with what it was before."""
-    columns = "attribute, value, first_seen, last_seen, is_latest"
-    order = "\norder by attribute, is_latest desc, last_seen desc, value"
-    return _of(f"select {columns}\nfrom curated.customer_attributes", customer_id, order)
+    """What is known about the customer, with what it was before and from when to when; the newest first."""
+    order = (
+        "\norder by attribute, is_latest desc, valid_from desc nulls last, last_seen desc nulls last, value"
+    )
+    return _of(f"select {', '.join(ATTRIBUTES)}\nfrom curated.customer_attributes", customer_id, order)
 
 
 def what_if(customer_id: str) -> Statement:

@@ -14,6 +14,8 @@ from evervalue.dashboard.charts.months import months
 from evervalue.dashboard.view import formats_of, reader_of, render
 
 ORDERS = 20
+STRETCHES = 20
+"""Earlier values of an attribute that are shown; all of them are in the API."""
 
 
 def page(request: Request) -> Response:
@@ -61,17 +63,22 @@ def profile(request: Request, customer_id: str) -> Response:
             has_margin=has_margin,
             orders=orders[:ORDERS],
             more_orders=len(orders) > ORDERS,
-            attributes=latest_first(known),
+            attributes=by_attribute(known),
+            held_for=words.held_for,
         )
 
 
-def latest_first(known: list[Row]) -> list[Row]:
-    """One row an attribute: the latest value, and the earlier ones with the time in which they were seen."""
-    found: dict[str, Row] = {}
+def by_attribute(known: list[Row]) -> list[Row]:
+    """One row an attribute: the latest value, and the newest of the others, with how many more there are."""
+    found: dict[str, list[Row]] = {}
     for row in known:
-        kept = found.setdefault(
-            row["attribute"], {"attribute": row["attribute"], "latest": row, "earlier": []}
-        )
-        if kept["latest"] is not row:
-            kept["earlier"].append(row)
-    return list(found.values())
+        found.setdefault(row["attribute"], []).append(row)
+    return [
+        {
+            "attribute": attribute,
+            "latest": rows[0],
+            "others": rows[1 : STRETCHES + 1],
+            "more": max(0, len(rows) - 1 - STRETCHES),
+        }
+        for attribute, rows in found.items()
+    ]
