@@ -16,7 +16,7 @@ from evervalue.dashboard.app import create_app
 from tests.browser.axe import violations
 from tests.browser.conftest import Open
 from tests.support.site import serving
-from tests.support.watched import LAST, sourceless_data, unwatched_data, watched_data
+from tests.support.watched import LAST, followed_data, say, sourceless_data, unwatched_data, watched_data
 
 PATHS = ["/sources", "/sources/shop", "/sources/crm.customers", "/sources/market"]
 OPEN_ALL = "document.querySelectorAll('details').forEach(d => { d.open = true })"
@@ -46,6 +46,22 @@ def fresh_site() -> Iterator[str]:
 def silent_site() -> Iterator[str]:
     """Four days after the last run."""
     yield from site_at(96)
+
+
+@pytest.fixture(scope="module")
+def followed_site() -> Iterator[str]:
+    """Half an hour after the run: one source is followed, of one the server is away, who followed one is silent."""
+    data, at = followed_data(), LAST + dt.timedelta(minutes=30)
+
+    def before(seconds: float) -> dt.datetime:
+        return at - dt.timedelta(seconds=seconds)
+
+    say(data, "shop", told=before(3), behind_seconds=12.0)
+    say(data, "erp", told=before(400), since=before(9000))
+    away = "sources.market: the server at db.example:5432 cannot be reached (connection refused)."
+    say(data, "market", "retrying", told=before(2), since=before(130), asked_at=before(140), says=away)
+    with serving(create_app(data, clock=FixedClock(at))) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -89,9 +105,53 @@ def test_the_page_shows_what_the_api_answers_and_the_tables_hold(open_page: Open
         assert facts["Money unexplained"] == "none"
     assert cells["shop"]["State"].endswith("no news for 4 days, where 36 hours are usual at most")
     assert cells["shop"]["Last read"] == "4 days ago"
-    assert cells["shop"]["Last news"] == "4 days ago\n36 hours at most"
+    assert cells["shop"]["Last news"] == "4 days ago\n36 hours at most\ndata to Mar 3, 2024"
     assert cells["crm.customers"]["Last read"] == "5 days ago\nfailed Mar 4 06:00"
-    assert cells["market"]["Last news"] == "7 days ago"
+    assert cells["market"]["Last news"] == "7 days ago\ndata to Feb 2, 2024"
+    assert not any("Behind" in facts for facts in cells.values()), "none is read by its changes"
+
+
+def test_how_far_behind_followed_sources_are(open_page: Open, followed_site: str) -> None:
+    visit = open_page("/sources", base=followed_site)
+    page = visit.page
+    expect(page.get_by_role("heading", level=1)).to_have_text(
+        "1 of 4 sources needs attention: erp.customers was followed until 6 minutes ago"
+    )
+    assert {name: " ".join(facts["Behind"].split()) for name, facts in shown(page).items()} == {
+        "erp.customers": "6 minutes its follower is silent",
+        "market": "2 minutes its server is away",
+        "returns.lines": "70 minutes since its newest change",
+        "shop": "15 seconds followed",
+    }
+    visit.go("/sources/market")
+    check = page.locator("table.checks tr", has_text="Following")
+    expect(check).to_contain_text(
+        "could not be followed for 2 minutes: sources.market: the server at db.example"
+    )
+    expect(check.locator("td").last).to_have_text("at most 15 minutes")
+    expect(page.locator(".tile", has_text="Behind its source")).to_contain_text("2 minutes")
+    page.locator("figure").get_by_text("Show as table").click()
+    expect(page.locator("figure th", has_text="Behind")).to_have_count(0)  # no load of a file says it
+    visit.go("/sources/returns.lines")
+    page.locator("figure").get_by_text("Show as table").click()
+    expect(page.locator("figure tbody")).to_contain_text("40 minutes")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_followed_sources_are_plain_to_everybody(open_page: Open, followed_site: str, theme: str) -> None:
+    for width in (1440, 375):
+        visit = open_page(base=followed_site, color_scheme=theme, width=width)
+        for path in ("/sources", "/sources/erp.customers", "/sources/returns.lines", "/"):
+            visit.go(path)
+            visit.page.evaluate(OPEN_ALL)
+            visit.page.wait_for_load_state("networkidle")
+            assert violations(visit.page) == []
+            assert visit.sideways() == 0
+    hidden = "(() => { const s = document.querySelector('.scroll'); return s.scrollWidth - s.clientWidth })()"
+    page = open_page("/sources", base=followed_site).page
+    for width in (375, 800, 1199, 1440, 1920):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate(hidden) == 0, f"at {width} px"
 
 
 def test_an_alarm_is_seen_on_every_page_and_leads_to_its_source(

@@ -30,22 +30,30 @@ def list_sources(
     from evervalue.cli import show
     from evervalue.cli.tell_sources import tell_files, tell_notes, tell_sources
     from evervalue.core.clock import SystemClock
+    from evervalue.core.errors import Busy
     from evervalue.pipeline.settings import read_project
     from evervalue.pipeline.warehouse_view import warehouse
     from evervalue.warehouse.publish import Publisher
 
     found = read_project(project)
-    with warehouse(found) as con:
-        if files:
+    if files:
+        with warehouse(found) as con:
             tell_files(con)
-        else:
-            snapshot = Publisher(found.data_dir).current().open()
-            try:
-                tell_sources(snapshot, SystemClock())
-            finally:
-                snapshot.close()
-        for line in tell_notes(con):
-            show.say(line)
+            for line in tell_notes(con):
+                show.say(line)
+        return
+    snapshot = Publisher(found.data_dir).current().open()
+    try:
+        tell_sources(snapshot, found.data_dir, SystemClock())
+    finally:
+        snapshot.close()
+    try:
+        with warehouse(found) as con:
+            notes = list(tell_notes(con))
+    except Busy:  # a run, or who follows a source
+        notes = ["How doubts in columns were settled cannot be told just now: the warehouse is in use."]
+    for line in notes:
+        show.say(line)
 
 
 @sources.command()

@@ -5,17 +5,21 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 from evervalue.cli import show
 from evervalue.core.clock import Clock
+from evervalue.core.text import count, span
+from evervalue.pipeline.followed import seen_in
+from evervalue.sources.changes.standing import Seen
 from evervalue.sources.changes.watch import Lag
 from evervalue.warehouse.duckdb import Connection
 
 SIGNS = {"ok": "✓ as usual", "learning": "… learning", "watch": "! watch", "alarm": "✗ alarm"}
 
 
-def tell_sources(snapshot: Connection, clock: Clock) -> None:
-    """Every source of a published run in one row; its age is told as of now."""
+def tell_sources(snapshot: Connection, data_dir: Path, clock: Clock) -> None:
+    """Every source of a published run in one row; its age, and how far behind it is, are told as of now."""
     now = clock.now().replace(tzinfo=None)
     there = snapshot.execute(
         "select 1 from duckdb_tables() where schema_name = 'run' and table_name = 'sources'"
@@ -25,23 +29,48 @@ def tell_sources(snapshot: Connection, clock: Clock) -> None:
         return
     rows = snapshot.execute(
         "select source, kind, place, state, read_at, last_news_at, newest_at, stale_after_seconds, rows_came, "
-        "rows_read, rows_stored, rows_duplicate, rows_quarantined, rows_set_aside, state_says "
+        "rows_read, rows_stored, rows_duplicate, rows_quarantined, rows_set_aside, behind_seconds, state_says "
         "from run.sources order by source"
     ).fetchall()
+    followed = seen_in(snapshot, data_dir, now)
     shown = []
-    for source, kind, place, state, read_at, news_at, newest, stale, *counts, _ in rows:
+    for source, kind, place, state, read_at, news_at, newest, stale, *counts, behind, _ in rows:
         late = stale is not None and news_at is not None and (now - news_at).total_seconds() > stale
-        sign = SIGNS["alarm" if late else state]
-        shown.append([source, kind, place, sign, ago(read_at, now), ago(news_at, now), newest, *counts])
-    names = "source|kind|place|state|read|last news|newest|came|read|stored|duplicate|quarantined|set aside"
+        follower = followed.get(source)
+        worst = max("alarm" if late else state, follower.state if follower else "ok", key=list(SIGNS).index)
+        lag = lag_words(follower, behind, (now - read_at).total_seconds())
+        shown.append(
+            [source, kind, place, SIGNS[worst], ago(read_at, now), ago(news_at, now), lag, newest, *counts]
+        )
+    names = "source|kind|place|state|read|last news|behind|newest|came|read|stored|duplicate|quarantined|set aside"
     show.grid(names.split("|"), shown)
-    for (source, _, _, state, _, news_at, _, stale, *_, says), row in zip(rows, shown, strict=True):
-        if row[3] == SIGNS["alarm"] and state != "alarm":
+    for source, _, _, state, _, news_at, _, stale, *_, says in rows:
+        if (follower := followed.get(source)) and follower.state != "ok":
+            show.warn(f"{source} {follower.says}")
+        late = stale is not None and news_at is not None and (now - news_at).total_seconds() > stale
+        if late and state != "alarm":
             show.warn(
                 f"{source}: last news {ago(news_at, now)}; {stale / 3600:,.1f} hours without would be usual at most"
             )
         elif state in ("alarm", "watch"):
             show.warn(f"{source}: {says}")
+
+
+def lag_words(follower: Seen | None, behind: float | None, read_ago: float) -> str:
+    """How far behind a source is now, in words; empty where it is not read by its changes.
+
+    >>> (
+    ...     lag_words(Seen("live", 0.0, 900.0, "ok", ""), 0.0, 60),
+    ...     lag_words(None, 2.0, 58),
+    ...     lag_words(None, None, 9),
+    ... )
+    ('nothing waits', '60 seconds', '')
+    """
+    if follower is not None:
+        if follower.seconds is None:
+            return "not known yet"
+        return span(follower.seconds) if follower.seconds else "nothing waits"
+    return "" if behind is None else span(behind + max(0.0, read_ago))
 
 
 class Lags:
@@ -56,9 +85,26 @@ class Lags:
         self.quiet[lag.source] = 0 if lag.changes else quiet + 1
         if not lag.changes and quiet % 6:
             return
-        behind = "nothing waits" if not lag.bytes else f"{lag.bytes:,} bytes of its log wait"
-        seconds = "" if lag.seconds is None else f", {lag.seconds:,.1f} s behind"
-        show.say(f"{lag.source}: {lag.changes:,} changes applied; {behind}{seconds}")
+        show.say(f"{lag.source}: {count(lag.changes, 'change')} applied; {standing_words(lag)}")
+
+
+def standing_words(lag: Lag) -> str:
+    """How far behind a source is after a batch.
+
+    >>> [
+    ...     standing_words(Lag("shop", 0, *waits))
+    ...     for waits in ((0, 0.0), (2_048, 75.0), (None, 3.0), (9, None))
+    ... ]
+    ['nothing waits', '75 seconds behind (2,048 bytes of its log)', '3 seconds behind', '9 bytes of its log wait']
+    """
+    if lag.seconds == 0:
+        return "nothing waits"
+    if lag.seconds is None:
+        return (
+            "how far behind is not known yet" if lag.bytes is None else f"{lag.bytes:,} bytes of its log wait"
+        )
+    of_log = f" ({lag.bytes:,} bytes of its log)" if lag.bytes else ""
+    return f"{span(lag.seconds)} behind{of_log}"
 
 
 def ago(then: dt.datetime | None, now: dt.datetime) -> str:

@@ -41,16 +41,18 @@ def joined(items: Iterable[object]) -> str:
     return f"{', '.join(first)} and {last}" if first else last
 
 
-def span(seconds: float) -> str:
-    """A length of time in words, with one decimal where it has one.
+def span(seconds: float, *, whole: bool = False) -> str:
+    """A length of time in words, with one decimal where it has one; `whole` leaves that off, as for a time gone by.
 
     >>> [span(s) for s in (0.4, 1, 75, 900, 12_600, 200_000)]
     ['less than a second', '1 second', '75 seconds', '15 minutes', '3.5 hours', '2.3 days']
+    >>> [span(s, whole=True) for s in (1.9, 119, 200, 12_600, 200_000)]
+    ['1 second', '119 seconds', '3 minutes', '3 hours', '2 days']
     """
-    if seconds < 0.5:
+    if seconds < 1:
         return "less than a second"
     size, noun = next((s, n) for s, n in _SPANS if seconds >= 2 * s or s == 1)
-    amount = round(seconds / size, 1 if size > 1 else 0)
+    amount = seconds // size if whole or size == 1 else round(seconds / size, 1)
     return f"{amount:,g} {noun if amount == 1 else noun + 's'}"
 
 

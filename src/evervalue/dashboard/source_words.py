@@ -13,6 +13,7 @@ SIGNS = {"ok": "✓", "learning": "…", "watch": "!", "alarm": "✗"}
 STATES = {"ok": "as usual", "learning": "learning", "watch": "watch", "alarm": "alarm"}
 CHECKS = {
     "reading": "Reading",
+    "following": "Following",
     "freshness": "Freshness",
     "volume": "Volume",
     "refused": "Refused rows",
@@ -39,6 +40,13 @@ ROWS = {
 }
 NAMED = 3
 """Sources that a title names, and findings that a row of a table tells; the others are counted."""
+FOLLOWED = {
+    "live": "followed",
+    "retrying": "its server is away",
+    "stopped": "not followed",
+    "silent": "its follower is silent",
+    "failed": "not followed any more",
+}
 UNREAD = "could not be read, so what was read before is shown"
 
 
@@ -63,6 +71,34 @@ def ago(seconds: float | None, formats: Formats) -> str:
     return "just now" if seconds < MINUTE else f"{age(seconds, formats)} ago"
 
 
+def lag(source: Mapping[str, Any], formats: Formats) -> str:
+    """How far behind a source is now: 'nothing waits', '12 seconds', '7 minutes'; a dash where it cannot be said."""
+    if source["followed"] == "live" and source["lag_seconds"] == 0:
+        return "nothing waits"
+    return behind_then(source["lag_seconds"], formats)
+
+
+def behind_then(seconds: float | None, formats: Formats) -> str:
+    """How far behind a source was: '12 seconds', '7 minutes'; a dash where it could not be said.
+
+    >>> [behind_then(s, Formats("en_US", "USD")) for s in (None, 0, 12.7, 420)]
+    ['–', '0 seconds', '12 seconds', '7 minutes']
+    """
+    if seconds is None:
+        return "–"
+    return count(int(seconds), "second", formats) if seconds < MINUTE else age(seconds, formats)
+
+
+def lag_note(source: Mapping[str, Any], formats: Formats) -> str:
+    """What the time behind is told by: who follows the source, its newest change, or its last read."""
+    if source["followed"]:
+        return FOLLOWED[source["followed"]]
+    if source["kind"] == "changes":
+        return "since its newest change"
+    then = source["behind_seconds"]
+    return f"{behind_then(then, formats)} when read" if then >= 1 else "caught up when read"
+
+
 def span(seconds: float, formats: Formats) -> str:
     """A length of time that was set or learnt, with one decimal where it has one: '36 hours', '3.5 days'."""
     size, noun = (
@@ -78,6 +114,8 @@ def finding(source: Mapping[str, Any], formats: Formats) -> str:
     first = str(source["state_says"]).split("; ", 1)[0]
     if check == "reading":
         return f"{name} could not be read"
+    if check == "following":
+        return f"{name} {first.split(': ', 1)[0]}"
     if check == "freshness" and source["news_age_seconds"] is not None:
         return f"{name} has had no news for {age(source['news_age_seconds'], formats)}"
     if check == "volume":
@@ -89,18 +127,22 @@ def finding(source: Mapping[str, Any], formats: Formats) -> str:
     )  # fmt: skip
 
 
-def short(says: str) -> str:
-    """What a state is about, for a row of a table: the first findings.
+def short(says: str, check: str = "") -> str:
+    """What a state is about, for a row of a table: the first findings; `check` is the worst.
 
-    Why a source could not be read is told on its own page.
+    Why a source could not be read or followed is told on its own page.
 
     >>> short("could not be read, so what was read before is shown: crm.csv is empty; no news for 3 days")
     'could not be read, so what was read before is shown'
     >>> short("a; b; c; d; e")
     'a; b; c; and 2 more'
+    >>> short("is not followed any more: the slot is lost; find out who dropped it", "following")
+    'is not followed any more'
     """
     if says.startswith(UNREAD):
         return UNREAD
+    if check == "following":
+        return says.split(": ", 1)[0]
     found = says.split("; ")
     more = [f"and {len(found) - NAMED} more"] if len(found) > NAMED else []
     return "; ".join([*found[:NAMED], *more])
@@ -164,7 +206,7 @@ def usual_range(check: Mapping[str, Any], formats: Formats) -> str:
     low, high = check["expected_low"], check["expected_high"]
     if high is None:
         return "–"
-    if check["check_name"] == "freshness":
+    if check["check_name"] in ("freshness", "following"):
         return f"at most {span(high, formats)}"
     if check["check_name"] == "volume":
         return f"{formats.number(round(low or 0))} to {formats.number(round(high))} rows"

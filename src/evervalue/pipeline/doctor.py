@@ -10,6 +10,7 @@ from pathlib import Path
 from evervalue.core.clock import Clock
 from evervalue.core.errors import EvervalueError, NothingPublished
 from evervalue.core.text import count
+from evervalue.pipeline import followed
 from evervalue.pipeline.settings import Project, read_project
 from evervalue.sources.feeds import feeds_of
 from evervalue.warehouse.publish import Publisher, Snapshot
@@ -77,11 +78,11 @@ def _published(project: Project, clock: Clock) -> Iterator[Finding]:
     same = snapshot.manifest["settings_sha256"] == project.settings.sha256
     says = "the ones in evervalue.toml" if same else "changed since; 'evervalue run' takes them in"
     yield Finding("its settings", same, says)
-    yield from _fresh(snapshot, clock)
+    yield from _fresh(snapshot, project.data_dir, clock)
 
 
-def _fresh(snapshot: Snapshot, clock: Clock) -> Iterator[Finding]:
-    """What is stale or otherwise not as usual, as of now."""
+def _fresh(snapshot: Snapshot, data_dir: Path, clock: Clock) -> Iterator[Finding]:
+    """What is stale or otherwise not as usual, and how followed sources stand, as of now."""
     now = clock.now().replace(tzinfo=None)
     con = snapshot.open()
     try:
@@ -95,6 +96,7 @@ def _fresh(snapshot: Snapshot, clock: Clock) -> Iterator[Finding]:
             if there
             else []
         )
+        standing = followed.seen_in(con, data_dir, now) if there else {}
     finally:
         con.close()
     for source, state, says, news_at, stale in rows:
@@ -106,3 +108,5 @@ def _fresh(snapshot: Snapshot, clock: Clock) -> Iterator[Finding]:
             )
             state = "alarm"
         yield Finding(f"{source} is fresh", state not in ("alarm", "watch"), says)
+    for source, one in standing.items():
+        yield Finding(f"{source} is followed", one.state == "ok", one.says)

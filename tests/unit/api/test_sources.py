@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import io
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,7 +23,7 @@ from evervalue.warehouse.duckdb import connect
 from evervalue.warehouse.publish import Publisher
 from tests.support.projects import project, run_project
 from tests.support.site import LOOPBACK
-from tests.support.watched import LAST, sourceless_data, unwatched_data, watched_data
+from tests.support.watched import LAST, followed_data, say, sourceless_data, unwatched_data, watched_data
 
 HOUR = 3600
 PARTS = ("checks", "loads", "quarantine", "reconciliation")
@@ -243,3 +244,66 @@ def test_a_source_without_news_has_no_age_of_news(tmp_path: Path) -> None:
     with at(2, read_project(folder).data_dir) as client:
         (row,) = told(client)
     assert (row["last_news_at"], row["news_age_seconds"]) == (None, None)
+
+
+def copied(folder: Path) -> Path:
+    """The followed shop, where nobody has said anything yet."""
+    return Path(shutil.copytree(followed_data(), folder / "data", ignore=shutil.ignore_patterns("following")))
+
+
+def test_how_far_behind_is_told_at_the_moment_of_asking(tmp_path: Path) -> None:
+    data, then = copied(tmp_path), LAST + dt.timedelta(hours=1)
+    say(data, "shop", told=then)
+    say(data, "market", told=then, behind_seconds=7200.0)
+    say(data, "erp", "retrying", told=then, since=then - dt.timedelta(minutes=3), says="it is away; wait")
+    with at(1 + 10 / HOUR, data) as client:
+        rows = {row["source"]: row for row in told(client)}
+        assert {name: (row["followed"], row["lag_seconds"], row["state"]) for name, row in rows.items()} == {
+            "shop": ("live", 0, "learning"),
+            "market": ("live", 3610, "alarm"),  # the run an hour ago was nearer than who follows
+            "erp.customers": ("retrying", 10, "watch"),
+            "returns.lines": (None, 2400 + HOUR, "learning"),
+        }
+        assert rows["market"]["state_says"] == "is followed 60 minutes behind: 15 minutes are the most"
+        assert rows["erp.customers"]["state_says"] == "could not be followed for 3 minutes: it is away; wait"
+        checks = told(client, "/v1/sources/market?part=checks")
+        (following,) = [check for check in checks if check["check_name"] == "following"]
+        assert (following["state"], following["value"], following["expected_high"]) == ("alarm", 3610, 900)
+        exported = client.get("/v1/sources?format=csv").text
+        lags = {row["source"]: float(row["lag_seconds"]) for row in csv.DictReader(io.StringIO(exported))}
+        assert lags == {name: row["lag_seconds"] for name, row in rows.items()}
+
+
+@pytest.mark.parametrize("hours", [0.5, 1.9, 2.1])
+def test_who_stopped_is_an_alarm_past_the_limit_and_keeps_no_good_figure(
+    tmp_path: Path, hours: float
+) -> None:
+    """The limit of the shop is two hours; who fell silent is missed after a minute."""
+    data, ended = copied(tmp_path), LAST + dt.timedelta(minutes=1)
+    say(data, "shop", "stopped", told=ended)
+    say(data, "market", told=ended)
+    with at(hours + 1 / 60, data) as client:
+        rows = {row["source"]: row for row in told(client)}
+    assert (rows["shop"]["followed"], rows["shop"]["lag_seconds"]) == ("stopped", hours * HOUR)
+    assert rows["shop"]["state"] == ("alarm" if hours > 2 else "watch")
+    assert (rows["market"]["followed"], rows["market"]["state"]) == ("silent", "alarm")
+    assert rows["market"]["lag_seconds"] == hours * HOUR
+    assert rows["market"]["worst_check"] == "following"
+
+
+def test_who_was_stopped_on_purpose_before_the_run_is_not_missed(tmp_path: Path) -> None:
+    data = copied(tmp_path)
+    say(data, "shop", "stopped", told=LAST - dt.timedelta(hours=9))
+    with at(0.25, data) as client:
+        (shop,) = [row for row in told(client) if row["source"] == "shop"]
+    assert (shop["followed"], shop["lag_seconds"], shop["state"]) == (None, HOUR / 4, "learning")
+
+
+def test_what_is_said_anew_is_answered_anew(tmp_path: Path) -> None:
+    data = copied(tmp_path)
+    with at(1, data) as client:
+        held = {"if-none-match": client.get("/v1/sources").headers["etag"]}
+        say(data, "shop", told=LAST + dt.timedelta(hours=1))
+        assert client.get("/v1/sources", headers=held).status_code == 200
+        (data / "following" / "shop.json").write_text("[", "utf-8")
+        assert client.get("/v1/sources", headers=held).status_code == 304

@@ -30,6 +30,10 @@ def source(name: str, state: str = "ok", **more: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
+GONE: dict[str, Any] = {
+    "worst_check": "following",
+    "state_says": "was followed until 6 minutes ago: its follower says nothing since; start it again with 'x'",
+}
 LATE: dict[str, Any] = {"worst_check": "freshness", "news_age_seconds": 3.5 * 86400}
 SMALL: dict[str, Any] = {"worst_check": "volume", "state_says": "brought 3 rows, where 100 are usual; x"}
 
@@ -58,6 +62,7 @@ SMALL: dict[str, Any] = {"worst_check": "volume", "state_says": "brought 3 rows,
             "1 of 3 sources needs attention: crm has had no news for 3 days",
         ),
         ([source("crm", "alarm", **LATE)], "crm has had no news for 3 days"),
+        ([source("crm", "alarm", **GONE)], "crm was followed until 6 minutes ago"),
         (
             [source("a", "alarm", worst_check="reading"), source("b", "alarm", **LATE)],
             "Both sources need attention: a and b",
@@ -90,6 +95,7 @@ def test_the_title_is_the_finding(rows: list[dict[str, Any]], title: str) -> Non
         ("reading", None, None, "–"),
         ("freshness", 0.0, 129_600.0, "at most 36 hours"),
         ("freshness", 0.0, 3.5 * 86400, "at most 3.5 days"),
+        ("following", 0.0, 900.0, "at most 15 minutes"),
         ("volume", 9.5, 1520.0, "10 to 1,520 rows"),
         ("refused", 0.0, 0.0127, "at most 1.3%"),
         ("empty_cells", 0.1, 0.2, "10.0% to 20.0%"),
@@ -100,6 +106,24 @@ def test_what_is_usual_is_told_in_the_unit_of_the_check(
 ) -> None:
     found = {"check_name": check, "field": "", "expected_low": low, "expected_high": high}
     assert source_words.usual_range(found, US) == says
+
+
+@pytest.mark.parametrize(
+    ("facts", "lag", "note"),
+    [
+        ({"followed": "live", "lag_seconds": 0.0}, "nothing waits", "followed"),
+        ({"followed": "live", "lag_seconds": 12.4}, "12 seconds", "followed"),
+        ({"followed": "live", "lag_seconds": None}, "–", "followed"),
+        ({"followed": "silent", "lag_seconds": 400.0}, "6 minutes", "its follower is silent"),
+        ({"followed": "stopped", "lag_seconds": 0.0}, "0 seconds", "not followed"),
+        ({"followed": None, "lag_seconds": 7300.0}, "2 hours", "caught up when read"),
+        ({"followed": None, "lag_seconds": 7300.0, "behind_seconds": 75.0}, "2 hours", "1 minute when read"),
+        ({"followed": None, "lag_seconds": 7300.0, "kind": "changes"}, "2 hours", "since its newest change"),
+    ],
+)
+def test_how_far_behind_a_source_is_in_words(facts: dict[str, Any], lag: str, note: str) -> None:
+    told = {"kind": "postgres", "behind_seconds": 0.2, **facts}
+    assert (source_words.lag(told, US), source_words.lag_note(told, US)) == (lag, note)
 
 
 def test_checks_are_counted() -> None:

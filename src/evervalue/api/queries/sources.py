@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from evervalue.api.snapshots import Reading, Row, Statement
 from evervalue.core.clock import Clock
-from evervalue.sources.changes import standing
+from evervalue.pipeline import followed
 
 TABLE = "run.sources"
 STORED = (
@@ -69,23 +70,13 @@ def minute(clock: Clock) -> str:
 
 def present(clock: Clock, reading: Reading, data_dir: Path) -> Present:
     """The present, as questions about sources take it."""
-    told = standing.read(data_dir / standing.FOLDER)
-    if not told or not watched(reading):
+    if not watched(reading):
         return Present(minute(clock))
     now = clock.now().astimezone(dt.UTC).replace(tzinfo=None)
-    found = []
-    for row in reading.rows(Statement(_FOLLOWED, {})):
-        if (one := told.get(row["system"])) is None:
-            continue
-        limit = row["stale_after_seconds"]
-        seen = standing.seen(one, now, limit=limit, read_at=row["read_at"], behind_then=row["behind_seconds"])
-        if seen is not None:
-            seconds = None if seen.seconds is None else round(seen.seconds, 1)
-            most = standing.LATE_SECONDS if limit is None else limit
-            found.append(
-                {"source": row["source"], "followed": seen.followed, "seconds": seconds, "most": most,
-                 "state": seen.state, "says": seen.says}
-            )  # fmt: skip
+    found = [
+        {"source": name, **asdict(one), "seconds": None if one.seconds is None else round(one.seconds, 1)}
+        for name, one in followed.seen(reading.rows(Statement(followed.READ, {})), data_dir, now).items()
+    ]
     return Present(minute(clock), json.dumps(found, ensure_ascii=False))
 
 
@@ -167,9 +158,6 @@ def _place(check: str) -> str:
 NULLABLE = ("followed", "lag_seconds", "good_read_at", "read_age_seconds", "news_age_seconds")
 """Findings of which there may be none yet."""
 
-_FOLLOWED = """select s.source, s.system, s.read_at, s.behind_seconds, g.stale_after_seconds
-from run.sources as s
-join run.source_settings as g on g.source = s.source"""
 _TOLD = {
     "source": "VARCHAR", "followed": "VARCHAR", "seconds": "DOUBLE", "most": "DOUBLE", "state": "VARCHAR",
     "says": "VARCHAR",

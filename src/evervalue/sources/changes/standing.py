@@ -28,7 +28,7 @@ SILENT_SECONDS = 60.0
 """After so long without a word a follower is gone."""
 LATE_SECONDS = 900.0
 """How far behind a followed source may be where `stale_after` does not say."""
-START = "start it again with 'evervalue sources watch' or 'evervalue serve --watch'"
+START = "start it again with 'evervalue sources watch' or 'evervalue serve --watch 15m'"
 
 State = Literal["following", "retrying", "stopped", "failed"]
 
@@ -59,6 +59,8 @@ class Seen:
     """live, retrying, stopped, silent or failed."""
     seconds: float | None
     """Since the instant up to which all its changes are applied; None where that is not known."""
+    most: float
+    """Seconds that it may be behind."""
     state: str
     """ok, watch or alarm."""
     says: str
@@ -90,24 +92,26 @@ def seen(
     quiet = _seconds(standing.told_at, now)
     seconds = _behind(standing, now, read_at, behind_then)
     late = seconds is not None and seconds > most
+    held = span(_seconds(standing.since, now), whole=True)
+    # What stands before a colon goes behind the name of the source, in titles; why and what to do come after it.
     if standing.state == "failed":
-        return Seen("failed", seconds, "alarm", f"is not followed any more: {standing.says}")
+        return Seen("failed", seconds, most, "alarm", f"is not followed any more: {standing.says}")
     if standing.state == "stopped":
-        says = f"is not followed since {span(_seconds(standing.since, now))}; {START}"
-        return Seen("stopped", seconds, "alarm" if late else "watch", says)
+        state = "alarm" if late else "watch"
+        return Seen("stopped", seconds, most, state, f"has not been followed for {held}: {START}")
     if quiet > SILENT_SECONDS:
-        says = f"was followed, and its follower has said nothing for {span(quiet)}; {START}"
-        return Seen("silent", seconds, "alarm", says)
+        says = f"was followed until {span(quiet, whole=True)} ago: its follower says nothing since; {START}"
+        return Seen("silent", seconds, most, "alarm", says)
     if standing.state == "retrying":
-        says = f"cannot be followed for {span(_seconds(standing.since, now))}: {standing.says}"
-        return Seen("retrying", seconds, "alarm" if late else "watch", says)
+        state = "alarm" if late else "watch"
+        return Seen("retrying", seconds, most, state, f"could not be followed for {held}: {standing.says}")
     if seconds is None:
-        return Seen("live", None, "ok", "is followed; how far behind is not known yet")
+        return Seen("live", None, most, "ok", "is followed; how far behind is not known yet")
     if late:
-        says = f"is followed {span(seconds)} behind, where {span(most)} are the most"
-        return Seen("live", seconds, "alarm", says)
-    told = f"is followed {span(seconds)} behind" if seconds else "is followed, and nothing waits"
-    return Seen("live", seconds, "ok", told)
+        says = f"is followed {span(seconds, whole=True)} behind: {span(most)} are the most"
+        return Seen("live", seconds, most, "alarm", says)
+    told = f"is followed {span(seconds, whole=True)} behind" if seconds else "is followed, and nothing waits"
+    return Seen("live", seconds, most, "ok", told)
 
 
 def read(folder: Path) -> dict[str, Standing]:
@@ -119,7 +123,7 @@ def read(folder: Path) -> dict[str, Standing]:
             known = {field.name: held[field.name] for field in fields(Standing) if field.name in held}
             for name in ("told_at", "since", "asked_at"):
                 if known.get(name) is not None:
-                    known[name] = dt.datetime.fromisoformat(known[name])
+                    known[name] = dt.datetime.fromisoformat(known[name]).replace(tzinfo=None)
             found[known["system"]] = Standing(**known)
     return found
 

@@ -28,8 +28,8 @@ def standing(state: Any = "following", told: float = 2, **more: Any) -> Standing
     return Standing("shop", state, ago(told), **fields)
 
 
-DEAD = "was followed, and its follower has said nothing for "
-AWAY = "cannot be followed for 2 minutes: no route"
+DEAD = "was followed until "
+AWAY = "could not be followed for 2 minutes: no route"
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ AWAY = "cannot be followed for 2 minutes: no route"
         ),
         (
             standing(behind_seconds=HOUR), {"limit": HOUR},
-            ("live", 3602, "alarm", "is followed 60 minutes behind, where 60 minutes are the most"),
+            ("live", 3602, "alarm", "is followed 60 minutes behind: 60 minutes are the most"),
         ),
         # The process is there and its source has not been asked for long: nobody knows that nothing waits.
         (standing(asked_at=ago(600)), {}, ("live", 600, "ok", "is followed 10 minutes behind")),
@@ -52,7 +52,7 @@ AWAY = "cannot be followed for 2 minutes: no route"
             ("live", None, "ok", "is followed; how far behind is not known yet"),
         ),
         # It died: its last good figure dies with it.
-        (standing(told=61), {"limit": 36 * HOUR}, ("silent", 61, "alarm", DEAD + "61 seconds; ")),
+        (standing(told=61), {"limit": 36 * HOUR}, ("silent", 61, "alarm", DEAD + "61 seconds ago: ")),
         (
             standing("retrying", says="no route", since=ago(120), asked_at=ago(130)), {},
             ("retrying", 130, "watch", AWAY),
@@ -67,16 +67,16 @@ AWAY = "cannot be followed for 2 minutes: no route"
         ),
         (
             standing("stopped", told=600, since=ago(600), asked_at=ago(605)), {},
-            ("stopped", 605, "watch", "is not followed since 10 minutes; "),
+            ("stopped", 605, "watch", "has not been followed for 10 minutes: start it again"),
         ),
         (
             standing("stopped", told=1200, since=ago(1200), asked_at=ago(1205)), {},
-            ("stopped", 1205, "alarm", "is not followed since 20 minutes; "),
+            ("stopped", 1205, "alarm", "has not been followed for 20 minutes: start it again"),
         ),
         # A run brought what the one that died did not; it is meant to be followed all the same.
         (
             standing(told=7000), {"read_at": ago(100), "behind_then": 5.0},
-            ("silent", 105, "alarm", DEAD + "116.7 minutes; "),
+            ("silent", 105, "alarm", DEAD + "116 minutes ago: "),
         ),
     ],
 )  # fmt: skip
