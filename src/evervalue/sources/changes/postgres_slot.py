@@ -10,7 +10,7 @@ from evervalue.core.errors import SettingsError, SourceUnavailable
 from evervalue.sources.changes.positions import Position
 from evervalue.sources.databases.connection import Address
 from evervalue.sources.databases.postgres_errors import driver, failed, refusal
-from evervalue.sources.databases.postgres_facts import literal, quoted
+from evervalue.sources.databases.postgres_facts import quoted
 
 AGAIN = "Then read everything anew with: evervalue run --full-refresh"
 WRITTEN = (
@@ -105,7 +105,7 @@ def connect(address: Address, *, replication: bool = False) -> Any:
                 f"administrator run: ALTER ROLE {quoted(user)} REPLICATION; in Amazon RDS: "
                 f"GRANT rds_replication TO {quoted(user)};"
             ) from None
-        doing = "opening the stream of changes" if replication else "connecting"
+        doing = "opening the stream of changes" if replication else ""
         raise refusal(error, address, doing) from None
 
 
@@ -184,20 +184,21 @@ def verify(slot: Slot | None, held: Position, server: Server, name: str, where: 
         )
     if slot is None:
         raise SourceUnavailable(
-            f"{where}: the replication slot '{name}' is gone, so changes after {shown(held.next_lsn)} are lost. Find "
-            f"out who drops it. {AGAIN}"
+            f"{where}: the replication slot '{name}' is gone, so changes after {shown(held.next_lsn)} are lost. A "
+            f"run with --full-refresh that was broken off drops it; else find out who does. {AGAIN}"
         )
     if slot.lost:
         raise SourceUnavailable(
             f"{where}: the replication slot '{name}' was invalidated ({slot.lost}), so changes after "
-            f"{shown(held.next_lsn)} are lost. Raise max_slot_wal_keep_size, or follow more often, and drop the slot: "
-            f"select pg_drop_replication_slot({literal(name)}); {AGAIN}"
+            f"{shown(held.next_lsn)} are lost. Raise max_slot_wal_keep_size, or follow more often. {AGAIN}, which "
+            "makes a new slot."
         )
     if slot.confirmed > held.next_lsn:
         raise SourceUnavailable(
             f"{where}: the replication slot '{name}' stands at {shown(slot.confirmed)} and what is stored ends at "
-            f"{shown(held.next_lsn)}: it was made anew, or somebody else reads from it, or the warehouse was set back "
-            f"to an earlier state. Changes between the two are lost. Give every project a slot of its own. {AGAIN}"
+            f"{shown(held.next_lsn)}: it was made anew (by a run with --full-refresh that was broken off?), or "
+            "somebody else reads from it, or the warehouse was set back to an earlier state. Changes between the two "
+            f"are lost. Give every project a slot of its own. {AGAIN}"
         )
 
 

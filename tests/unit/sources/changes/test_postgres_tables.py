@@ -26,8 +26,7 @@ def source(postgres: Postgres, tmp_path: Path, request: pytest.FixtureRequest) -
     [
         ("create table t (id int primary key); create view orders as select * from t", "is a view.*follow the tables"),
         (
-            "create table t (id int primary key); create materialized view orders as select * from t;"
-            "create unique index on orders (id)",
+            "create table t (id int primary key); create materialized view orders as select * from t",
             "is a materialised view.*snapshot",
         ),
         ("create unlogged table orders (id int primary key)", "is unlogged.*SET LOGGED"),
@@ -40,8 +39,10 @@ def source(postgres: Postgres, tmp_path: Path, request: pytest.FixtureRequest) -
             "has the computed column 'k'",
         ),
         (
-            "create table orders (id int primary key, twice int generated always as (id * 2) stored);"
-            "create publication {name} for table orders with (publish_generated_columns = stored)",
+            (
+                "create table orders (id int primary key, twice int generated always as (id * 2) stored);"
+                "create publication {name} for table orders with (publish_generated_columns = stored)"
+            ),
             "tells of twice.*publish_generated_columns = none",
         ),
     ],
