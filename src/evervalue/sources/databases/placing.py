@@ -201,8 +201,16 @@ def _count(con: Connection, feed: str, file_id: str) -> int:
 
 def _refuse_repeated_keys(con: Connection, table: Table) -> None:
     keys = ", ".join(quoted(name) for name in table.key)
-    found = con.execute(f"select count(*), count(distinct ({keys})) from {INCOMING}").fetchone()
-    rows, distinct = found or (0, 0)
+    empty = " or ".join(f"{quoted(name)} is null" for name in table.key)
+    found = con.execute(
+        f"select count(*), count(distinct row({keys})), count(*) filter (where {empty}) from {INCOMING}"
+    ).fetchone()
+    rows, distinct, without = found or (0, 0, 0)
+    if without:
+        raise InputError(
+            f"{count(without, 'row')} of {table.name} have nothing in a column of the key {listing(table.key)}, so "
+            "nothing names them. Name other columns in the setting `key`, or take it out: the table is then read whole."
+        )
     if rows != distinct:
         example = con.execute(
             f"select {keys} from {INCOMING} group by {keys} having count(*) > 1 order by {keys} limit 1"

@@ -55,6 +55,7 @@ group by i.indexrelid, i.indisprimary, i.indisreplident
 having bool_and(a.attnotnull)
 order by i.indisprimary desc, i.indisreplident desc, count(*), i.indexrelid limit 1
 """
+INHERITED = "select 1 from pg_inherits where inhparent = %s limit 1"
 NAMES = """
 select n.nspname || '.' || c.relname from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
 where c.relkind in ('r', 'p', 'v', 'm', 'f') and n.nspname not in ('pg_catalog', 'information_schema')
@@ -94,6 +95,8 @@ def describe(con: Any, name: str, where: str, *, oid: int | None = None) -> Tabl
             f"{where}: the user {user} may not look into the schema {schema}. Let an administrator run: "
             f"GRANT USAGE ON SCHEMA {quoted(schema)} TO {quoted(user)};"
         )
+    if not found:
+        raise SourceUnavailable(f"{where}: {shown} has no columns, so there is nothing to read.")
     if not readable:
         raise SourceUnavailable(
             f"{where}: the user {user} may not read {shown}. Let an administrator run: "
@@ -114,10 +117,12 @@ def describe(con: Any, name: str, where: str, *, oid: int | None = None) -> Tabl
     key = con.execute(KEY, [oid]).fetchone() if kind in "rpm" else None
     names = {column.name for column in columns}
     own = tuple(key[0]) if key and set(key[0]) <= names else ()
+    inherited = kind == "r" and con.execute(INHERITED, [oid]).fetchone() is not None
     return Table(
         shown,
         columns,
         own,
+        key_is_sure=not inherited,  # each of the tables whose rows are read with it keeps a key of its own
         rows=rows if rows >= 0 and kind in "rm" else None,
         address=address,
         warnings=tuple(warnings),
