@@ -30,7 +30,7 @@ def list_sources(
     from evervalue.cli import show
     from evervalue.cli.tell_sources import tell_files, tell_notes, tell_sources
     from evervalue.core.clock import SystemClock
-    from evervalue.core.errors import Busy
+    from evervalue.core.errors import Busy, NothingPublished
     from evervalue.pipeline.settings import read_project
     from evervalue.pipeline.warehouse_view import warehouse
     from evervalue.warehouse.publish import Publisher
@@ -50,6 +50,8 @@ def list_sources(
     try:
         with warehouse(found) as con:
             notes = list(tell_notes(con))
+    except NothingPublished:  # the run is there, and what it was made from is not
+        notes = []
     except Busy:  # a run, or who follows a source
         notes = ["How doubts in columns were settled cannot be told just now: the warehouse is in use."]
     for line in notes:

@@ -115,8 +115,8 @@ found as (
         rows_came, case when later_loads >= 5 then usual_rows / 4 end, case when later_loads >= 5 then usual_rows * 4 end,
         case
             when rows_came = 0 then 'brought nothing new'
-            when coalesce(later_loads, 0) < 5 then 'brought ' || format('{:,}', rows_came) || ' rows; too few loads to say whether that is usual'
-            else 'brought ' || format('{:,}', rows_came) || ' rows, where ' || format('{:,}', usual_rows::bigint) || ' are usual'
+            when coalesce(later_loads, 0) < 5 then 'brought ' || format('{:,}', rows_came) || case when rows_came = 1 then ' row' else ' rows' end || '; too few loads to say whether that is usual'
+            else 'brought ' || format('{:,}', rows_came) || case when rows_came = 1 then ' row' else ' rows' end || ', where ' || format('{:,}', usual_rows::bigint) || ' are usual'
         end
     from judged
     union all
