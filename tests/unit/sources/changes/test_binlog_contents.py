@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from evervalue.core.errors import SourceUnavailable
 from evervalue.core.progress import Silent
+from evervalue.sources import raw_zone
 from evervalue.sources.changes.binlog import BinlogChanges
 from evervalue.sources.changes.binlog_server import BinlogServer
 from evervalue.sources.changes.stage import Shape, Stage
@@ -290,3 +292,94 @@ def test_a_transaction_that_never_ended_is_taken_back(tmp_path: Path) -> None:
 def test_the_log_is_read_encrypted_where_the_connection_says_so() -> None:
     assert "ssl" in BinlogServer(Address("sources.x", "mysql://u:p@host/shop?ssl=true")).settings()
     assert "ssl" not in BinlogServer(Address("sources.x", "mysql://u:p@host/shop")).settings()
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        "create or replace table orders (id int primary key, n int); insert into orders values (7, 7)",
+        "create table fresh like orders; insert into fresh values (5, 5); rename table orders to old, fresh to orders",
+        "drop table orders; create table orders (n int, id int primary key); insert into orders values (7, 7)",
+    ],
+    ids=["replaced", "renamed", "made anew"],
+)
+def test_another_table_under_the_name(source: Source, statements: str) -> None:
+    source.sql(ORDERS)
+    source.bring()
+    source.sql(f"update orders set n = 5; {statements}; insert into orders (id) values (100)")
+    source.bring()
+    assert source.assert_equal() == 2
+
+
+def test_a_full_refresh_that_breaks_off_loses_nothing(source: Source) -> None:
+    """The server keeps its log whoever reads it, so what is stored can be gone on from."""
+    source.sql(ORDERS)
+    source.bring()
+    source.sql("insert into orders values (3, 3); delete from orders where id = 1")
+    follower = BinlogChanges(
+        source.name, Address("sources.x", source.dsn), {f"{source.name}.orders": Wanted("orders")},
+        temp=source.temp, progress=source.progress,
+    )  # fmt: skip
+    source.con.execute("begin transaction")
+    follower.open(source.con, run_id="broken", full_refresh=True, commit=lambda: None)
+    source.con.execute("rollback")
+    follower.close()
+    source.sql("update orders set n = 9 where id = 2")
+    made = source.bring()[f"{source.name}.orders"]
+    assert (made.read, made.inserted, made.updated, made.deleted) == (3, 1, 1, 1)
+    assert source.assert_equal() == 2
+
+
+@pytest.mark.slow
+def test_a_run_beside_a_follower_of_the_same_log(source: Source) -> None:
+    """Both keep their positions in one warehouse; whoever is behind brings what is there already."""
+    source.sql(
+        "create table parents (id int primary key);"
+        "create table orders (id int primary key, p int, n int default 0, "
+        "foreign key (p) references parents (id) on delete cascade);"
+        "insert into parents select seq from seq_1_to_50;"
+        "insert into orders select seq, 1 + seq % 50, 0 from seq_1_to_300"
+    )
+    source.bring()
+    rng = random.Random(3)
+    (source.temp / "beside").mkdir()
+
+    def made() -> BinlogChanges:
+        follower = BinlogChanges(
+            source.name, Address("sources.x", source.dsn), {f"{source.name}.orders": Wanted("orders")},
+            temp=source.temp / "beside", progress=source.progress,
+        )  # fmt: skip
+        with raw_zone.transaction(source.con):
+            follower.open(source.con, run_id=f"o{rng.random()}", full_refresh=False, commit=lambda: None)
+        return follower
+
+    beside = made()
+    for turn in range(20):
+        for _ in range(rng.randint(1, 4)):
+            k = rng.randint(1, 50)
+            source.sql(
+                rng.choice(
+                    [
+                        f"delete from parents where id = {k}",
+                        f"update orders set n = n + 1 where id % 7 = {k % 7}",
+                        f"insert ignore into parents values ({k})",
+                        f"insert ignore into orders (id, p) select {k * 7 % 300}, id from parents where id = {k}",
+                        f"delete from orders where id = {k}",
+                        f"update ignore orders set id = id + 1000 where id = {k}",
+                    ]
+                )
+            )
+        if turn % 9 == 0:
+            source.sql(f"alter table orders add column c{turn} int default 3")
+        if rng.random() < 0.5:
+            source.bring()
+        if rng.random() < 0.6 and beside.read(until=None, seconds=0.1):
+            with raw_zone.transaction(source.con):
+                beside.apply(source.con, run_id=f"w{turn}")
+            beside.done(committed=True)
+        if rng.random() < 0.15:
+            beside.close()
+            beside = made()
+    beside.close()
+    source.bring()
+    assert source.assert_equal() > 0
