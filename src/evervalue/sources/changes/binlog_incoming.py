@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from evervalue.core.errors import SourceUnavailable
 from evervalue.core.progress import Progress
+from evervalue.core.text import listing
 from evervalue.sources.changes import binlog_statements
 from evervalue.sources.changes.binlog_cascades import Cascade
 from evervalue.sources.changes.binlog_cells import RANGES, text
@@ -19,6 +21,8 @@ from evervalue.sources.changes.binlog_tables import BinlogTables
 from evervalue.sources.changes.positions import Position
 from evervalue.sources.changes.stage import Cell, Shape, Stage
 
+OLD_TIMES = (7, 11, 12)
+"""Types of the log: timestamp, time and datetime without their places behind the second."""
 STANDALONE = 1
 """Flag of MariaDB's transaction ids: a statement for itself, without an end of its own."""
 PARTIAL = "parts of JSON values (binlog_row_value_options), not whole rows: SET GLOBAL binlog_row_value_options = '';"
@@ -236,7 +240,7 @@ class Incoming:
                 out.append(None if shown is None else shown.encode())
             return out
 
-        for row in event.rows:
+        for row in self._read(event, table.name):
             self._ordinal += 1
             old: list[Cell] | None = None
             if op == b"u":
@@ -246,6 +250,23 @@ class Incoming:
             else:
                 new = cells(row["values"], row["none_sources"])
             self.stage.add(segment, op, self._lsn, self._ordinal, new, old)
+
+    def _read(self, event: Any, table: str) -> Any:
+        """The rows of an event."""
+        old = [str(column.name) for column in event.columns if column.type in OLD_TIMES]
+        try:
+            rows = [] if old else event.rows
+        except (NotImplementedError, ValueError, LookupError, TypeError, struct.error) as error:
+            raise SourceUnavailable(
+                f"{self.where}: rows of {table} cannot be read from the log ({type(error).__name__}). Read the table "
+                'with capture = "snapshot".'
+            ) from None
+        if old:
+            raise SourceUnavailable(
+                f"{self.where}: {table} keeps {listing(old)} as MySQL before 5.6 and MariaDB before 10.1 did, which "
+                f"cannot be read from the log. Let its owner run: ALTER TABLE {table} FORCE; {AGAIN}"
+            )
+        return rows
 
     def _look_why(self, feed: str, why: str) -> None:
         """Say what an empty cell may hide."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from contextlib import suppress
 from typing import Any
 
@@ -81,6 +82,13 @@ class BinlogStream:
                     f"{AGAIN}"
                 ) from None
             raise refusal(error, self.server.address, "reading the log") from None
+        except (NotImplementedError, ValueError, LookupError, struct.error) as error:
+            at = f"{self.file}, {self._events.log_pos:,}"
+            self.end()
+            raise SourceUnavailable(
+                f"{self.server.address.where}: the log cannot be read behind {at} ({type(error).__name__}). Read the "
+                'tables with capture = "snapshot".'
+            ) from None
 
     def end(self) -> None:
         """End the connection."""

@@ -32,6 +32,8 @@ SNAPSHOTS = 50
 SNAPSHOT_SECONDS = 0.1
 UNREADABLE = ("uuid", "inet4", "inet6", "vector")
 """Types of MariaDB that the reader of the log does not know."""
+WRITTEN_OTHERWISE = ("compressed", "mariadb-5.3")
+"""In a type: columns that MariaDB packs, and times as it wrote them before version 10.1 (ALTER TABLE ... FORCE)."""
 
 
 class BinlogTables(FollowedTables):
@@ -190,11 +192,21 @@ class BinlogTables(FollowedTables):
                 f"{where}: {table.name} has no key, so changes do not say which row they mean. Give it a primary key, "
                 "or name columns that are unique together in the setting `key`."
             )
-        strange = [c.name for c in table.columns if c.extra in UNREADABLE]
+        strange = [
+            f"{c.name} {c.database_type}"
+            for c in table.columns
+            if c.extra in UNREADABLE or any(mark in c.database_type for mark in WRITTEN_OTHERWISE)
+        ]
+        old = any("mariadb-5.3" in said for said in strange)
         if strange:
             raise SourceUnavailable(
                 f"{where}: {table.name} has columns of types that cannot be read from the log ({listing(strange)}). "
-                'Read the table with capture = "snapshot".'
+                'Read the table with capture = "snapshot"'
+                + (
+                    f"; or run ALTER TABLE {table.address} FORCE; which writes the times anew."
+                    if old
+                    else "."
+                )
             )
         for warning in table.warnings:
             self.progress.warn(warning)

@@ -263,13 +263,30 @@ def test_keys_that_end_in_zeros(source: Source) -> None:
             "create table orders (id int primary key, e enum('ü') character set latin1)",
             "e in latin1.*utf8mb4",
         ),
+        ("create table orders (id int primary key, t text compressed)", "t text .*compressed.*snapshot"),
     ],
-    ids=["view", "versioned", "sjis", "enum"],
+    ids=["view", "versioned", "sjis", "enum", "compressed"],
 )
 def test_what_the_log_cannot_tell_is_refused(source: Source, made: str, says: str) -> None:
     source.sql(made)
     with pytest.raises(SourceUnavailable, match=says):
         source.bring()
+
+
+def test_times_as_old_servers_wrote_them_are_refused(source: Source) -> None:
+    """The reader of the log takes their bytes for others."""
+    with set_to(source, "mysql56_temporal_format", "0", "1"):
+        source.sql("create table orders (id int primary key, at datetime(3))")
+    source.sql("insert into orders values (1, '2024-02-29 10:11:12.345')")
+    with pytest.raises(
+        SourceUnavailable, match="cannot be read from the log .at datetime.*ALTER TABLE .* FORCE"
+    ):
+        source.bring()
+    source.sql("alter table orders force")
+    source.bring()
+    source.sql("insert into orders values (2, '2024-02-29 10:11:12.345')")
+    source.bring()
+    assert source.assert_equal() == 2
 
 
 def test_a_transaction_that_never_ended_is_taken_back(tmp_path: Path) -> None:
