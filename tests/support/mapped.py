@@ -97,7 +97,7 @@ class Mapped:
         self.con.execute("update run.settings set run_id = '" + run_id + "'")
         wanted = upstream(self.models.values(), *targets)
         models = [m for m in self.models.values() if m.name in wanted and m.head.schema_name != "raw"]
-        stage = IdentityStage(self.identity, run_id=run_id, progress=Silent(), warehouse=self.memory)
+        stage = IdentityStage(self.identity, run_id=run_id, warehouse=self.memory)
         build(self.con, models, given=("raw.files",), fillers=stage.fillers(), progress=Silent())
         if "identity.customer_ids" in wanted:
             stage.keep(self.con, "memory")

@@ -1,16 +1,14 @@
 """Identity in a run: fills the tables of the schema `identity`, and remembers what must go on to the next run.
 
 The registry, every id ever given, the links and the decisions live in the warehouse, in its own schema `identity`. A
-run reads them at its beginning and writes them back once all its tables are built and checked, so that a failed run
-changes nothing. Without a warehouse (scores from a file) every run is the first.
+run reads them at its beginning and writes them back once it is published, so that a failed run changes nothing.
+Without a warehouse (scores from a file) every run is the first.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from evervalue.core.progress import Progress
-from evervalue.core.text import count
 from evervalue.identity.ambiguity import refuse_equal_keys
 from evervalue.identity.assign import assign
 from evervalue.identity.linking import judge_identifiers, link, number_records
@@ -36,18 +34,13 @@ class IdentityStage:
         `[identity]` of the project.
     run_id
         Name of the run.
-    progress
-        Told of identifiers that were shared too widely to link.
     warehouse
         The attached database that remembers; None where nothing is to be remembered.
     """
 
-    def __init__(
-        self, settings: IdentitySettings, *, run_id: str, progress: Progress, warehouse: str | None = None
-    ) -> None:
+    def __init__(self, settings: IdentitySettings, *, run_id: str, warehouse: str | None = None) -> None:
         self.settings = settings
         self.run_id = run_id
-        self.progress = progress
         self.warehouse = warehouse
         self.moved: bool | None = None
         """Whether a record moved to another customer; None where nobody looked, since nothing came or went."""
@@ -72,23 +65,17 @@ class IdentityStage:
         return con.execute("select 1 from identity_settled where is_settled").fetchone() is not None
 
     def keep(self, con: Connection, built: str) -> None:
-        """Remember what the run found; `built` is the database that holds its tables."""
+        """Remember what the run found, in the caller's transaction; `built` is the database that holds its tables."""
         if self.warehouse is None:
             return
         con.execute(f"create schema if not exists {self.warehouse}.identity")
-        con.execute("begin transaction")
-        try:
-            for table in ("registry", "customer_ids", "links"):
-                con.execute(
-                    f"create or replace table {self.warehouse}.identity.{table} as from {built}.identity.{table}"
-                )
-            if self.moved is not None:
-                settled = f"{self.warehouse}.identity.settled"
-                con.execute(f"create or replace table {settled} as select {not self.moved} as is_settled")
-            con.execute("commit")
-        except BaseException:
-            con.execute("rollback")
-            raise
+        for table in ("registry", "customer_ids", "links"):
+            con.execute(
+                f"create or replace table {self.warehouse}.identity.{table} as from {built}.identity.{table}"
+            )
+        if self.moved is not None:
+            settled = f"{self.warehouse}.identity.settled"
+            con.execute(f"create or replace table {settled} as select {not self.moved} as is_settled")
 
     def _remembered(self, con: Connection, table: str, into: str) -> None:
         """A temporary copy of what the run before left, empty where there is nothing."""
@@ -122,15 +109,6 @@ class IdentityStage:
             "order by namespace, customer_key, type, value"
         )
         con.execute("drop table identity_judged")
-        shared = con.execute(
-            "select count(distinct value_hash) from identity.identifiers "
-            "where verdict in ('shared', 'cluster_too_large')"
-        ).fetchone()
-        if shared and shared[0]:
-            self.progress.warn(
-                f"{count(shared[0], 'identifier')} (e-mail addresses, telephone numbers ...) stand beside so many "
-                "records that they link nobody: 'evervalue identity list --suspicious' shows them."
-            )
 
     def _links(self, con: Connection) -> None:
         self._remembered(con, "links", "identity_known")

@@ -1,4 +1,7 @@
-"""What a run found in the curated tables that its reader should know before trusting a margin or a count."""
+"""What a run found in its tables that its reader should know before trusting a number.
+
+It is read from the tables, so that a run that took them over tells it as the one that built them did.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,21 @@ from evervalue.warehouse.duckdb import Connection
 
 
 def tell(con: Connection, progress: Progress) -> None:
-    """Warns of orders that two systems hold alike, and of costs that no line bears."""
-    for warning in (*_same_orders(con), *_unallocated(con)):
+    """Warns of what links nobody, of orders told twice, of costs that no line bears, of rules in place of models."""
+    for warning in (*_shared(con), *_same_orders(con), *_unallocated(con), *_stand_ins(con)):
         progress.warn(warning)
+
+
+def _shared(con: Connection) -> list[str]:
+    """Identifiers that stand beside too many records."""
+    (n,) = con.execute(
+        "select count(distinct value_hash) from identity.identifiers where verdict in ('shared', 'cluster_too_large')"
+    ).fetchone() or (0,)
+    says = (
+        f"{count(n, 'identifier')} (e-mail addresses, telephone numbers ...) stand beside so many "
+        "records that they link nobody: 'evervalue identity list --suspicious' shows them."
+    )
+    return [says] if n else []
 
 
 def _same_orders(con: Connection) -> list[str]:
@@ -51,3 +66,12 @@ def _unallocated(con: Connection) -> list[str]:
         "curated.unallocated_costs lists them."
         for source, reason, says, n, amount, example, currency in rows
     ]
+
+
+def _stand_ins(con: Connection) -> list[str]:
+    """Why a rule stands in for a model, where models were asked for."""
+    rows = con.execute(
+        "select f.model_says from models.fits as f cross join run.settings as s "
+        "where not f.is_fitted and s.value_model <> 'none' order by f.role"
+    ).fetchall()
+    return [str(says) for (says,) in rows]

@@ -171,7 +171,7 @@ def scored_files(
             )
             fill_run_tables(con, settings, run_id="file", as_of=as_of)
             wanted = ("curated.reconciliation", *targets)
-            fillers = IdentityStage(settings.identity, run_id="file", progress=progress).fillers()
+            fillers = IdentityStage(settings.identity, run_id="file").fillers()
             if with_value:
                 from evervalue.pipeline.value import ValueStage  # numpy and scipy, which scores do without
 

@@ -98,6 +98,9 @@ def run(
     with told_plainly("The run"):
         (data_dir / "tmp").mkdir(parents=True, exist_ok=True)
         con = _open(data_dir, known_at)
+    identity = IdentityStage(
+        project.settings.identity, run_id=run_id, warehouse="warehouse" if known_at is None else KEPT
+    )
     try:
         with told_plainly("Loading the sources"):
             loaded: dict[str, Any] = {
@@ -120,6 +123,7 @@ def run(
                 con,
                 publisher,
                 project.settings,
+                identity,
                 run_id=run_id,
                 as_of=as_of,
                 full_refresh=full_refresh,
@@ -132,7 +136,7 @@ def run(
                 manifest["known_at"] = known_at.isoformat()
             snapshot = publisher.publish(run_id, manifest, point=known_at is None)
             if known_at is None:
-                raw_zone.note_built(con, run_id)
+                _remember(con, snapshot, identity)
     except BaseException:
         con.close()
         publisher.abandon(run_id)
@@ -161,6 +165,7 @@ def _build(
     con: Connection,
     publisher: Publisher,
     settings: Settings,
+    identity: IdentityStage,
     *,
     run_id: str,
     as_of: dt.date | None,
@@ -185,9 +190,6 @@ def _build(
     value = ValueStage(
         settings, progress, folder=file.parent, before=Before.of(publisher), kept=Before(snapshot)
     )
-    identity = IdentityStage(
-        settings.identity, run_id=run_id, progress=progress, warehouse=KEPT if history else "warehouse"
-    )
     earlier = None
     if snapshot is not None:
         never = () if identity.settled(con) else identity.fillers()
@@ -206,13 +208,19 @@ def _build(
         raise
     write_descriptions(con, models, built)
     findings.tell(con, progress)
-    conflicts.keep(con, REFUSED, warehouse="warehouse", run_id=run_id)
     if earlier is not None:
         earlier.close(con)
-    if not history:
-        identity.keep(con, "snapshot")
     con.execute("checkpoint snapshot")
     return built
+
+
+def _remember(con: Connection, snapshot: Snapshot, identity: IdentityStage) -> None:
+    """Write into the warehouse what goes on from a published run to the next, all of it or nothing."""
+    con.execute(f"attach {literal(str(snapshot.path))} as snapshot (read_only)")
+    with raw_zone.transaction(con):
+        conflicts.keep(con, REFUSED, warehouse="warehouse", run_id=snapshot.run_id)
+        identity.keep(con, "snapshot")
+        raw_zone.note_built(con, snapshot.run_id)
 
 
 def _manifest(con: Connection, project: Project, built: list[Built], clock: Clock) -> dict[str, Any]:

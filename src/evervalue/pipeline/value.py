@@ -160,9 +160,6 @@ class ValueStage:
         self._stand_in()
         if self.orders.reused or self.spend.reused:
             self.progress.step("Models taken over", detail="same data and settings")
-        for part in (self.orders, self.spend):
-            if part.model is None:
-                self.progress.warn(part.says)
 
     def _recalibrate(self) -> None:
         """Learns from the last origin how predictions fared, where that is asked for."""

@@ -92,10 +92,9 @@ def note_load(con: Connection, run_id: str, known_at: dt.datetime, kind: str) ->
 
 def note_built(con: Connection, run_id: str) -> None:
     """Remember that a run was published from all that was loaded so far."""
-    with transaction(con):
-        con.execute("update raw.loads set built = false where built")
-        run(con, "update raw.loads set built = true where run_id = ?", [run_id])
-        con.execute("delete from raw.touched")
+    con.execute("update raw.loads set built = false where built")
+    run(con, "update raw.loads set built = true where run_id = ?", [run_id])
+    con.execute("delete from raw.touched")
 
 
 @contextmanager

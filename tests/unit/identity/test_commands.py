@@ -12,10 +12,11 @@ from typer.testing import CliRunner
 from evervalue.cli import app
 from evervalue.cli import identity_commands as registered
 from evervalue.core.clock import FixedClock
-from evervalue.core.errors import AmbiguousInput, InputError
+from evervalue.core.errors import AmbiguousInput, InputError, StorageError
 from evervalue.identity import decisions
 from evervalue.pipeline.settings import read_project
 from evervalue.pipeline.warehouse_view import warehouse
+from evervalue.warehouse.publish import Publisher
 from tests.support.projects import project, published, run_project
 
 SHOP = "order,date,customer,amount,mail\n1,2024-01-01,17,10,ann@firm.de\n2,2024-01-02,18,20,bob@firm.de\n"
@@ -131,3 +132,21 @@ def test_a_run_that_fails_remembers_nothing(folder: Path) -> None:
         run_project(folder)
     with warehouse(read_project(folder)) as con:
         assert con.execute("from identity.registry order by all").fetchall() == before
+
+
+def no_space(*args: object, **more: object) -> None:
+    raise StorageError("no space left")
+
+
+def test_a_run_that_cannot_be_published_remembers_nothing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = published(folder, "select * exclude (since_run) from identity.registry order by all")
+    (folder / "crm.csv").write_text(CRM.replace("ANN@firm.de", "bob@firm.de"))
+    with monkeypatch.context() as full:
+        full.setattr(Publisher, "publish", no_space)
+        with pytest.raises(StorageError):
+            run_project(folder)
+    (folder / "crm.csv").write_text(CRM)
+    run_project(folder)
+    assert published(folder, "select * exclude (since_run) from identity.registry order by all") == before

@@ -126,6 +126,21 @@ def test_another_attribute_leaves_scores_as_they_are(tmp_path: Path) -> None:
     assert published(folder, query) == [("south",)]
 
 
+def test_what_a_reader_should_know_is_told_by_a_run_that_took_its_tables_over_too(tmp_path: Path) -> None:
+    toml = (
+        LINES.replace("[sources.sales.columns]", '[sources.sales.columns]\nemail = "mail"')
+        + "[identity]\nemail_limit = 3\n"
+    )
+    rows = "".join(f"{n},2024-01-{n:02},c{n},10,office@firm.de\n" for n in range(1, 29))
+    folder = project(tmp_path, {"sales.csv": HEAD.replace("\n", ",mail\n") + rows}, toml, value=True)
+    told, again = Told(), Told()
+    run_project(folder, progress=told)
+    assert any("no model fits" in warning for warning in told.warnings)
+    assert any("link nobody" in warning for warning in told.warnings)
+    assert "models.fits" not in built(run_project(folder, progress=again))
+    assert again.warnings == told.warnings
+
+
 @pytest.mark.parametrize("days", [("2024-01-20", "2024-02-20"), ("2024-02-20", "2024-01-20")])
 def test_a_cutoff_that_moves_takes_in_and_leaves_out_orders_of_customers_who_did_not_change(
     tmp_path: Path, days: tuple[str, str]
