@@ -18,6 +18,7 @@ KEPT = [
     ("customers.lrfm", "duckdb"),
     ("customers.history", "spark"),
     ("customers.purchase_history", "spark"),
+    ("customers.purchase_totals", "spark"),
     ("insight.profit_ranks", "spark"),
     ("insight.tiers", "bigquery"),
 ]

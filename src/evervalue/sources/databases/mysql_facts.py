@@ -40,12 +40,15 @@ COMPARED = {
 
 COLUMNS = """
 select column_name, data_type, column_type, numeric_precision, numeric_scale, collation_name
-from information_schema.columns where table_schema = %s and table_name = %s order by ordinal_position
+from information_schema.columns
+where table_schema = %s and table_name = %s and binary table_schema = %s and binary table_name = %s
+order by ordinal_position
 """
 KEY = """
 select s.index_name, group_concat(s.column_name order by s.seq_in_index separator '\n')
 from information_schema.statistics as s
-where s.table_schema = %s and s.table_name = %s and s.non_unique = 0
+where s.table_schema = %s and s.table_name = %s and binary s.table_schema = %s and binary s.table_name = %s
+    and s.non_unique = 0
 group by s.index_name
 having sum(s.nullable = 'YES' or s.sub_part is not null or s.column_name is null) = 0
 order by s.index_name <> 'PRIMARY', count(*), s.index_name limit 1
@@ -85,11 +88,11 @@ def describe(cursor: Any, name: str, database: str, user: str, where: str) -> Ta
             f"{did_you_mean(relation, names)}, or the user {user} may not read it. Check its name, or let an "
             f"administrator run: GRANT SELECT ON {quoted(schema)}.{quoted(relation)} TO {user};"
         )
-    relation, engine, rows, sort = found
-    cursor.execute(COLUMNS, [schema, relation])
+    schema, relation, engine, rows, sort = found
+    cursor.execute(COLUMNS, [schema, relation] * 2)
     found_columns = cursor.fetchall()
     columns = tuple(_column(row) for row in found_columns)
-    cursor.execute(KEY, [schema, relation])
+    cursor.execute(KEY, [schema, relation] * 2)
     key = cursor.fetchone()
     own = tuple(str(key[1]).split("\n")) if key else ()
     warnings = []
@@ -146,13 +149,17 @@ def key_text(column: Column) -> str:
 
 
 def _find(cursor: Any, schema: str, relation: str) -> Any:
+    """The table of that name; else the only one whose name differs by capital letters alone."""
+    # The catalogue compares without regard to capital letters, whether or not the server tells names apart by them.
     cursor.execute(
-        "select table_name, engine, table_rows, table_type from information_schema.tables "
-        "where table_schema = %s and (table_name = %s or lower(table_name) = lower(%s)) "
-        "order by table_name = %s desc limit 1",
-        [schema, relation, relation, relation],
+        "select table_schema, table_name, engine, table_rows, table_type from information_schema.tables "
+        "where table_schema = %s and (table_name = %s or lower(table_name) = lower(%s))",
+        [schema, relation, relation],
     )
-    return cursor.fetchone()
+    rows = cursor.fetchall()
+    rows = [row for row in rows if row[0] == schema] or rows
+    exact = [row for row in rows if row[1] == relation]
+    return exact[0] if exact else rows[0] if len(rows) == 1 else None
 
 
 def _column(row: Any) -> Column:

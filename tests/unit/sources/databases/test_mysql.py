@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from evervalue.core.errors import SettingsError
+from evervalue.core.errors import SettingsError, SourceUnavailable
 from evervalue.sources.databases.connection import Address
 from evervalue.sources.databases.mysql import MySqlReader
 from tests.support.table_feeds import loading
@@ -138,3 +138,26 @@ def test_an_unknown_option_is_refused() -> None:
     reader = MySqlReader(Address("sources.shop", "mysql://u:p@127.0.0.1:1/shop?sslmode=require"))
     with pytest.raises(SettingsError, match="has the options sslmode, which are not known"):
         reader.open()
+
+
+def test_names_that_differ_by_capital_letters_are_told_apart(mariadb: MariaDB) -> None:
+    names = ("orders", "Orders", "ORDERS", "oRders")
+    made = "".join(
+        f"create table {name} (id int primary key, {name}_{n} int);" for n, name in enumerate(names)
+    )
+    reader = MySqlReader(Address("sources.shop", shop(mariadb, made)), 1)
+    reader.open()
+    try:
+        for n, name in enumerate(names):
+            table = reader.describe(name)
+            assert table.name == f"shop.{name}"
+            assert [column.name for column in table.columns] == ["id", f"{name}_{n}"]
+            assert table.key == ("id",)
+        with pytest.raises(SourceUnavailable, match="has no table orderS .did you mean"):
+            reader.describe(
+                "orderS"
+            )  # several differ by capital letters alone, so which one is meant is not known
+        mariadb.execute("drop table Orders; drop table ORDERS; drop table oRders", "shop")
+        assert reader.describe("orderS").name == "shop.orders"
+    finally:
+        reader.close()
