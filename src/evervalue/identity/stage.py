@@ -103,7 +103,7 @@ class IdentityStage:
         link(con, self.settings, self.run_id)
         con.execute(
             "create table identity.identifiers as select namespace, customer_key, type, value, "
-            "any_value(normal) as normal, any_value(shown) as shown, any_value(value_hash) as value_hash, "
+            "min(normal) as normal, min(shown) as shown, min(value_hash) as value_hash, "
             "max(record_count) as record_count, "
             "max(verdict) as verdict from identity_judged group by namespace, customer_key, type, value "
             "order by namespace, customer_key, type, value"
