@@ -15,7 +15,7 @@ from pathlib import Path
 import uvicorn
 from fastapi import FastAPI
 
-from evervalue.dashboard.serve import listen
+from evervalue.core.listening import listen
 from evervalue.pipeline.settings import read_project
 from tests.support.projects import project, run_project, saas_project
 

@@ -29,6 +29,7 @@ def main() -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # noqa: TID251 - set, not read
     from evervalue.cli import (  # noqa: F401 - they register
         backtest_commands,
+        event_commands,
         file_commands,
         identity_commands,
         project_commands,

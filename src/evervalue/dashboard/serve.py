@@ -16,11 +16,10 @@ from evervalue.api.cells import to_json
 from evervalue.api.errors import MEDIA_TYPE, Problem
 from evervalue.api.middleware import HEADERS
 from evervalue.api.settings import ServerSettings
-from evervalue.core.errors import EvervalueError
+from evervalue.core.listening import listen, own_names, shown_address
 from evervalue.dashboard.app import create_app
 from evervalue.dashboard.view import bare
 
-ANY_ADDRESS = ("0.0.0.0", "::", "")
 STARTUP_SECONDS = 60
 LINE_BYTES = 8192
 UNREADABLE = Problem(
@@ -29,10 +28,6 @@ UNREADABLE = Problem(
     "The request cannot be read",
     "It names no host (HTTP/1.1 wants a Host header), is not HTTP, or is too long.",
 )
-
-
-class AddressTaken(EvervalueError):
-    """The port is in use, or may not be used."""
 
 
 class _Protocol(H11Protocol):
@@ -132,13 +127,12 @@ def serve(
     """
     listening = listen(host, port)
     found = int(listening.getsockname()[1])
-    shown = f"[{host}]" if ":" in host else "localhost" if host in ANY_ADDRESS else host
-    address = f"http://{shown}:{found}/"
     settings = ServerSettings(allowed_hosts=(*own_names(host), *allowed_hosts))
     config = uvicorn.Config(
         functools.partial(create_app, data_dir, settings),
         factory=True,
         http=_Protocol,
+        loop="asyncio",
         host=host,
         port=found,
         workers=workers,
@@ -146,7 +140,7 @@ def serve(
         server_header=False,
         timeout_graceful_shutdown=10,
     )
-    announce = functools.partial(ready or (lambda _: None), address)
+    announce = functools.partial(ready or (lambda _: None), shown_address(host, found))
     try:
         with suppress(KeyboardInterrupt):
             if workers > 1:
@@ -155,38 +149,3 @@ def serve(
                 _Announced(config, announce).run(sockets=[listening])
     finally:
         listening.close()
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A socket bound to the address.
-
-    Raises
-    ------
-    AddressTaken
-        The address cannot be listened on.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # TCP by name: only then does asyncio send small answers at once instead of waiting for the last one's receipt
-    found = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        found.bind((host, port))
-    except OSError as error:
-        found.close()
-        raise AddressTaken(
-            f"Cannot listen on {host} port {port} ({error.strerror or error}). "
-            "Another program may be using it: take another one with --port."
-        ) from None
-    found.set_inheritable(True)
-    return found
-
-
-def own_names(host: str) -> tuple[str, ...]:
-    """Names under which this machine is asked for, where it listens on more than the loopback address."""
-    if host not in ANY_ADDRESS:
-        return (host,)
-    name = socket.gethostname()
-    names = {name, socket.getfqdn()}
-    with suppress(OSError):
-        names.update(str(info[4][0]) for info in socket.getaddrinfo(name, None))
-    return tuple(sorted(names))

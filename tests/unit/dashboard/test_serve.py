@@ -17,7 +17,8 @@ from urllib.request import urlopen
 
 import pytest
 
-from evervalue.dashboard.serve import AddressTaken, listen, own_names, serve
+from evervalue.core.listening import AddressTaken, listen, own_names
+from evervalue.dashboard.serve import serve
 from tests.support.site import saas_data
 
 SERVE = """

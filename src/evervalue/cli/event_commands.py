@@ -1,0 +1,134 @@
+"""Commands over events: collect, keys create, list and revoke, events tail and count."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from evervalue.cli import app
+from evervalue.cli.project_commands import Folder, Host
+
+if TYPE_CHECKING:
+    from evervalue.collector.keys import WriteKeys
+
+keys = typer.Typer(help="Write keys, by which sites and tills send events.", no_args_is_help=True)
+events = typer.Typer(help="Look at the events that came.", no_args_is_help=True)
+app.add_typer(keys, name="keys")
+app.add_typer(events, name="events")
+
+LOOK_SECONDS = 0.5
+PORT = Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")]
+
+
+@app.command()
+def collect(project: Folder = Path(), host: Host = "127.0.0.1", port: PORT = 8766) -> None:
+    """Take events of Segment and RudderStack SDKs; each is acknowledged once it is on disk."""
+    from evervalue.cli import show
+    from evervalue.collector.serve import collect as taken
+    from evervalue.core.clock import SystemClock
+
+    def ready(address: str) -> None:
+        show.say(
+            f"Taking events at {address}v1/batch   (ctrl-C stops; make a write key: evervalue keys create NAME)"
+        )
+
+    taken(_data_dir(project), SystemClock(), host=host, port=port, ready=ready)
+
+
+@keys.command()
+def create(
+    source: Annotated[str, typer.Argument(help="Name of the source that the events belong to, such as web.")],
+    project: Folder = Path(),
+) -> None:
+    """Print a new write key; it is shown this once."""
+    from evervalue.cli import show
+
+    key = _keys(project).create(source)
+    print(key)
+    show.warn(f"Events sent with this key belong to the source '{source}'. It cannot be shown again.")
+
+
+@keys.command("list")
+def list_keys(project: Folder = Path()) -> None:
+    """The write keys, by their first characters."""
+    from evervalue.cli import show
+
+    show.grid(
+        ["source", "begins with", "created", "revoked"],
+        [[key.source, key.shown, key.created_at, key.revoked_at or ""] for key in _keys(project).all()],
+    )
+
+
+@keys.command()
+def revoke(
+    begins_with: Annotated[
+        str, typer.Argument(help="First characters of the key, as 'keys list' shows them.")
+    ],
+    project: Folder = Path(),
+) -> None:
+    """Let a key in no more."""
+    from evervalue.cli import show
+
+    gone = _keys(project).revoke(begins_with)
+    show.say(f"The key {gone.shown}... of source '{gone.source}' lets nobody in any more.")
+
+
+@events.command()
+def tail(
+    project: Folder = Path(),
+    n: Annotated[int, typer.Option("-n", help="How many of the newest to begin with.")] = 10,
+    follow: Annotated[bool, typer.Option("--follow/--no-follow", "-f", help="Go on as events come.")] = True,
+    format: Annotated[str, typer.Option(help="table, or json: one event a line.")] = "table",
+) -> None:
+    """Show events as they come."""
+    from evervalue.collector.log import EventLog
+    from evervalue.collector.serve import LOG
+
+    log = EventLog(_data_dir(project) / LOG)
+    seen = log.before(n)
+    while True:
+        for event in log.read(seen):
+            seen = event.seq
+            print(event.body.decode() if format == "json" else _line(event.source, event.body), flush=True)
+        if not follow:
+            return
+        time.sleep(LOOK_SECONDS)
+
+
+@events.command("count")
+def count_events(project: Folder = Path()) -> None:
+    """What became of all that came: accepted = stored + duplicate + quarantined."""
+    from evervalue.cli import show
+    from evervalue.collector.log import EventLog
+    from evervalue.collector.serve import LOG
+
+    tallies = EventLog(_data_dir(project) / LOG).tallies()
+    show.grid(
+        ["source", "accepted", "= stored", "+ duplicate", "+ quarantined"],
+        [[t.source, t.accepted, t.stored, t.duplicate, t.quarantined] for t in tallies],
+    )
+
+
+def _line(source: str, body: bytes) -> str:
+    """An event in one line: when, from where, what, and whose."""
+    event = json.loads(body)
+    what = event.get("event") or event.get("name") or (event.get("properties") or {}).get("path") or ""
+    who = event.get("userId") or event.get("anonymousId")
+    return f"{event['timestamp']}  {source:12}  {event['type']:8}  {who!s:24.24}  {what}"
+
+
+def _data_dir(project: Path) -> Path:
+    from evervalue.pipeline.settings import read_project
+
+    return read_project(project).data_dir
+
+
+def _keys(project: Path) -> WriteKeys:
+    from evervalue.collector.keys import WriteKeys
+    from evervalue.core.clock import SystemClock
+
+    return WriteKeys(_data_dir(project), SystemClock())

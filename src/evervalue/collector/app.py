@@ -1,0 +1,221 @@
+"""The event endpoint as a bare ASGI application: the Segment tracking API, answered once events are on disk.
+
+2xx is said only after the commit. Who sends too much is told 429, who finds the disk full or broken 503, each with
+Retry-After: the SDKs keep what they have and come again. What cannot be taken is stored in quarantine and named in the
+answer; a batch of which some events are good is a success that lists the others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from typing import Any
+
+import orjson
+
+from evervalue.collector.keys import WriteKeys
+from evervalue.collector.log import Delivery, EventLog
+from evervalue.collector.messages import LARGEST_BATCH, Refusal
+from evervalue.collector.requests import (
+    ROUTES,
+    Judged,
+    TooLarge,
+    Unreadable,
+    basic_key,
+    body_key,
+    decoded,
+    judge,
+    parsed,
+)
+from evervalue.collector.writer import Writer
+from evervalue.core.clock import Clock
+from evervalue.core.errors import EvervalueError, StorageError
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+JSON = (b"content-type", b"application/json")
+RETRY = (b"retry-after", b"1")
+LONGEST_WAIT_SECONDS = 20.0
+"""How long a request waits for the disk before its sender is told to come again."""
+PREFLIGHT = (
+    (b"access-control-allow-methods", b"GET, POST, OPTIONS"),
+    (b"access-control-allow-headers", b"authorization, content-type, content-encoding, anonymousid"),
+    (b"access-control-max-age", b"86400"),
+)
+
+
+class Collector:
+    """The application.
+
+    Parameters
+    ----------
+    open_log
+        Opens the event log, once for each thread that uses it.
+    keys
+        Who may write.
+    clock
+        Tells when an event came.
+    """
+
+    def __init__(self, open_log: Callable[[], EventLog], keys: WriteKeys, clock: Clock) -> None:
+        self.keys = keys
+        self.clock = clock
+        self.writer = Writer(open_log)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; or begin and end with the server."""
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        elif scope["type"] == "http":
+            headers = dict(scope["headers"])
+            try:
+                status, body, more = await self._answer(scope["method"], scope["path"], headers, receive)
+            except StorageError:
+                status, body, more = (
+                    503,
+                    _fault("log", "The log cannot be used just now; come again."),
+                    (RETRY,),
+                )
+            await _send(send, status, body, (*more, *_origin(headers)))
+
+    def close(self) -> None:
+        """Write what waits and let the log go."""
+        self.writer.close()
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                await send({"type": "lifespan.startup.complete"})
+            else:
+                await asyncio.to_thread(self.close)
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+    async def _answer(
+        self, method: str, path: str, headers: Mapping[bytes, bytes], receive: Receive
+    ) -> tuple[int, Any, tuple[tuple[bytes, bytes], ...]]:
+        path = path.rstrip("/")
+        if path in ROUTES:
+            if method == "OPTIONS":
+                return 204, None, PREFLIGHT
+            if method != "POST":
+                return 405, _fault("method", "Events are sent with POST."), ((b"allow", b"POST, OPTIONS"),)
+            return await self._take(ROUTES[path], headers, receive)
+        if path.startswith("/v1/projects/") and path.endswith("/settings"):
+            return self._settings(path.split("/")[3])
+        return (
+            404,
+            _fault("path", f"There is nothing at {path}; events are sent to /v1/batch, /v1/track ..."),
+            (),
+        )
+
+    async def _take(
+        self, type: str | None, headers: Mapping[bytes, bytes], receive: Receive
+    ) -> tuple[int, Any, tuple[tuple[bytes, bytes], ...]]:
+        received_us = int(self.clock.now().timestamp() * 1_000_000)
+        unreadable: tuple[str, bytes] | None = None
+        value: Any = None
+        try:
+            raw = await _body(receive)
+            try:
+                body = decoded(raw, headers.get(b"content-encoding", b"").decode("latin-1").strip().lower())
+                value = parsed(body)
+            except Unreadable as error:
+                unreadable = str(error), raw
+        except TooLarge as error:
+            return 413, _fault("too_large", str(error)), ()
+        key = basic_key(headers.get(b"authorization", b"").decode("latin-1")) or body_key(value)
+        source = self.keys.source_of(key) if key else None
+        if source is None:
+            says = "The write key is not known, or was revoked." if key else (
+                "No write key came: send it as the user name of Basic authorization."
+            )  # fmt: skip
+            return 401, _fault("write_key", says), ((b"www-authenticate", b'Basic realm="evervalue"'),)
+        if unreadable is not None:
+            says, raw = unreadable
+            judged = Judged(
+                refused=[Refusal("unreadable", says, raw)], errors=_fault("unreadable", says)["errors"]
+            )
+        else:
+            judged = judge(value, type, received_us)
+        return await self._store(Delivery(source, received_us, judged.taken, judged.refused), judged)
+
+    async def _store(
+        self, delivery: Delivery, judged: Judged
+    ) -> tuple[int, Any, tuple[tuple[bytes, bytes], ...]]:
+        loop = asyncio.get_running_loop()
+        written: asyncio.Future[EvervalueError | None] = loop.create_future()
+
+        def done(error: EvervalueError | None) -> None:
+            loop.call_soon_threadsafe(lambda: None if written.done() else written.set_result(error))
+
+        if not self.writer.put(delivery, done):
+            return 429, _fault("busy", "More came than can be written just now; come again."), (RETRY,)
+        try:
+            failed = await asyncio.wait_for(asyncio.shield(written), LONGEST_WAIT_SECONDS)
+        except TimeoutError:
+            return (
+                503,
+                _fault("slow_disk", "The event log is slow; come again, nothing is stored twice."),
+                (RETRY,),
+            )
+        if failed is not None:
+            return 503, _fault("log", "The event log cannot be written just now; come again."), (RETRY,)
+        if judged.errors and not judged.taken:
+            return 400, {"success": False, "errors": judged.errors}, ()
+        return 200, {"success": True, **({"errors": judged.errors} if judged.errors else {})}, ()
+
+    def _settings(self, key: str) -> tuple[int, Any, tuple[tuple[bytes, bytes], ...]]:
+        """What the browser bundle asks for before it sends: no integrations but ours."""
+        if self.keys.source_of(key) is None:
+            return 404, _fault("write_key", "The write key is not known, or was revoked."), ()
+        settings = {
+            "integrations": {"Segment.io": {"apiKey": key}},
+            "plan": {"track": {"__default": {"enabled": True, "integrations": {}}}},
+            "edgeFunction": {}, "analyticsNextEnabled": True, "middlewareSettings": {}, "enabledMiddleware": {},
+            "metrics": {"sampleRate": 0}, "legacyVideoPluginsEnabled": False, "remotePlugins": [],
+        }  # fmt: skip
+        return 200, settings, ()
+
+
+async def _body(receive: Receive) -> bytes:
+    """The whole body.
+
+    Raises
+    ------
+    TooLarge
+        It is larger than any batch may be.
+    """
+    parts, size, more = [], 0, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise TooLarge("The request broke off.")
+        part = message.get("body", b"")
+        size += len(part)
+        if size > LARGEST_BATCH:
+            raise TooLarge(f"A request may have at most {LARGEST_BATCH // 1024} KB.")
+        parts.append(part)
+        more = message.get("more_body", False)
+    return b"".join(parts)
+
+
+def _fault(code: str, says: str) -> dict[str, Any]:
+    return {"success": False, "errors": [{"index": None, "messageId": None, "code": code, "message": says}]}
+
+
+def _origin(headers: Mapping[bytes, bytes]) -> tuple[tuple[bytes, bytes], ...]:
+    """Any site may send: the write key says whose events they are, and no cookie is read."""
+    origin = headers.get(b"origin")
+    return ((b"access-control-allow-origin", origin), (b"vary", b"Origin")) if origin else ()
+
+
+async def _send(send: Send, status: int, value: Any, headers: tuple[tuple[bytes, bytes], ...]) -> None:
+    body = b"" if value is None else orjson.dumps(value)
+    start = [(b"content-length", str(len(body)).encode()), *((JSON,) if body else ()), *headers]
+    await send({"type": "http.response.start", "status": status, "headers": start})
+    await send({"type": "http.response.body", "body": body})

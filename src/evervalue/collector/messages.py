@@ -1,0 +1,148 @@
+"""One message of the tracking API: what it must be, and what the log keeps of it."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from evervalue.collector.stamps import corrected, parsed, written
+
+TYPES = ("track", "identify", "page", "screen", "group", "alias")
+LARGEST_EVENT = 32 * 1024
+LARGEST_BATCH = 500 * 1024
+MOST_EVENTS = 2500
+LONGEST_ID = 100
+OBJECTS = ("properties", "traits", "context", "integrations")
+FARTHEST = 253402300799_000000
+"""The last second of the year 9999."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A message that is taken."""
+
+    message_id: str
+    type: str
+    at_us: int
+    """When it happened, corrected for the sender's clock; microseconds since 1970, UTC."""
+    body: bytes
+    """The message as JSON, with its four instants."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A message that is not taken, and why; it is kept in quarantine."""
+
+    code: str
+    says: str
+    body: bytes
+
+
+def read_json(body: bytes) -> Any:
+    """The JSON value of a body.
+
+    Raises
+    ------
+    ValueError
+        It is none. Halves of surrogate pairs, which browsers may send, are taken as the replacement character.
+    """
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        if b"\\u" not in body:
+            raise
+    value = json.loads(body.decode("utf-8"), parse_constant=_no_constant)
+    text = json.dumps(value, ensure_ascii=False)
+    return orjson.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
+def judged(message: Any, type: str | None, *, sent: object, received_us: int) -> Event | Refusal:
+    """The event that a message is, or why it is none.
+
+    Parameters
+    ----------
+    message
+        What stood in the request.
+    type
+        What the route says that it is; None where the message says it itself (in a batch).
+    sent
+        `sentAt` of the batch, for messages without their own.
+    received_us
+        When it came, microseconds since 1970, UTC.
+    """
+    if not isinstance(message, dict):
+        return _refused(message, "not_an_object", "An event must be a JSON object.")
+    kind = type or message.get("type")
+    if kind not in TYPES:
+        return _refused(message, "unknown_type", f"'type' must be one of {', '.join(TYPES)}.")
+    message_id = message.get("messageId")
+    if message_id is None or message_id == "":
+        message_id = f"ev-{uuid.uuid4()}"
+    elif not isinstance(message_id, str) or len(message_id) > LONGEST_ID:
+        return _refused(
+            message, "bad_message_id", f"'messageId' must be a text of at most {LONGEST_ID} characters."
+        )
+    fault = _fault(message, kind)
+    if fault is not None:
+        return _refused(message, *fault)
+    own_sent = message.get("sentAt", sent)
+    original = message.get("originalTimestamp") or message.get("timestamp")
+    original_us, sent_us = parsed(original), parsed(own_sent)
+    if original is not None and original_us is None:
+        return _refused(message, "bad_timestamp", "'timestamp' must be an instant as ISO 8601 writes it.")
+    at_us = corrected(original_us, sent_us, received_us)
+    if not 0 <= at_us <= FARTHEST:
+        return _refused(
+            message, "absurd_timestamp", "By 'timestamp' and 'sentAt' it happened before 1970 or after 9999."
+        )
+    kept = {key: value for key, value in message.items() if key != "writeKey"}
+    kept.update(
+        type=kind, messageId=message_id, timestamp=written(at_us), receivedAt=written(received_us),
+        originalTimestamp=original, sentAt=own_sent if sent_us is not None else None,
+    )  # fmt: skip
+    try:
+        body = orjson.dumps(kept)
+    except orjson.JSONEncodeError:
+        return _refused(message, "not_json", "The event holds a number or a text that JSON has no room for.")
+    if len(body) > LARGEST_EVENT:
+        return Refusal("too_large", f"An event may have at most {LARGEST_EVENT // 1024} KB.", body)
+    return Event(message_id, kind, at_us, body)
+
+
+def _fault(message: dict[str, Any], kind: str) -> tuple[str, str] | None:
+    """Code and sentence of what the message lacks, or holds in another form than the specification says."""
+    if not _named(message.get("userId")) and not _named(message.get("anonymousId")):
+        return "no_user_anon_id", "An event must say whose it is: 'userId' or 'anonymousId'."
+    if kind == "track" and not (isinstance(message.get("event"), str) and message["event"]):
+        return "no_event", "A track event must have a name: 'event'."
+    if kind == "group" and not _named(message.get("groupId")):
+        return "no_group_id", "A group event must say which group: 'groupId'."
+    if kind == "alias" and not _named(message.get("previousId")):
+        return "no_previous_id", "An alias must say who it was before: 'previousId'."
+    for name in OBJECTS:
+        if message.get(name) is not None and not isinstance(message[name], dict):
+            return "not_an_object", f"'{name}' must be a JSON object."
+    return None
+
+
+def _named(value: object) -> bool:
+    """Whether a value can stand for somebody: a text that is not empty, or a number."""
+    return (isinstance(value, str) and value != "") or (
+        isinstance(value, int | float) and not isinstance(value, bool)
+    )
+
+
+def _refused(message: object, code: str, says: str) -> Refusal:
+    try:
+        body = orjson.dumps(message)
+    except orjson.JSONEncodeError:
+        body = repr(message).encode("utf-8", "replace")
+    return Refusal(code, says, body)

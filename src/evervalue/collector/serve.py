@@ -1,0 +1,75 @@
+"""Runs the collector: one process, on an address that was checked before anything starts."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import uvicorn
+
+from evervalue.collector.app import Collector
+from evervalue.collector.keys import WriteKeys
+from evervalue.collector.log import EventLog
+from evervalue.core.clock import Clock
+from evervalue.core.listening import listen, shown_address
+
+LOG = "events.db"
+"""Name of the event log in the data directory."""
+GRACE_SECONDS = 15
+
+
+class _Announced(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Starts to answer, then says so."""
+        await super().startup(sockets)
+        if self.started:
+            self._ready()
+
+
+def collect(
+    data_dir: Path,
+    clock: Clock,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8766,
+    ready: Callable[[str], None] | None = None,
+) -> None:
+    """Take events until stopped; what was acknowledged is on disk.
+
+    Parameters
+    ----------
+    data_dir
+        The project's data directory, which holds the event log and the write keys.
+    clock
+        Tells when an event came.
+    host, port
+        Where to listen; port 0 takes a free one. The default is reached from this machine alone.
+    ready
+        Told the address once events are taken.
+
+    Raises
+    ------
+    AddressTaken
+        The address cannot be listened on.
+    StorageError
+        The log or the keys cannot be opened.
+    """
+    listening = listen(host, port)
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        app = Collector(lambda: EventLog(data_dir / LOG), WriteKeys(data_dir, clock), clock)
+        config = uvicorn.Config(
+            app, http="httptools", loop="auto", lifespan="on", log_level="warning", access_log=False,
+            server_header=False, date_header=False, timeout_graceful_shutdown=GRACE_SECONDS, backlog=2048,
+        )  # fmt: skip
+        address = shown_address(host, int(listening.getsockname()[1]))
+        with suppress(KeyboardInterrupt):
+            _Announced(config, lambda: (ready or (lambda _: None))(address)).run(sockets=[listening])
+    finally:
+        listening.close()

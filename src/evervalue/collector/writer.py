@@ -1,0 +1,98 @@
+"""Group commit: what many requests bring while the disk is busy is written in one go, and then acknowledged.
+
+A queue that is full refuses at once: who sends is told to come again, and memory stays bounded.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from evervalue.collector.log import Delivery, EventLog
+from evervalue.core.errors import EvervalueError
+
+MOST_BYTES = 64 * 1024 * 1024
+MOST_EVENTS = 50_000
+"""What may wait for the disk."""
+AT_ONCE = 20_000
+"""Events of one commit, about."""
+
+Done = Callable[[EvervalueError | None], None]
+"""Called by the writer's thread: with None once the delivery is on disk, else with what went wrong."""
+
+
+class Writer:
+    """A thread that writes deliveries to the log in the order in which they came.
+
+    Parameters
+    ----------
+    open_log
+        Opens the log, in the writer's own thread.
+    """
+
+    def __init__(self, open_log: Callable[[], EventLog]) -> None:
+        self._open_log = open_log
+        self._waiting: list[tuple[Delivery, Done]] = []
+        self._bytes = self._events = 0
+        self._ready = threading.Condition()
+        self._ending = False
+        self._thread = threading.Thread(target=self._run, name="evervalue-events", daemon=True)
+        self._thread.start()
+
+    def put(self, delivery: Delivery, done: Done) -> bool:
+        """Whether there was room; if so `done` is called once, by another thread."""
+        size, events = weight(delivery), len(delivery.taken) + len(delivery.refused)
+        with self._ready:
+            full = self._waiting and (self._bytes + size > MOST_BYTES or self._events + events > MOST_EVENTS)
+            if self._ending or full:
+                return False
+            self._waiting.append((delivery, done))
+            self._bytes += size
+            self._events += events
+            self._ready.notify()
+        return True
+
+    def close(self) -> None:
+        """Write what waits, then end."""
+        with self._ready:
+            self._ending = True
+            self._ready.notify()
+        self._thread.join()
+
+    def _run(self) -> None:
+        log: EventLog | None = None
+        while True:
+            batch = self._next()
+            if not batch:
+                break
+            failed: EvervalueError | None = None
+            try:
+                log = log or self._open_log()
+                log.write([delivery for delivery, _ in batch])
+            except EvervalueError as error:
+                failed = error
+            for _, done in batch:
+                done(failed)
+        if log is not None:
+            log.close()
+
+    def _next(self) -> list[tuple[Delivery, Done]]:
+        """The next deliveries to be written together; empty when it is time to end."""
+        with self._ready:
+            while not self._waiting and not self._ending:
+                self._ready.wait()
+            events = n = 0
+            for delivery, _ in self._waiting:
+                events += len(delivery.taken) + len(delivery.refused)
+                n += 1
+                if events >= AT_ONCE:
+                    break
+            batch, self._waiting = self._waiting[:n], self._waiting[n:]
+            self._bytes -= sum(weight(delivery) for delivery, _ in batch)
+            self._events -= events
+            return batch
+
+
+def weight(delivery: Delivery) -> int:
+    """Bytes that a delivery holds, about."""
+    return sum(len(e.body) for e in delivery.taken) + sum(len(r.body) for r in delivery.refused)

@@ -1,0 +1,203 @@
+"""The endpoint as senders meet it: over HTTP, on loopback."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import socket
+import sqlite3
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from evervalue.collector.keys import WriteKeys
+from evervalue.collector.log import EventLog, Tally
+from evervalue.collector.messages import LARGEST_BATCH, MOST_EVENTS
+from evervalue.core.clock import SystemClock
+from tests.support.collecting import Collecting, collecting
+
+PAGE = {"type": "page", "userId": "u", "messageId": "p1"}
+
+
+@pytest.fixture
+def web(tmp_path: Path) -> Iterator[Collecting]:
+    with collecting(tmp_path / "data") as found:
+        yield found
+
+
+def stored(web: Collecting) -> list[tuple[str, str]]:
+    return [(event.type, event.message_id) for event in web.log().read(0)]
+
+
+def test_every_route_stores_what_it_is_named_for(web: Collecting) -> None:
+    more = {"event": "E", "groupId": "g", "previousId": "a", "userId": "u"}
+    routes = ("track", "identify", "page", "screen", "group", "alias")
+    for n, route in enumerate(routes):
+        assert web.send(f"/v1/{route}", {**more, "messageId": f"m{n}"}).body == {"success": True}
+    for n, (short, _) in enumerate(zip("tipsga", routes, strict=True)):
+        assert web.send(f"/v1/{short}", {**more, "messageId": f"s{n}"}).status == 200
+    for n, route in enumerate(("batch", "b", "import", "batch/")):
+        assert web.send(f"/v1/{route}", {"batch": [{**PAGE, "messageId": f"b{n}"}]}).status == 200
+    assert stored(web) == [
+        *((route, f"m{n}") for n, route in enumerate(routes)),
+        *((route, f"s{n}") for n, route in enumerate(routes)),
+        *(("page", f"b{n}") for n in range(4)),
+    ]
+
+
+def test_what_comes_again_is_stored_once(web: Collecting) -> None:
+    for _ in range(3):
+        assert web.send("/v1/batch", {"batch": [PAGE, PAGE]}).status == 200
+    assert stored(web) == [("page", "p1")]
+    assert web.log().tallies() == [Tally("web", 6, 1, 5, 0)]
+
+
+def test_a_batch_that_is_partly_bad_is_a_success_that_names_the_others(web: Collecting) -> None:
+    answer = web.send("/v1/batch", {"batch": [PAGE, {"type": "track", "userId": "u", "messageId": "t1"}, 7]})
+    assert answer.status == 200
+    assert answer.body["success"] is True
+    assert [(e["index"], e["messageId"], e["code"]) for e in answer.body["errors"]] == [
+        (1, "t1", "no_event"),
+        (2, None, "not_an_object"),
+    ]
+    assert web.log().tallies() == [Tally("web", 3, 1, 0, 2)]
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({"batch": [{"type": "track", "userId": "u"}]}, "no_event"),
+        ({"batch": {}}, "no_batch"),
+        ([], "no_batch"),
+        ({"batch": [PAGE] * (MOST_EVENTS + 1)}, "too_many"),
+        (b"{", "unreadable"),
+        (b"", "unreadable"),
+        (b"\xff\xfe\x00", "unreadable"),
+    ],
+)
+def test_what_is_bad_as_a_whole_is_refused_and_kept(web: Collecting, body: object, code: str) -> None:
+    answer = web.send("/v1/batch", body)
+    assert (answer.status, answer.body["success"]) == (400, False)
+    assert answer.body["errors"][0]["code"] == code
+    assert web.log().tallies() == [Tally("web", 1, 0, 0, 1)]
+
+
+def test_a_batch_without_events_is_a_success(web: Collecting) -> None:
+    assert web.send("/v1/batch", {"batch": []}).status == 200
+
+
+def test_a_key_may_stand_in_basic_bearer_or_body(web: Collecting) -> None:
+    assert web.send("/v1/page", {**PAGE, "writeKey": web.key}, key="").status == 200
+    assert web.send("/v1/page", PAGE, key="", Authorization=f"Bearer {web.key}").status == 200
+    assert web.send("/v1/batch", {"batch": [PAGE], "writeKey": web.key}, key="").status == 200
+
+
+@pytest.mark.parametrize(
+    "header",
+    [None, "Basic", "Basic !!!", "Basic " + base64.b64encode(b"evw_nobody:").decode(), "Digest x", "Bearer "],
+)
+def test_who_has_no_key_is_not_let_in(web: Collecting, header: str | None) -> None:
+    answer = web.send("/v1/page", PAGE, key="", **({"Authorization": header} if header else {}))
+    assert answer.status == 401
+    assert answer.headers["www-authenticate"].startswith("Basic")
+    assert stored(web) == []
+
+
+def test_a_key_that_was_revoked_lets_nobody_in(web: Collecting) -> None:
+    keys = WriteKeys(web.data_dir, SystemClock())
+    till = keys.create("till")
+    assert web.send("/v1/page", PAGE, key=till).status == 200
+    keys.revoke(till[:8])
+    assert web.send("/v1/page", PAGE, key=till).status == 401
+    assert [t.source for t in web.log().tallies()] == ["till"]
+
+
+@pytest.mark.parametrize(
+    ("pack", "encoding"),
+    [(gzip.compress, "gzip"), (zlib.compress, "deflate"), (gzip.compress, "x-gzip"), (bytes, "identity")],
+)
+def test_a_body_may_be_compressed(web: Collecting, pack: type[bytes], encoding: str) -> None:
+    body = pack(json.dumps({"batch": [PAGE]}).encode())
+    assert web.send("/v1/batch", body, Content_Encoding=encoding).status == 200
+
+
+def test_a_body_that_is_not_what_its_header_says_is_refused(web: Collecting) -> None:
+    whole = gzip.compress(json.dumps({"batch": [PAGE]}).encode())
+    for body, encoding in ((b"{}", "gzip"), (whole[:-9], "gzip"), (whole, "br")):
+        assert web.send("/v1/batch", body, Content_Encoding=encoding).status == 400
+
+
+def test_what_is_too_large_is_refused_before_it_fills_the_memory(web: Collecting) -> None:
+    assert web.send("/v1/batch", b" " * (LARGEST_BATCH + 1)).status == 413
+    bomb = gzip.compress(b" " * 300_000_000)
+    assert len(bomb) < LARGEST_BATCH
+    assert web.send("/v1/batch", bomb, Content_Encoding="gzip").status == 413
+    most = json.dumps({"batch": [PAGE]}).encode()
+    assert web.send("/v1/batch", most + b" " * (LARGEST_BATCH - len(most))).status == 200
+
+
+def test_browsers_of_any_site_may_send(web: Collecting) -> None:
+    asked = web.send("/v1/t", method="OPTIONS", key="", Origin="https://shop.example")
+    assert asked.status == 204
+    assert asked.headers["access-control-allow-origin"] == "https://shop.example"
+    assert "content-type" in asked.headers["access-control-allow-headers"]
+    beacon = web.send(
+        "/v1/p",
+        {**PAGE, "writeKey": web.key},
+        key="",
+        Origin="https://shop.example",
+        Content_Type="text/plain",
+    )
+    assert beacon.status == 200
+    assert beacon.headers["access-control-allow-origin"] == "https://shop.example"
+
+
+def test_the_browser_bundle_finds_its_settings(web: Collecting) -> None:
+    found = web.send(f"/v1/projects/{web.key}/settings", method="GET", key="")
+    assert found.body["integrations"]["Segment.io"]["apiKey"] == web.key
+    assert web.send("/v1/projects/nobody/settings", method="GET", key="").status == 404
+
+
+def test_another_path_or_method_is_told(web: Collecting) -> None:
+    assert web.send("/v1/track", method="GET").status == 405
+    assert web.send("/v2/track", PAGE).status == 404
+    assert web.send("/", method="GET").status == 404
+
+
+def test_a_request_that_breaks_off_stores_nothing(web: Collecting) -> None:
+    with socket.create_connection(("127.0.0.1", web.port)) as con:
+        con.sendall(b"POST /v1/page HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\n{")
+    assert web.send("/v1/page", PAGE).status == 200
+    assert stored(web) == [("page", "p1")]
+
+
+def test_a_disk_that_fails_is_told_and_the_next_try_succeeds(tmp_path: Path) -> None:
+    path, fails = tmp_path / "events.db", [False]
+
+    def connect() -> sqlite3.Connection:
+        return sqlite3.connect(path, isolation_level=None, factory=Failing)
+
+    class Failing(sqlite3.Connection):
+        def executemany(self, sql: str, rows: object) -> sqlite3.Cursor:
+            if fails[0]:
+                raise sqlite3.OperationalError("disk I/O error")
+            return super().executemany(sql, rows)  # type: ignore[arg-type]
+
+    with collecting(tmp_path, open_log=lambda: EventLog(path, connect)) as web:
+        assert web.send("/v1/page", PAGE).status == 200
+        fails[0] = True
+        answer = web.send("/v1/page", {**PAGE, "messageId": "p2"})
+        assert (answer.status, answer.headers["retry-after"]) == (503, "1")
+        fails[0] = False
+        assert web.send("/v1/page", {**PAGE, "messageId": "p2"}).status == 200
+        assert stored(web) == [("page", "p1"), ("page", "p2")]
+
+
+def test_what_was_acknowledged_is_there_after_the_server_ended(tmp_path: Path) -> None:
+    with collecting(tmp_path / "data") as web:
+        for n in range(20):
+            assert web.send("/v1/page", {**PAGE, "messageId": f"m{n}"}).status == 200
+    assert len(stored(web)) == 20

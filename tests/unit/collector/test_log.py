@@ -1,0 +1,146 @@
+"""The event log stores an event once, and keeps account of all that came."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from pathlib import Path
+
+import pytest
+
+from evervalue.collector.log import LAYOUT, Delivery, EventLog, Tally
+from evervalue.collector.messages import Event, Refusal
+from evervalue.collector.writer import Writer
+from evervalue.core.errors import EvervalueError, StorageError
+
+
+def event(name: str) -> Event:
+    return Event(name, "track", 5, b'{"messageId":"%s"}' % name.encode())
+
+
+def delivery(*names: str, source: str = "web", refused: int = 0) -> Delivery:
+    bad = [Refusal("no_event", "A track event must have a name.", b"{}")] * refused
+    return Delivery(source, 9, [event(name) for name in names], bad)
+
+
+def test_an_event_is_stored_once_by_its_source_and_id(tmp_path: Path) -> None:
+    log = EventLog(tmp_path / "events.db")
+    log.write([delivery("a", "b", "a"), delivery("b", "c", refused=2)])
+    log.write([delivery("a", source="till")])
+    assert [(e.source, e.message_id) for e in log.read(0)] == [
+        ("web", "a"),
+        ("web", "b"),
+        ("web", "c"),
+        ("till", "a"),
+    ]
+    assert log.tallies() == [Tally("till", 1, 1, 0, 0), Tally("web", 7, 3, 2, 2)]
+    log.close()
+    again = EventLog(tmp_path / "events.db")
+    again.write([delivery("c", "d")])
+    places = [e.seq for e in again.read(0)]
+    assert places == sorted(places)
+    assert [e.message_id for e in again.read(places[2])] == ["a", "d"]
+    assert again.last() == places[-1]
+
+
+def test_a_write_that_fails_stores_nothing_of_it(tmp_path: Path) -> None:
+    log = EventLog(tmp_path / "events.db")
+    log.write([delivery("a")])
+    bad = Delivery("web", 9, [event("b"), Event("c", "track", "no number", b"{}")])  # type: ignore[arg-type]
+    with pytest.raises(StorageError, match="could not be used"):
+        log.write([delivery("x"), bad])
+    assert [e.message_id for e in log.read(0)] == ["a"]
+    log.write([delivery("b")])
+    assert log.tallies() == [Tally("web", 2, 2, 0, 0)]
+
+
+def test_a_log_of_a_later_version_is_refused(tmp_path: Path) -> None:
+    EventLog(tmp_path / "events.db").close()
+    con = sqlite3.connect(tmp_path / "events.db")
+    con.execute(f"pragma user_version={LAYOUT + 1}")
+    con.close()
+    with pytest.raises(StorageError, match="later version"):
+        EventLog(tmp_path / "events.db")
+
+
+def test_what_is_no_log_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "events.db").write_text("not a database at all, whatever its name says" * 50)
+    with pytest.raises(StorageError, match="could not be used"):
+        EventLog(tmp_path / "events.db")
+
+
+class Held:
+    """Waits until deliveries are written, and keeps what was said of each."""
+
+    def __init__(self) -> None:
+        self.said: list[EvervalueError | None] = []
+        self.all = threading.Semaphore(0)
+
+    def __call__(self, error: EvervalueError | None) -> None:
+        self.said.append(error)
+        self.all.release()
+
+    def wait(self, n: int) -> list[EvervalueError | None]:
+        for _ in range(n):
+            assert self.all.acquire(timeout=10)
+        return self.said
+
+
+def test_many_deliveries_are_written_together_and_each_is_told(tmp_path: Path) -> None:
+    path, held = tmp_path / "events.db", Held()
+    writer = Writer(lambda: EventLog(path))
+    log = EventLog(path)
+    for n in range(200):
+        assert writer.put(delivery(f"m{n % 150}"), held)
+    assert held.wait(200) == [None] * 200
+    writer.close()
+    assert log.tallies() == [Tally("web", 200, 150, 50, 0)]
+
+
+class Stuck(EventLog):
+    """A log whose disk does not answer until it is let."""
+
+    let = threading.Event()
+    begun = threading.Event()
+
+    def write(self, deliveries: object) -> None:
+        self.begun.set()
+        assert self.let.wait(10)
+        super().write(deliveries)  # type: ignore[arg-type]
+
+
+def test_a_queue_that_is_full_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("evervalue.collector.writer.MOST_EVENTS", 10)
+    path, held = tmp_path / "events.db", Held()
+    log = EventLog(path)
+    writer = Writer(lambda: Stuck(path))
+    assert writer.put(delivery("first"), held)
+    assert Stuck.begun.wait(10)
+    room = [writer.put(delivery(f"m{n}"), held) for n in range(15)]
+    assert room == [True] * 10 + [False] * 5
+    Stuck.let.set()
+    held.wait(11)
+    writer.close()
+    assert len(log.read(0)) == 11
+
+
+def test_who_waits_is_told_of_the_disk_and_the_next_write_tries_again(tmp_path: Path) -> None:
+    path, held = tmp_path / "events.db", Held()
+    log = EventLog(path)
+    fails = [True]
+
+    def connect() -> sqlite3.Connection:
+        if fails:
+            raise sqlite3.OperationalError("database or disk is full")
+        return sqlite3.connect(path, isolation_level=None)
+
+    writer = Writer(lambda: EventLog(path, connect))
+    assert writer.put(delivery("a"), held)
+    (error,) = held.wait(1)
+    assert isinstance(error, StorageError)
+    assert "disk is full" in str(error)
+    fails.clear()
+    assert writer.put(delivery("a"), held)
+    assert held.wait(1)[1] is None
+    writer.close()
+    assert log.tallies() == [Tally("web", 1, 1, 0, 0)]
