@@ -52,7 +52,9 @@ def test_list_tells_how_far_behind_each_source_is(folder: Path, capsys: pytest.C
 
 
 def test_doctor_tells_who_is_not_followed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Snapshot, "verify", lambda self: None)  # what databases would note was written into it
+    monkeypatch.setattr(
+        Snapshot, "verify", lambda self: None
+    )  # what databases would note was written into it
     found = {one.what: one for one in examine(folder, CLOCK) if one.what.endswith("is followed")}
     assert {name: one.fine for name, one in found.items()} == {
         "shop is followed": True, "market is followed": False, "erp.customers is followed": False,
