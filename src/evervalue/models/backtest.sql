@@ -3,7 +3,8 @@ table: models.backtest
 grain: target, origin, customers, model, measure
 says: "How well models would have forecast on days in the past, one row a model and measure, beside rules without a model, which are always here. Empty where there is too little history to test on."
 filled_by: pipeline/backtest.py
-reads: [curated.orders, curated.customers, customers.cutoff, customers.purchase_history]
+# All that models hang on: where nothing of it changed, no table of this schema is filled again.
+reads: [curated.orders, curated.customers, customers.cutoff, customers.purchase_history, run.settings]
 order_by: target, origin, customers, model, measure
 columns:
   target: {type: text, check: "in ('orders', 'value')", says: "what was forecast: purchase days, or money"}

@@ -8,12 +8,14 @@ one customer, or several.
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from evervalue.core.progress import Progress
 from evervalue.core.text import count
 from evervalue.pipeline.unchanged import Unchanged, differ
 from evervalue.sources.touched import LINES
 from evervalue.warehouse.delta import BEFORE, CUSTOMERS, KEYS, SUSPECTS
-from evervalue.warehouse.duckdb import Connection
+from evervalue.warehouse.duckdb import Connection, literal
 from evervalue.warehouse.sql_model import SqlModel
 
 SAME = ("curated.rates", "curated.costs", "run.source_settings")
@@ -33,41 +35,49 @@ class Delta:
     """What changed in lines since the run before."""
 
     def __init__(self, con: Connection, unchanged: Unchanged, progress: Progress) -> None:
+        self.con = con
         self.unchanged = unchanged
         self.progress = progress
-        unknown = con.execute(
-            "select 1 from raw.touched where customer_key is null and table_name in "
-            f"({', '.join(repr(t) for t in LINES)}) limit 1"
-        ).fetchone()
-        self.known = unknown is None
-        """Whether it is known whose lines changed."""
         self.same_cutoff = "run.settings" in unchanged
-        self.few_touched: bool | None = None
-        self.few: bool | None = None
+        listed = ", ".join(map(literal, LINES))
+        self.known = not con.execute(
+            f"select 1 from raw.touched where customer_key is null and table_name in ({listed}) limit 1"
+        ).fetchone()
+        """Whether it is known whose lines changed."""
 
-    def serves(self, con: Connection, model: SqlModel) -> bool:
-        """Whether a table with `delta` in its head can be built from the one of the run before."""
-        if not self.known or "run.source_settings" not in self.unchanged or _some(con, ONCE):
-            return False
-        if self.few_touched is None:
-            self.few_touched = _few(con, "select source, customer_key from raw.touched")
-        if not self.few_touched:
+    def serves(self, model: SqlModel) -> bool:
+        """Whether a table with `delta` in its head can be built from the one of the run before.
+
+        If so the temporary tables that its head names are filled. It is asked when the table has its turn, so what
+        stands before it in the order of tables is there: rates, costs and verdicts before the lines.
+        """
+        if not self.known or "run.source_settings" not in self.unchanged or _some(self.con, ONCE):
             return False
         if model.name == JUDGED:
-            self._suspects(con)
-            return True
-        if self.few is None:
-            self.few = self._same(con) and self._changed(con)
+            return self._suspects
         # A cutoff that is set and moves takes in, or leaves out, orders of customers who did not change.
-        return self.few and ("customers.cutoff" not in model.reads or self.same_cutoff)
+        return self._customers and ("customers.cutoff" not in model.reads or self.same_cutoff)
 
-    def _same(self, con: Connection) -> bool:
-        return not _some(con, NONE) and not any(
-            table not in self.unchanged and differ(con, BEFORE, table) for table in SAME
+    @cached_property
+    def _suspects(self) -> bool:
+        """Whether few lines changed; the lines that may be judged otherwise are then known."""
+        if not _few(self.con, "select source, customer_key from raw.touched"):
+            return False
+        self._fill_suspects(self.con)
+        return True
+
+    @cached_property
+    def _customers(self) -> bool:
+        """Whether lines of others can stay and few customers changed; who did is then known."""
+        others = _some(self.con, NONE) or any(
+            table not in self.unchanged and differ(self.con, BEFORE, table) for table in SAME
         )
+        if others or not _few(self.con, "select source, customer_key from raw.touched"):
+            return False
+        return self._fill_customers(self.con)
 
     @staticmethod
-    def _suspects(con: Connection) -> None:
+    def _fill_suspects(con: Connection) -> None:
         """Fill the table of lines that may be judged otherwise than before, with all that they are judged beside.
 
         Those are the lines of customers who had one come, go or change, or whose records moved, and the lines refused
@@ -100,7 +110,7 @@ class Delta:
             """
         )
 
-    def _changed(self, con: Connection) -> bool:
+    def _fill_customers(self, con: Connection) -> bool:
         """Fill the tables of who changed; whether they are few enough."""
         con.execute(
             f"""

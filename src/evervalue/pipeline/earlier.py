@@ -57,7 +57,7 @@ class Earlier:
 
     def has(self, con: Connection, model: SqlModel) -> bool:
         """Whether a table can be built from the one of the run before."""
-        return bool(model.head.delta) and self.delta.serves(con, model)
+        return bool(model.head.delta) and self.delta.serves(model)
 
     def landed(self, con: Connection, model: SqlModel) -> None:
         """Look at a table that was built anew."""
