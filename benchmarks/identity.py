@@ -71,9 +71,7 @@ def company(rows: int) -> Mapped:
 def run(mapped: Mapped, number: int) -> None:
     """Who is who, as a run finds out."""
     mapped.con.execute("drop schema if exists memory.identity cascade")
-    stage = IdentityStage(
-        IdentitySettings(country="DE"), run_id=f"r{number}", progress=Silent(), warehouse="remembering"
-    )
+    stage = IdentityStage(IdentitySettings(country="DE"), run_id=f"r{number}", warehouse="remembering")
     models = [mapped.models[f"identity.{name}"] for name in TABLES]
     given = [name for name in mapped.models if name.split(".")[0] in ("mapped", "run")]
     build(mapped.con, models, given=given, fillers=stage.fillers(), progress=Silent())

@@ -39,10 +39,10 @@ model = "none"
 """
 FILE_LINES = 100_000
 SAYS = (
-    f"A folder of files of {FILE_LINES:,} lines, a customer to ten of them. Loading (finding what changed, reading, mapping, "
-    "accounting for every row) and the tables of lines cost what changed, and a table of which nothing that it reads "
-    "changed costs nothing. What is left is linear in customers, whose scores and ranks hang on one another and on the "
-    "cutoff, and in the two checks that hold conservation."
+    f"A folder of files of {FILE_LINES:,} lines, a customer to ten of them. Loading (finding what changed, reading, "
+    "mapping, accounting for every row) and the tables of lines cost what changed, and a table of which nothing that "
+    "it reads changed costs nothing. What is left is linear in customers, whose scores and ranks hang on one another "
+    "and on the cutoff, and in the two checks that hold conservation."
 )
 DELIVERIES = (1_000, 10_000, 100_000)
 SIZES = (1_000_000, 5_000_000)
