@@ -17,8 +17,7 @@ import uvicorn
 
 from evervalue.collector.app import Collector
 from evervalue.collector.keys import WriteKeys
-from evervalue.collector.log import EventLog
-from evervalue.collector.serve import LOG
+from evervalue.collector.log import LOG, EventLog
 from evervalue.core.clock import Clock, SystemClock
 from evervalue.core.listening import listen
 

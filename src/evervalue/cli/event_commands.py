@@ -85,8 +85,7 @@ def tail(
     format: Annotated[str, typer.Option(help="table, or json: one event a line.")] = "table",
 ) -> None:
     """Show events as they come."""
-    from evervalue.collector.log import EventLog
-    from evervalue.collector.serve import LOG
+    from evervalue.collector.log import LOG, EventLog
 
     log = EventLog(_data_dir(project) / LOG)
     seen = log.before(n)
@@ -103,8 +102,7 @@ def tail(
 def count_events(project: Folder = Path()) -> None:
     """What became of all that came: accepted = stored + duplicate + quarantined."""
     from evervalue.cli import show
-    from evervalue.collector.log import EventLog
-    from evervalue.collector.serve import LOG
+    from evervalue.collector.log import LOG, EventLog
 
     tallies = EventLog(_data_dir(project) / LOG).tallies()
     show.grid(

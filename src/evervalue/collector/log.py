@@ -17,6 +17,8 @@ from pathlib import Path
 from evervalue.collector.messages import Event, Refusal
 from evervalue.core.errors import StorageError
 
+LOG = "events.db"
+"""Name of the log in the data directory."""
 SCHEMA = """
 create table if not exists source (
     source_id integer primary key,
@@ -142,6 +144,26 @@ class EventLog:
                 (after, most),
             )
             return [Stored(*row) for row in rows]
+
+    def of(self, source: str, after: int, at_once: int) -> Iterator[Stored]:
+        """The events of one source behind `after`, in the order of the log; `at_once` rows are read at a time."""
+        while True:
+            with self._told():
+                rows = (
+                    self._open()
+                    .execute(
+                        "select e.seq, s.name, e.message_id, e.type, e.at_us, e.received_us, e.body from event as e "
+                        "join source as s using (source_id) where s.name = ? and e.seq > ? and e.body is not null "
+                        "order by e.seq limit ?",
+                        (source, after, at_once),
+                    )
+                    .fetchall()
+                )
+            if not rows:
+                return
+            for row in rows:
+                yield Stored(*row)
+            after = int(rows[-1][0])
 
     def before(self, n: int) -> int:
         """The seq behind which the newest `n` events stand."""

@@ -80,7 +80,7 @@ def judged(message: Any, type: str | None, *, sent: object, received_us: int) ->
     """
     if not isinstance(message, dict):
         return _refused(message, "not_an_object", "An event must be a JSON object.")
-    kind = type or message.get("type")
+    kind = type or message.get("type") or message.get("action")  # which it was called once
     if kind not in TYPES:
         return _refused(message, "unknown_type", f"'type' must be one of {', '.join(TYPES)}.")
     message_id = message.get("messageId")

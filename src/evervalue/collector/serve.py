@@ -11,12 +11,10 @@ import uvicorn
 
 from evervalue.collector.app import Collector
 from evervalue.collector.keys import WriteKeys
-from evervalue.collector.log import EventLog
+from evervalue.collector.log import LOG, EventLog
 from evervalue.core.clock import Clock
 from evervalue.core.listening import listen, shown_address
 
-LOG = "events.db"
-"""Name of the event log in the data directory."""
 GRACE_SECONDS = 15
 
 

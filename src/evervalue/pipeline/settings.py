@@ -19,6 +19,7 @@ from evervalue.core.duration import Duration, duration
 from evervalue.core.errors import SettingsError
 from evervalue.core.text import did_you_mean
 from evervalue.identity.settings import IdentitySettings
+from evervalue.pipeline.event_settings import of_events
 from evervalue.sources.settings import told
 from evervalue.sources.systems import System, system
 
@@ -247,6 +248,8 @@ class Settings:
     actions: ActionSettings
     value: ValueSettings = field(default_factory=ValueSettings)
     identity: IdentitySettings = field(default_factory=IdentitySettings)
+    events: tuple[str, ...] = ()
+    """Sources whose events the collector takes (kind = "events")."""
 
     @property
     def rules(self) -> tuple[ActionRule, ...]:
@@ -343,6 +346,7 @@ def settings_from(values: dict[str, Any], options: Mapping[str, str] | None = No
         except ValidationError as error:
             faults.append(told(error, name, model, options))
     sources: dict[str, System] = {}
+    events: list[str] = []
     tables = values.get("sources", {})
     if not isinstance(tables, dict) or not tables:
         faults.append("No source is named: add a table [sources.NAME] with a path and its columns.")
@@ -351,6 +355,9 @@ def settings_from(values: dict[str, Any], options: Mapping[str, str] | None = No
         try:
             if not isinstance(table, dict):
                 raise SettingsError(f"sources.{name} must be a table: write [sources.{name}].")
+            if table.get("kind") == "events":
+                events.append(name)
+                table = of_events(name, table, parts.get("project", ProjectSettings()).data_dir)
             sources[name] = system(name, table, options)
         except SettingsError as error:
             faults.append(str(error))
@@ -368,4 +375,5 @@ def settings_from(values: dict[str, Any], options: Mapping[str, str] | None = No
         parts["actions"],
         parts["value"],
         parts["identity"],
+        tuple(events),
     )

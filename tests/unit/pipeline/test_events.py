@@ -1,0 +1,198 @@
+"""Events that the collector took become orders, people and links, once, in the run that follows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evervalue.collector.log import LOG, Delivery, EventLog
+from evervalue.collector.messages import Event, judged
+from evervalue.core.errors import SettingsError
+from evervalue.pipeline.settings import read_project
+from tests.support.projects import project, published, run_project
+
+TOML = """
+[project]
+currency = "USD"
+[sources.web]
+kind = "events"
+"""
+NOW = 1_709_290_800_000_000
+
+
+class Site:
+    """A project whose events come from a site."""
+
+    def __init__(self, folder: Path, toml: str = TOML, **files: str) -> None:
+        self.folder = project(folder, files, toml)
+        self.n = 0
+
+    def send(self, *messages: dict[str, Any], source: str = "web") -> None:
+        taken = []
+        for message in messages:
+            self.n += 1
+            event = judged({"messageId": f"m{self.n}", **message}, None, sent=None, received_us=NOW + self.n)
+            assert isinstance(event, Event), event
+            taken.append(event)
+        (self.folder / "evervalue-data").mkdir(exist_ok=True)
+        log = EventLog(self.folder / "evervalue-data" / LOG)
+        log.write([Delivery(source, NOW + self.n, taken)])
+        log.close()
+
+    def lines(self) -> list[tuple[Any, ...]]:
+        return published(
+            self.folder,
+            "select order_id, customer_id, kind, product_id, amount::double from curated.order_lines order by all",
+        )
+
+
+def order(number: str, day: str, *products: tuple[str, float, float], event: str = "Order Completed",
+          user: str | None = "u1", **more: Any) -> dict[str, Any]:  # fmt: skip
+    sold = [{"product_id": p, "price": price, "quantity": n} for p, price, n in products]
+    who = {"userId": user} if user else {}
+    properties = {"order_id": number, "currency": "USD", **({"products": sold} if sold else {})}
+    extra = {key: more.pop(key) for key in ("anonymousId",) if key in more}
+    return {"type": "track", "event": event, "timestamp": f"{day}T12:00:00Z", **who, **extra,
+            "properties": {**properties, **more}}  # fmt: skip
+
+
+def test_orders_of_events_are_orders_of_customers(tmp_path: Path) -> None:
+    site = Site(tmp_path / "shop")
+    site.send(
+        order("o1", "2024-01-05", ("p1", 19, 1), ("p2", 3, 2), discount=2.5, total=27.5, shipping=3, tax=2),
+        order("o2", "2024-01-06", subtotal=40),
+        order("o3", "2024-01-07", user="u2", total=13, shipping=2, tax=1),
+        order("o1", "2024-01-08", ("p2", 3, 1), event="Order Refunded"),
+        order("o2", "2024-01-09", event="Order Cancelled", subtotal=40),
+        {"type": "page", "userId": "u3", "properties": {"path": "/"}},
+    )
+    run_project(site.folder)
+    assert site.lines() == [
+        ("o1", "u1", "adjustment", None, -2.5),
+        ("o1", "u1", "refund", "p2", -3),
+        ("o1", "u1", "sale", "p1", 19),
+        ("o1", "u1", "sale", "p2", 6),
+        ("o2", "u1", "cancellation", None, -40),
+        ("o2", "u1", "sale", None, 40),
+        ("o3", "u2", "sale", None, 10),
+    ]
+    assert published(site.folder, "select monetary::double from customers.lrfm where customer_id = 'u1'") == [
+        (19.5,)
+    ]
+
+
+def test_an_order_that_is_told_again_counts_once_in_whichever_run_it_comes(tmp_path: Path) -> None:
+    site = Site(tmp_path / "shop")
+    site.send(order("o1", "2024-01-05", ("p1", 10, 1)), order("o1", "2024-01-05", ("p1", 10, 1)))
+    run_project(site.folder)
+    site.send(order("o1", "2024-01-06", ("p1", 11, 1)), order("o2", "2024-01-06", ("p1", 12, 1)))
+    run_project(site.folder)
+    assert [(number, amount) for number, *_, amount in site.lines()] == [("o1", 10), ("o2", 12)]
+    aside = "select sum(rows_set_aside) from curated.reconciliation"
+    assert published(site.folder, "select count(*) from run.sources where source = 'web.lines'") == [(1,)], (
+        aside
+    )
+    run_project(site.folder)
+    assert len(site.lines()) == 2
+
+
+def test_who_bought_before_signing_in_is_one_customer_with_whom_it_became(tmp_path: Path) -> None:
+    site = Site(tmp_path / "shop")
+    site.send(
+        order("o1", "2024-01-05", ("p1", 10, 1), user=None, anonymousId="a1"),
+        {"type": "page", "anonymousId": "a9"},
+    )
+    run_project(site.folder)
+    assert published(site.folder, "select customer_id from customers.lrfm") == [("a1",)]
+    site.send(
+        {"type": "identify", "userId": "u1", "anonymousId": "a1",
+         "traits": {"firstName": "Ada", "lastName": "B", "email": "ada@b.biz", "plan": "pro"}},
+        {"type": "identify", "userId": "u9", "anonymousId": "a9", "traits": {}},
+        order("o2", "2024-01-06", ("p1", 20, 1)),
+    )  # fmt: skip
+    run_project(site.folder)
+    rows = published(
+        site.folder, "select customer, frequency, monetary::double from customers.lrfm where frequency > 0"
+    )
+    assert rows == [("Ada B", 2, 30)]
+    # A visitor who never bought is no customer; one who registered is.
+    assert published(site.folder, "select count(*) from curated.customers") == [(2,)]
+    plan = "select value from curated.customer_attributes where attribute = 'plan' and is_latest"
+    assert published(site.folder, plan) == [("pro",)]
+
+
+def test_an_order_that_the_sales_database_holds_too_counts_once(tmp_path: Path) -> None:
+    toml = TOML + (
+        'customer_keys = "shop"\n[identity]\nsame_orders = "once"\n[sources.erp]\npath = "sales.csv"\n'
+        'customer_keys = "shop"\n[sources.erp.columns]\norder_id = "order"\nordered_at = "date"\n'
+        'customer_id = "customer"\namount = "amount"\n'
+    )
+    files = {"sales.csv": "order,date,customer,amount\no1,2024-01-05,u1,16\no5,2024-01-06,u1,7\n"}
+    site = Site(tmp_path / "shop", toml)
+    for name, text in files.items():
+        (site.folder / name).write_text(text)
+    site.send(
+        order("o1", "2024-01-05", ("p1", 10, 1), ("p2", 3, 2)), order("o2", "2024-01-06", ("p1", 20, 1))
+    )
+    run_project(site.folder)
+    assert published(site.folder, "select frequency, monetary::double from customers.lrfm") == [(3, 43)]
+
+
+def test_what_is_no_amount_is_refused_and_the_rest_is_taken(tmp_path: Path) -> None:
+    site = Site(tmp_path / "shop")
+    bad = order("o1", "2024-01-05", ("p1", 10, 1))
+    bad["properties"]["products"].append({"product_id": "p2", "price": "ten", "quantity": 1})
+    odd = {**order("o2", "2024-01-05"), "properties": {"order_id": "o2", "products": "none", "subtotal": 5}}
+    site.send(bad, odd, order("o3", "2024-01-06", ("p1", 20, 1)))
+    run_project(site.folder)
+    assert [line[0] for line in site.lines()] == ["o1", "o2", "o3"]
+    assert published(site.folder, "select count(*) from run.quarantine") == [(1,)]
+
+
+def test_files_that_were_begun_and_not_ended_are_written_again(tmp_path: Path) -> None:
+    site = Site(tmp_path / "shop")
+    site.send(order("o1", "2024-01-05", ("p1", 10, 1)))
+    run_project(site.folder)
+    site.send(order("o2", "2024-01-06", ("p1", 20, 1)))
+    folder = site.folder / "evervalue-data" / "events" / "web"
+    (folder / "order_lines" / "000000000002-000000000002.parquet").write_bytes(b"half")
+    (folder / "events" / "000000000002-000000000002.partial").write_bytes(b"half")
+    run_project(site.folder)
+    assert [line[0] for line in site.lines()] == ["o1", "o2"]
+
+
+def test_the_examples_of_the_specification_are_taken(
+    tmp_path: Path, shared_data: Callable[[str], Path]
+) -> None:
+    site = Site(tmp_path / "shop")
+    path = shared_data("event_fixtures_segment") / "segment_spec_payloads.jsonl"
+    payloads = [json.loads(line)["payload"] for line in path.read_text().splitlines()]
+    whole = [p for p in payloads if isinstance(p, dict) and (p.get("type") or p.get("action"))]
+    assert len(whole) > 80
+    for message in whole:
+        # The SDK adds the type and who it is to what a page calls.
+        who = {} if message.get("userId") or message.get("anonymousId") else {"anonymousId": "a1"}
+        more = {"group": {"groupId": "g1"}, "alias": {"previousId": "a1"}}
+        site.send(
+            {
+                **who,
+                **more.get(str(message.get("type")), {}),
+                **{k: v for k, v in message.items() if k != "messageId"},
+            }
+        )
+    run_project(site.folder)
+    assert {(number, kind) for number, _, kind, *_ in site.lines()} >= {
+        ("50314b8e9bcf000000000000", "sale"),
+        ("50314b8e9bcf000000000000", "refund"),
+        ("50314b8e9bcf000000000000", "cancellation"),
+    }
+
+
+def test_a_source_of_events_has_no_path(tmp_path: Path) -> None:
+    folder = project(tmp_path / "shop", {}, '[sources.web]\nkind = "events"\npath = "x"\n')
+    with pytest.raises(SettingsError, match="events come from the collector"):
+        read_project(folder)
