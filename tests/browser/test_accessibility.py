@@ -26,7 +26,7 @@ PAGES = [
 OPEN_ALL = "document.querySelectorAll('details').forEach(d => { d.open = true })"
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("theme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("path", PAGES)
 def test_no_violations(open_page: Open, path: str, theme: str) -> None:
     page = open_page(path, color_scheme=theme).page

@@ -137,7 +137,7 @@ def test_how_far_behind_followed_sources_are(open_page: Open, followed_site: str
     expect(page.locator("figure tbody")).to_contain_text("40 minutes")
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("theme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_followed_sources_are_plain_to_everybody(open_page: Open, followed_site: str, theme: str) -> None:
     for width in (1440, 375):
         visit = open_page(base=followed_site, color_scheme=theme, width=width)
@@ -223,7 +223,7 @@ def test_a_source_that_could_not_be_read_says_why(open_page: Open, fresh_site: s
     expect(page.locator("figure .legend")).to_contain_text("Could not be read")
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("theme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("path", PATHS)
 def test_no_violations(open_page: Open, silent_site: str, path: str, theme: str) -> None:
     for width in (1440, 375):

@@ -18,7 +18,7 @@ IMPORTED_AS = {
     "scikit-learn": "sklearn",
 }
 # Needed by a dependency of ours, and imported by none of our modules.
-NEEDED_BY_OTHERS = {"tzdata", "pytz"}
+NEEDED_BY_OTHERS = {"httptools", "tzdata", "pytz", "uvloop"}
 
 
 def imported(path: Path) -> Iterator[tuple[str, bool]]:

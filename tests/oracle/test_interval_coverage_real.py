@@ -65,6 +65,7 @@ def test_cdnow(purchase: BetaGeo | ParetoNBD, orders: float, money: float) -> No
         assert after.holds, gaps(before, after)
 
 
+@pytest.mark.slow
 def test_online_retail(online_retail: Holdout) -> None:
     """From August on customers order 23 % faster than before, and more at a time: Christmas at a gift wholesaler."""
     told = judged(online_retail, BetaGeo())

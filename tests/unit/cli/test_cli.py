@@ -109,6 +109,7 @@ def test_a_missing_file_a_bad_date_and_a_bad_format_are_told(tmp_path: Path) -> 
         assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_init_run_and_doctor_lead_from_a_file_to_a_published_run(tmp_path: Path) -> None:
     done = evervalue("init", "shop", "--from", FILE, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -138,6 +139,7 @@ def test_run_tells_the_story_and_publish_goes_back(tmp_path: Path) -> None:
     assert "current" in evervalue("publish", folder, cwd=tmp_path).stdout
 
 
+@pytest.mark.slow
 def test_the_demo_runs_the_example_of_a_clone(tmp_path: Path) -> None:
     done = evervalue("demo", "--no-serve", "--example", saas_project(tmp_path, value=True), cwd=tmp_path)
     assert done.returncode == 0, done.stderr

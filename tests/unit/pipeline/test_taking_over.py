@@ -41,7 +41,9 @@ def empty(file: Path) -> None:
     file.write_bytes(b"")
 
 
-@pytest.mark.parametrize("harm", [cut, empty, Path.unlink])
+@pytest.mark.parametrize(
+    "harm", [cut, *(pytest.param(harm, marks=pytest.mark.slow) for harm in (empty, Path.unlink))]
+)
 def test_a_damaged_snapshot_of_the_run_before_is_done_without(
     tmp_path: Path, harm: Callable[[Path], None]
 ) -> None:
@@ -98,6 +100,7 @@ def test_where_nothing_came_only_what_tells_of_the_run_is_built(tmp_path: Path) 
     assert not published(folder, "select 1 from run.tables where rows is null")
 
 
+@pytest.mark.slow
 def test_another_name_is_taken_in_and_no_order_is_counted_again(tmp_path: Path) -> None:
     folder = shop(tmp_path / "shop")
     run_project(folder)
@@ -114,6 +117,7 @@ def test_another_name_is_taken_in_and_no_order_is_counted_again(tmp_path: Path) 
     } & built(again)
 
 
+@pytest.mark.slow
 def test_another_attribute_leaves_scores_as_they_are(tmp_path: Path) -> None:
     folder = shop(tmp_path / "shop")
     run_project(folder)
@@ -166,6 +170,7 @@ def test_a_file_under_another_name_is_the_same_file(tmp_path: Path) -> None:
     assert published(folder, "select count(*) from curated.order_lines") == [(90,)]
 
 
+@pytest.mark.slow
 def test_settings_that_change_leave_nothing_taken_over(tmp_path: Path) -> None:
     folder = shop(tmp_path / "shop")
     run_project(folder)
@@ -174,6 +179,7 @@ def test_settings_that_change_leave_nothing_taken_over(tmp_path: Path) -> None:
     assert all(not one.kept for one in run_project(folder).built)
 
 
+@pytest.mark.slow
 def test_a_full_refresh_takes_nothing_over(tmp_path: Path) -> None:
     folder = shop(tmp_path / "shop")
     before = tables(run_project(folder))
