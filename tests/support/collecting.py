@@ -59,7 +59,7 @@ class Collecting:
             text = answer.read()
             return Answer(
                 answer.status,
-                json.loads(text) if text else None,
+                json.loads(text) if text[:1] in (b"{", b"[") else text.decode(),
                 {k.lower(): v for k, v in answer.getheaders()},
             )
         finally:

@@ -8,6 +8,7 @@ answer; a batch of which some events are good is a success that lists the others
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
@@ -16,6 +17,7 @@ import orjson
 from evervalue.collector.keys import WriteKeys
 from evervalue.collector.log import Delivery, EventLog
 from evervalue.collector.messages import LARGEST_BATCH, Refusal
+from evervalue.collector.metrics import CONTENT, rendered
 from evervalue.collector.requests import (
     ROUTES,
     Judged,
@@ -63,7 +65,9 @@ class Collector:
     def __init__(self, open_log: Callable[[], EventLog], keys: WriteKeys, clock: Clock) -> None:
         self.keys = keys
         self.clock = clock
+        self.open_log = open_log
         self.writer = Writer(open_log)
+        self.answers: Counter[int] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; or begin and end with the server."""
@@ -79,6 +83,7 @@ class Collector:
                     _fault("log", "The log cannot be used just now; come again."),
                     (RETRY,),
                 )
+            self.answers[status] += 1
             await _send(send, status, body, (*more, *_origin(headers)))
 
     def close(self) -> None:
@@ -105,6 +110,10 @@ class Collector:
             if method != "POST":
                 return 405, _fault("method", "Events are sent with POST."), ((b"allow", b"POST, OPTIONS"),)
             return await self._take(ROUTES[path], headers, receive)
+        if path == "/metrics":
+            return 200, await asyncio.to_thread(self._metrics), ((b"content-type", CONTENT),)
+        if path == "/healthz":
+            return 200, {"status": "ok"}, ()
         if path.startswith("/v1/projects/") and path.endswith("/settings"):
             return self._settings(path.split("/")[3])
         return (
@@ -169,6 +178,13 @@ class Collector:
             return 400, {"success": False, "errors": judged.errors}, ()
         return 200, {"success": True, **({"errors": judged.errors} if judged.errors else {})}, ()
 
+    def _metrics(self) -> bytes:
+        log = self.open_log()
+        try:
+            return rendered(log.tallies(), self.answers, self.writer.waiting)
+        finally:
+            log.close()
+
     def _settings(self, key: str) -> tuple[int, Any, tuple[tuple[bytes, bytes], ...]]:
         """What the browser bundle asks for before it sends: no integrations but ours."""
         if self.keys.source_of(key) is None:
@@ -215,7 +231,8 @@ def _origin(headers: Mapping[bytes, bytes]) -> tuple[tuple[bytes, bytes], ...]:
 
 
 async def _send(send: Send, status: int, value: Any, headers: tuple[tuple[bytes, bytes], ...]) -> None:
-    body = b"" if value is None else orjson.dumps(value)
-    start = [(b"content-length", str(len(body)).encode()), *((JSON,) if body else ()), *headers]
+    body = b"" if value is None else value if isinstance(value, bytes) else orjson.dumps(value)
+    kind = (JSON,) if body and not isinstance(value, bytes) else ()
+    start = [(b"content-length", str(len(body)).encode()), *kind, *headers]
     await send({"type": "http.response.start", "status": status, "headers": start})
     await send({"type": "http.response.body", "body": body})

@@ -52,6 +52,12 @@ class Writer:
             self._ready.notify()
         return True
 
+    @property
+    def waiting(self) -> tuple[int, int]:
+        """Events and bytes that wait for the disk."""
+        with self._ready:
+            return self._events, self._bytes
+
     def close(self) -> None:
         """Write what waits, then end."""
         with self._ready:

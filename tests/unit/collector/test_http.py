@@ -161,6 +161,20 @@ def test_the_browser_bundle_finds_its_settings(web: Collecting) -> None:
     assert web.send("/v1/projects/nobody/settings", method="GET", key="").status == 404
 
 
+def test_counts_are_told_to_prometheus(web: Collecting) -> None:
+    web.send("/v1/batch", {"batch": [PAGE, PAGE, {"type": "track", "userId": "u"}]})
+    web.send("/v1/page", PAGE, key="nobody")
+    answer = web.send("/metrics", method="GET", key="")
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    lines = answer.body.splitlines()
+    for outcome, n in (("accepted", 3), ("stored", 1), ("duplicate", 1), ("quarantined", 1)):
+        assert f'evervalue_events_total{{source="web",outcome="{outcome}"}} {n}' in lines
+    assert 'evervalue_collector_answers_total{status="200"} 1' in lines
+    assert 'evervalue_collector_answers_total{status="401"} 1' in lines
+    assert "evervalue_collector_waiting_events 0" in lines
+    assert web.send("/healthz", method="GET", key="").body == {"status": "ok"}
+
+
 def test_another_path_or_method_is_told(web: Collecting) -> None:
     assert web.send("/v1/track", method="GET").status == 405
     assert web.send("/v2/track", PAGE).status == 404
