@@ -126,7 +126,7 @@ class Collector:
         self, type: str | None, headers: Mapping[bytes, bytes], receive: Receive
     ) -> tuple[int, Any, tuple[tuple[bytes, bytes], ...]]:
         received_us = int(self.clock.now().timestamp() * 1_000_000)
-        unreadable: tuple[str, bytes] | None = None
+        unreadable: Unreadable | None = None
         value: Any = None
         try:
             raw = await _body(receive)
@@ -134,7 +134,7 @@ class Collector:
                 body = decoded(raw, headers.get(b"content-encoding", b"").decode("latin-1").strip().lower())
                 value = parsed(body)
             except Unreadable as error:
-                unreadable = str(error), raw
+                unreadable = error
         except TooLarge as error:
             return 413, _fault("too_large", str(error)), ()
         key = basic_key(headers.get(b"authorization", b"").decode("latin-1")) or body_key(value)
@@ -144,13 +144,15 @@ class Collector:
                 "No write key came: send it as the user name of Basic authorization."
             )  # fmt: skip
             return 401, _fault("write_key", says), ((b"www-authenticate", b'Basic realm="evervalue"'),)
-        if unreadable is not None:
-            says, raw = unreadable
+        try:
+            if unreadable is not None:
+                raise unreadable
+            judged = judge(value, type, received_us)
+        except Unreadable as error:
+            says = str(error)
             judged = Judged(
                 refused=[Refusal("unreadable", says, raw)], errors=_fault("unreadable", says)["errors"]
             )
-        else:
-            judged = judge(value, type, received_us)
         return await self._store(Delivery(source, received_us, judged.taken, judged.refused), judged)
 
     async def _store(

@@ -111,6 +111,7 @@ class EventLog:
         self._connect = connect or (lambda: sqlite3.connect(path, isolation_level=None, timeout=10))
         self.con: sqlite3.Connection | None = None
         self._ids: dict[str, int] = {}
+        self._inode: tuple[int, int] | None = None
         with self._told():
             self._open()
 
@@ -134,6 +135,7 @@ class EventLog:
                 with suppress(sqlite3.Error):
                     con.execute("rollback")
                 raise
+            self._check_is_there()
 
     def read(self, after: int, most: int = 1000) -> list[Stored]:
         """The events behind `after` (a seq), in the order in which they were stored."""
@@ -196,6 +198,22 @@ class EventLog:
             with suppress(sqlite3.Error):
                 self.con.close()
             self.con = None
+        self._ids.clear()  # the file opened next may be another one
+
+    def _check_is_there(self) -> None:
+        """Refuses what was written to a file that has been deleted or replaced meanwhile.
+
+        Raises
+        ------
+        StorageError
+            The path leads to another file than the one that is open, or to none.
+        """
+        if _inode(self.path) != self._inode:
+            self.close()
+            raise StorageError(
+                f"{self.path} was deleted or replaced while it was in use. Events are refused with 503 and taken anew "
+                "into the file that stands there now; senders try again."
+            )
 
     def _id(self, con: sqlite3.Connection, source: str) -> int:
         """The number of a source, given at its first event."""
@@ -245,7 +263,7 @@ class EventLog:
         except BaseException:
             con.close()
             raise
-        self.con = con
+        self.con, self._inode = con, _inode(self.path)
         return con
 
     @contextmanager
@@ -259,3 +277,12 @@ class EventLog:
                 f"The event log {self.path} could not be used: {error}. Events are refused with 503 until it can be; "
                 "senders try again."
             ) from error
+
+
+def _inode(path: Path) -> tuple[int, int] | None:
+    """What tells a file from another that is put in its place; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

@@ -103,15 +103,15 @@ def judged(message: Any, type: str | None, *, sent: object, received_us: int) ->
         return _refused(
             message, "absurd_timestamp", "By 'timestamp' and 'sentAt' it happened before 1970 or after 9999."
         )
-    kept = {key: value for key, value in message.items() if key != "writeKey"}
-    kept.update(
+    stored = {key: value for key, value in message.items() if key != "writeKey"}
+    stored.update(
         type=kind, messageId=message_id, timestamp=written(at_us), receivedAt=written(received_us),
         originalTimestamp=original, sentAt=own_sent if sent_us is not None else None,
     )  # fmt: skip
     try:
-        body = orjson.dumps(kept)
+        body = orjson.dumps(stored)
     except orjson.JSONEncodeError:
-        return _refused(message, "not_json", "The event holds a number or a text that JSON has no room for.")
+        return _refused(message, "not_json", "The event is nested too deeply.")
     if len(body) > LARGEST_EVENT:
         return Refusal("too_large", f"An event may have at most {LARGEST_EVENT // 1024} KB.", body)
     return Event(message_id, kind, at_us, body)
@@ -140,9 +140,19 @@ def _named(value: object) -> bool:
     )
 
 
-def _refused(message: object, code: str, says: str) -> Refusal:
+def kept(value: object) -> bytes:
+    """What quarantine keeps of a value.
+
+    Raises
+    ------
+    RecursionError
+        It is nested some thousand levels deep.
+    """
     try:
-        body = orjson.dumps(message)
-    except orjson.JSONEncodeError:
-        body = repr(message).encode("utf-8", "replace")
-    return Refusal(code, says, body)
+        return orjson.dumps(value)
+    except orjson.JSONEncodeError:  # more than 254 levels
+        return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
+
+
+def _refused(message: object, code: str, says: str) -> Refusal:
+    return Refusal(code, says, kept(message))

@@ -9,9 +9,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
-
-from evervalue.collector.messages import LARGEST_BATCH, MOST_EVENTS, Event, Refusal, judged, read_json
+from evervalue.collector.messages import (
+    LARGEST_BATCH,
+    LARGEST_EVENT,
+    MOST_EVENTS,
+    Event,
+    Refusal,
+    judged,
+    kept,
+    read_json,
+)
 
 ROUTES: Mapping[str, str | None] = {
     **{f"/v1/{type}": type for type in ("track", "identify", "page", "screen", "group", "alias")},
@@ -62,6 +69,8 @@ def decoded(body: bytes, encoding: str) -> bytes:
             raise Unreadable(f"The body is not {encoding}, as Content-Encoding says.") from None
         if len(plain) <= LARGEST_BATCH and not opened.eof:
             raise Unreadable(f"The {encoding} body breaks off.")
+        if opened.unused_data:
+            raise Unreadable(f"The {encoding} body goes on behind its end; send all of it as one.")
     else:
         raise Unreadable(f"Content-Encoding '{encoding[:40]}' is not known here; send gzip, or none.")
     if len(plain) > LARGEST_BATCH:
@@ -104,7 +113,20 @@ def parsed(body: bytes) -> Any:
 
 
 def judge(value: Any, type: str | None, received_us: int) -> Judged:
-    """The messages of a request, each taken or refused."""
+    """The messages of a request, each taken or refused.
+
+    Raises
+    ------
+    Unreadable
+        It is nested so deeply that it cannot be written again.
+    """
+    try:
+        return _judged(value, type, received_us)
+    except RecursionError:
+        raise Unreadable("The body is nested too deeply.") from None
+
+
+def _judged(value: Any, type: str | None, received_us: int) -> Judged:
     if type is not None:
         return _each([value], type, None, received_us)
     messages = value.get("batch") if isinstance(value, dict) else None
@@ -114,6 +136,10 @@ def judge(value: Any, type: str | None, received_us: int) -> Judged:
         return _whole(value, "too_many", f"A batch may hold at most {MOST_EVENTS:,} events.")
     context = value.get("context")
     if isinstance(context, dict):
+        if len(kept(context)) > LARGEST_EVENT:
+            return _whole(
+                value, "too_large", f"The 'context' of a batch may have at most {LARGEST_EVENT // 1024} KB."
+            )
         messages = [
             {**m, "context": {**context, **(m.get("context") or {})}}
             if isinstance(m, dict) and isinstance(m.get("context") or {}, dict)
@@ -145,4 +171,4 @@ def _each(messages: list[Any], type: str | None, sent: object, received_us: int)
 
 def _whole(value: Any, code: str, says: str) -> Judged:
     error = {"index": None, "messageId": None, "code": code, "message": says}
-    return Judged(refused=[Refusal(code, says, orjson.dumps(value))], errors=[error])
+    return Judged(refused=[Refusal(code, says, kept(value))], errors=[error])

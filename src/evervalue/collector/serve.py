@@ -9,13 +9,14 @@ from pathlib import Path
 
 import uvicorn
 
-from evervalue.collector.app import Collector
+from evervalue.collector.app import LONGEST_WAIT_SECONDS, Collector
 from evervalue.collector.keys import WriteKeys
 from evervalue.collector.log import LOG, EventLog
 from evervalue.core.clock import Clock
 from evervalue.core.listening import listen, shown_address
 
-GRACE_SECONDS = 15
+GRACE_SECONDS = int(LONGEST_WAIT_SECONDS) + 5
+"""How long requests in flight are waited for at the end: until each has its own answer."""
 
 
 class _Announced(uvicorn.Server):
@@ -63,7 +64,7 @@ def collect(
         data_dir.mkdir(parents=True, exist_ok=True)
         app = Collector(lambda: EventLog(data_dir / LOG), WriteKeys(data_dir, clock), clock)
         config = uvicorn.Config(
-            app, http="httptools", loop="auto", lifespan="on", log_level="warning", access_log=False,
+            app, http="httptools", ws="none", loop="auto", lifespan="on", log_level="warning", access_log=False,
             server_header=False, date_header=False, timeout_graceful_shutdown=GRACE_SECONDS, backlog=2048,
         )  # fmt: skip
         address = shown_address(host, int(listening.getsockname()[1]))

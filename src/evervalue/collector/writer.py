@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 
 from evervalue.collector.log import Delivery, EventLog
-from evervalue.core.errors import EvervalueError
+from evervalue.core.errors import EvervalueError, StorageError
 
 MOST_BYTES = 64 * 1024 * 1024
 MOST_EVENTS = 50_000
@@ -77,6 +77,8 @@ class Writer:
                 log.write([delivery for delivery, _ in batch])
             except EvervalueError as error:
                 failed = error
+            except Exception as error:  # the one thread that writes must not end
+                failed = StorageError(f"What came could not be written: {error}.")
             for _, done in batch:
                 done(failed)
         if log is not None:

@@ -130,6 +130,43 @@ def test_a_body_that_is_not_what_its_header_says_is_refused(web: Collecting) -> 
         assert web.send("/v1/batch", body, Content_Encoding=encoding).status == 400
 
 
+def test_what_stands_behind_the_end_of_a_compressed_body_is_not_passed_over(web: Collecting) -> None:
+    first, second = (
+        gzip.compress(json.dumps({"batch": [{**PAGE, "messageId": m}]}).encode()) for m in ("p1", "p2")
+    )
+    for body in (first + second, first + b"more"):
+        answer = web.send("/v1/batch", body, Content_Encoding="gzip")
+        assert (answer.status, answer.body["errors"][0]["code"]) == (400, "unreadable")
+    assert web.log().tallies() == [Tally("web", 2, 0, 0, 2)]
+
+
+@pytest.mark.parametrize("depth", [250, 300, 980, 1010, 1020, 1023, 5000])
+def test_what_is_nested_deeply_is_refused_and_kept(web: Collecting, depth: int) -> None:
+    nested = b"[" * depth + b"]" * depth
+    objects = b'{"a":' * depth + b"1" + b"}" * depth
+    for path, body in (
+        ("batch", b'{"x":%b}' % nested),
+        ("batch", nested),
+        ("batch", b'{"batch":[{"type":"page"}],"context":%b}' % objects),
+        ("page", b'{"properties":%b}' % objects),
+        ("page", nested),
+    ):
+        assert web.send(f"/v1/{path}", body).status == 400
+    assert web.log().tallies() == [Tally("web", 5, 0, 0, 5)]
+    deep = b'{"userId":"u","properties":%b}' % objects
+    good = b'{"type":"page","userId":"u"}'
+    answer = web.send("/v1/batch", b'{"batch":[%b,%b]}' % (deep.replace(b"{", b'{"type":"page",', 1), good))
+    assert answer.status in ((200,) if depth < 980 else (200, 400))
+
+
+def test_the_context_of_a_batch_is_not_kept_once_for_each_event_that_it_makes_too_large(
+    web: Collecting,
+) -> None:
+    answer = web.send("/v1/batch", {"batch": [PAGE] * 2000, "context": {"x": "y" * 40_000}})
+    assert (answer.status, answer.body["errors"][0]["code"]) == (400, "too_large")
+    assert web.log().tallies() == [Tally("web", 1, 0, 0, 1)]
+
+
 def test_what_is_too_large_is_refused_before_it_fills_the_memory(web: Collecting) -> None:
     assert web.send("/v1/batch", b" " * (LARGEST_BATCH + 1)).status == 413
     bomb = gzip.compress(b" " * 300_000_000)
@@ -208,6 +245,18 @@ def test_a_disk_that_fails_is_told_and_the_next_try_succeeds(tmp_path: Path) -> 
         fails[0] = False
         assert web.send("/v1/page", {**PAGE, "messageId": "p2"}).status == 200
         assert stored(web) == [("page", "p1"), ("page", "p2")]
+
+
+def test_what_was_written_to_a_log_that_is_gone_is_not_acknowledged(tmp_path: Path) -> None:
+    with collecting(tmp_path / "data") as web:
+        assert web.send("/v1/page", PAGE).status == 200
+        for path in web.data_dir.glob("events.db*"):
+            path.rename(path.with_name(f"old-{path.name}"))
+        answer = web.send("/v1/page", {**PAGE, "messageId": "p2"})
+        assert (answer.status, answer.headers["retry-after"]) == (503, "1")
+        assert web.send("/v1/page", {**PAGE, "messageId": "p2"}).status == 200
+        assert stored(web) == [("page", "p2")]
+        assert web.log().tallies() == [Tally("web", 1, 1, 0, 0)]
 
 
 def test_what_was_acknowledged_is_there_after_the_server_ended(tmp_path: Path) -> None:

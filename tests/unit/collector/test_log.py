@@ -144,3 +144,26 @@ def test_who_waits_is_told_of_the_disk_and_the_next_write_tries_again(tmp_path: 
     assert held.wait(1)[1] is None
     writer.close()
     assert log.tallies() == [Tally("web", 1, 1, 0, 0)]
+
+
+def test_what_nobody_foresaw_is_told_and_the_writer_goes_on(tmp_path: Path) -> None:
+    path, held = tmp_path / "events.db", Held()
+    log = EventLog(path)
+    writer = Writer(lambda: EventLog(path))
+    half = Delivery("web", 9, [Event("half \ud83d", "track", 5, b"{}")])  # no text that SQLite takes
+    assert writer.put(half, held)
+    assert isinstance(held.wait(1)[0], StorageError)
+    assert writer.put(delivery("a"), held)
+    assert held.wait(1)[1] is None
+    writer.close()
+    assert log.tallies() == [Tally("web", 1, 1, 0, 0)]
+
+
+def test_a_source_is_told_anew_to_a_file_that_was_put_in_the_place_of_another(tmp_path: Path) -> None:
+    path = tmp_path / "events.db"
+    log = EventLog(path)
+    log.write([delivery("a")])
+    log.close()
+    path.unlink()
+    log.write([delivery("b", source="till"), delivery("c")])
+    assert [(e.source, e.message_id) for e in log.read(0)] == [("till", "b"), ("web", "c")]
