@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from evervalue.collector.log import EventLog
+from evervalue.core.errors import StorageError
 from evervalue.core.progress import Progress
 from evervalue.core.text import count
 from evervalue.pipeline.event_settings import FOLDER
@@ -23,14 +24,35 @@ from evervalue.warehouse.duckdb import Connection, literal
 EVENTS, LINES, PEOPLE, LINKS = "events", "order_lines", "people", "links"
 READ_AT_ONCE = 10_000
 
+CELLS = """
+-- A text that is not empty, or a number; null where there is nothing else.
+create temp macro cell(object, path) as nullif(trim(object ->> path), '');
+-- What names somebody or something: no yes or no, no list, and no number that is broken or too large to be exact.
+create temp macro id_of(object, path) as
+    case
+        when json_type(object, path) in ('VARCHAR', 'UBIGINT', 'BIGINT') then cell(object, path)
+        when json_type(object, path) = 'DOUBLE' then (
+            case
+                when abs((object ->> path)::double) < 9007199254740992
+                    and (object ->> path)::double = trunc((object ->> path)::double)
+                then (object ->> path)::double::bigint::text
+            end
+        )
+    end;
+create temp macro amount_of(object, path) as try_cast(cell(object, path) as decimal(18,4));
+-- What stands where an amount should; it goes to quarantine as it is.
+create temp macro no_amount(object, path) as
+    case when amount_of(object, path) is null then cell(object, path) end;
+"""
 COMING = """
 create or replace temp table coming as
 select
     seq, event ->> '$.messageId' as message_id, event ->> '$.type' as type, event ->> '$.event' as event,
-    event ->> '$.userId' as user_id, event ->> '$.anonymousId' as anonymous_id, event ->> '$.previousId' as previous_id,
+    id_of(event, '$.userId') as user_id, id_of(event, '$.anonymousId') as anonymous_id,
+    id_of(event, '$.previousId') as previous_id,
     event ->> '$.timestamp' as occurred_at, event ->> '$.receivedAt' as received_at,
     event ->> '$.originalTimestamp' as original_timestamp, event ->> '$.sentAt' as sent_at,
-    coalesce(event ->> '$.userId', event ->> '$.anonymousId') as customer_id,
+    coalesce(id_of(event, '$.userId'), id_of(event, '$.anonymousId')) as customer_id,
     event -> '$.properties' as properties, event -> '$.traits' as traits, event -> '$.context' as context
 from read_json({file}, format = 'newline_delimited', columns = {{seq: 'bigint', event: 'json'}})
 """
@@ -46,7 +68,7 @@ select
     context ->> '$.campaign.name' as campaign_name, context ->> '$.campaign.source' as campaign_source,
     context ->> '$.campaign.medium' as campaign_medium,
     coalesce(properties ->> '$.product_id', properties ->> '$.id', properties ->> '$.sku') as product_id,
-    coalesce(properties ->> '$.order_id', properties ->> '$.orderId') as order_id,
+    coalesce(id_of(properties, '$.order_id'), id_of(properties, '$.orderId')) as order_id,
     properties::text as properties, traits::text as traits
 from coming
 order by seq
@@ -56,7 +78,7 @@ order by seq
     LINES: """
 with told as (
     select
-        *, coalesce(properties ->> '$.order_id', properties ->> '$.orderId', message_id) as order_id,
+        *, coalesce(id_of(properties, '$.order_id'), id_of(properties, '$.orderId'), message_id) as order_id,
         case when event = 'Completed Order' then 'Order Completed' else event end as what
     from coming
     where type = 'track' and event in ('Order Completed', 'Completed Order', 'Order Refunded', 'Order Cancelled')
@@ -79,37 +101,42 @@ parts as (
     select
         seq, message_id, what, order_id, occurred_at, customer_id, is_again, properties, context,
         'product' as part, place,
-        coalesce(product ->> '$.product_id', product ->> '$.id', product ->> '$.sku') as product_id,
+        coalesce(cell(product, '$.product_id'), cell(product, '$.id'), cell(product, '$.sku')) as product_id,
         product ->> '$.name' as product_name, product ->> '$.category' as category,
-        coalesce(product ->> '$.quantity', '1') as quantity, product ->> '$.price' as unit_price, null as amount
+        coalesce(cell(product, '$.quantity'), '1') as quantity, product ->> '$.price' as unit_price, null as amount
     from sold
     union all
     select
         seq, message_id, what, order_id, occurred_at, customer_id, is_again, properties, context, 'order', 0,
         null, null, null, null, null,
         coalesce(
-            properties ->> '$.subtotal',
-            (try_cast(properties ->> '$.revenue' as decimal(18,4))
-                - coalesce(try_cast(properties ->> '$.discount' as decimal(18,4)), 0))::text,
-            (try_cast(properties ->> '$.total' as decimal(18,4))
-                - coalesce(try_cast(properties ->> '$.shipping' as decimal(18,4)), 0)
-                - coalesce(try_cast(properties ->> '$.tax' as decimal(18,4)), 0))::text,
-            properties ->> '$.revenue', properties ->> '$.total', properties ->> '$.value'
+            cell(properties, '$.subtotal'),
+            case when cell(properties, '$.revenue') is not null then coalesce(
+                no_amount(properties, '$.revenue'), no_amount(properties, '$.discount'),
+                (amount_of(properties, '$.revenue') - coalesce(amount_of(properties, '$.discount'), 0))::text
+            ) end,
+            case when cell(properties, '$.total') is not null then coalesce(
+                no_amount(properties, '$.total'), no_amount(properties, '$.shipping'), no_amount(properties, '$.tax'),
+                (amount_of(properties, '$.total') - coalesce(amount_of(properties, '$.shipping'), 0)
+                    - coalesce(amount_of(properties, '$.tax'), 0))::text
+            ) end,
+            cell(properties, '$.value')
         )
     from orders
     where len(products) = 0
     union all
     select
         seq, message_id, what, order_id, occurred_at, customer_id, is_again, properties, context, 'discount', 0,
-        null, null, null, null, null, properties ->> '$.discount'
+        null, null, null, null, null, cell(properties, '$.discount')
     from orders
-    where len(products) > 0 and coalesce(try_cast(properties ->> '$.discount' as decimal(18,4)) <> 0, false)
+    where len(products) > 0 and cell(properties, '$.discount') is not null
+        and amount_of(properties, '$.discount') is distinct from 0
 )
 select
     message_id || ':' || part || ':' || place as line_id, what as event, part, is_again, order_id, occurred_at,
     customer_id,
     product_id, product_name, category, quantity, unit_price, amount,
-    upper(properties ->> '$.currency') as currency,
+    upper(cell(properties, '$.currency')) as currency,
     coalesce(properties ->> '$.affiliation', context ->> '$.library.name') as channel,
     coalesce(properties ->> '$.email', context ->> '$.traits.email') as email
 from parts
@@ -134,11 +161,17 @@ from coming
 where type = 'identify' and user_id is not null
 order by seq
 """,
-    # Who bought without being known, and said later (or before) who it was. Visitors who never bought are no customers.
+    # Who bought without being known, and said later (or before) who it was, and who that one became in turn. Visitors
+    # who never bought are no customers.
     LINKS: """
+with recursive reached as (
+    select customer_id from buyers
+    union
+    select p.known_as from pairs as p join reached as r on r.customer_id = p.customer_id
+)
 select distinct p.customer_id, p.known_as
 from pairs as p
-semi join buyers as b on b.customer_id = p.customer_id
+semi join reached as r on r.customer_id = p.customer_id
 anti join links_before as l on l.customer_id = p.customer_id and l.known_as = p.known_as
 order by all
 """,
@@ -178,6 +211,12 @@ def write_event_files(data_dir: Path, log: Path, sources: Iterable[str], progres
 def _write(log: EventLog, folder: Path, source: str, progress: Progress) -> None:
     """One more file of each kind, where events of the source came."""
     after = max((_last(path) for path in folder.glob(f"{EVENTS}/*.parquet")), default=0)
+    if after > log.last():
+        raise StorageError(
+            f"{log.path} ends at event {log.last()}, and {folder} holds events up to {after}: the log is another one, "
+            "or an older copy, and what came since would be passed over. Put back the log that belongs to these "
+            "files; or move the folder away, and all that the log holds is written out again."
+        )
     for path in folder.glob("*/*.parquet"):
         if _last(path) > after:
             path.unlink()  # of a run that broke off before it wrote the events
@@ -192,6 +231,7 @@ def _write(log: EventLog, folder: Path, source: str, progress: Progress) -> None
             return
         con = duckdb.connect()
         try:
+            con.execute(CELLS)
             con.execute(COMING.format(file=literal(str(lines))))
             _before(con, folder)
             for kind in (LINES, PEOPLE, LINKS, EVENTS):

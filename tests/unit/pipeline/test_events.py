@@ -11,7 +11,7 @@ import pytest
 
 from evervalue.collector.log import LOG, Delivery, EventLog
 from evervalue.collector.messages import Event, judged
-from evervalue.core.errors import SettingsError
+from evervalue.core.errors import SettingsError, StorageError
 from evervalue.pipeline.settings import read_project
 from tests.support.projects import project, published, run_project
 
@@ -190,6 +190,82 @@ def test_the_examples_of_the_specification_are_taken(
         ("50314b8e9bcf000000000000", "refund"),
         ("50314b8e9bcf000000000000", "cancellation"),
     }
+
+
+def test_who_is_empty_or_no_name_is_known_by_the_other_one(tmp_path: Path) -> None:
+    site = Site(tmp_path / "shop")
+    site.send(
+        order("o1", "2024-01-05", ("p1", 1, 1), user=None, anonymousId="a1") | {"userId": ""},
+        order("o2", "2024-01-05", ("p1", 2, 1), user=None, anonymousId="a2") | {"userId": True},
+        order("o3", "2024-01-05", ("p1", 3, 1), user=None, anonymousId="a3") | {"userId": 2.0**64},
+        order("o4", "2024-01-05", ("p1", 4, 1)) | {"userId": 12.0},
+    )
+    run_project(site.folder)
+    assert [(line[1], line[-1]) for line in site.lines()] == [("a1", 1), ("a2", 2), ("a3", 3), ("12", 4)]
+
+
+def test_orders_without_a_number_are_not_taken_for_one_that_is_told_again(tmp_path: Path) -> None:
+    site = Site(tmp_path / "shop")
+    numbers: list[Any] = ["", " ", None, False, 2.0**64, 2.0**64]
+    site.send(*(order(number, "2024-01-05", ("p1", 10, 1)) for number in numbers))
+    run_project(site.folder)
+    assert [line[0] for line in site.lines()] == ["m1", "m2", "m3", "m4", "m5", "m6"]
+
+
+def test_one_amount_with_a_comma_does_not_stop_the_run(tmp_path: Path) -> None:
+    site = Site(tmp_path / "shop")
+    odd = order("o1", "2024-01-05", ("p1", 10.5, 1))
+    odd["properties"]["products"] += [
+        {"product_id": "p2", "price": "1,5"},
+        {"product_id": "p3", "price": "2.5"},
+    ]
+    site.send(odd)
+    run_project(site.folder)
+    assert [(line[3], line[4]) for line in site.lines()] == [("p1", 10.5), ("p3", 2.5)]
+    assert published(site.folder, "select reason, row_count from run.quarantine") == [("bad_number", 1)]
+
+
+def test_what_is_taken_off_must_be_an_amount_too(tmp_path: Path) -> None:
+    site = Site(tmp_path / "shop")
+    site.send(
+        order("o1", "2024-01-05", ("p1", 10, 1), discount="two"),
+        order("o2", "2024-01-05", revenue=10, discount="two"),
+        order("o3", "2024-01-05", total=10, shipping="two"),
+        order("o4", "2024-01-05", total=10, tax=1e300),
+        order("o5", "2024-01-05", subtotal="", revenue="10.00", discount="1e0"),
+        order("o6", "2024-01-05", total=10, shipping="", tax=None),
+    )
+    run_project(site.folder)
+    assert [(line[0], line[2], line[4]) for line in site.lines()] == [
+        ("o1", "sale", 10),
+        ("o5", "sale", 9),
+        ("o6", "sale", 10),
+    ]
+    told = "select reason, sum(row_count)::int from run.quarantine group by all order by all"
+    assert published(site.folder, told) == [("bad_number", 3), ("too_large", 1)]
+
+
+def test_who_somebody_became_is_followed_to_the_end(tmp_path: Path) -> None:
+    site = Site(tmp_path / "shop")
+    site.send(order("o1", "2024-01-05", ("p1", 10, 1), user=None, anonymousId="a1"))
+    site.send({"type": "alias", "previousId": "u0", "userId": "u1"})
+    run_project(site.folder)
+    site.send({"type": "identify", "anonymousId": "a1", "userId": "u0", "traits": {}})
+    site.send(order("o2", "2024-01-06", ("p1", 20, 1)))
+    run_project(site.folder)
+    rows = "select frequency, monetary::double from customers.lrfm where frequency > 0"
+    assert published(site.folder, rows) == [(2, 30)]
+
+
+def test_a_log_that_is_older_than_its_files_is_not_passed_over(tmp_path: Path) -> None:
+    site = Site(tmp_path / "shop")
+    site.send(order("o1", "2024-01-05", ("p1", 10, 1)), order("o2", "2024-01-05", ("p1", 10, 1)))
+    run_project(site.folder)
+    for path in (site.folder / "evervalue-data").glob(f"{LOG}*"):
+        path.unlink()
+    site.send(order("o3", "2024-01-06", ("p1", 30, 1)))
+    with pytest.raises(StorageError, match="another one, or an older copy"):
+        run_project(site.folder)
 
 
 def test_a_source_of_events_has_no_path(tmp_path: Path) -> None:
