@@ -77,7 +77,7 @@ class Collector:
             headers = dict(scope["headers"])
             try:
                 status, body, more = await self._answer(scope["method"], scope["path"], headers, receive)
-            except StorageError:
+            except (StorageError, asyncio.CancelledError):  # cancelled: the server ends, and waits no longer
                 status, body, more = (
                     503,
                     _fault("log", "The log cannot be used just now; come again."),

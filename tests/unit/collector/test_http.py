@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import gzip
 import json
 import socket
 import sqlite3
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from evervalue.collector.app import LONGEST_WAIT_SECONDS, Collector
 from evervalue.collector.keys import WriteKeys
 from evervalue.collector.log import EventLog, Tally
 from evervalue.collector.messages import LARGEST_BATCH, MOST_EVENTS
+from evervalue.collector.serve import GRACE_SECONDS
 from evervalue.core.clock import SystemClock
 from tests.support.collecting import Collecting, collecting
 
@@ -264,3 +268,30 @@ def test_what_was_acknowledged_is_there_after_the_server_ended(tmp_path: Path) -
         for n in range(20):
             assert web.send("/v1/page", {**PAGE, "messageId": f"m{n}"}).status == 200
     assert len(stored(web)) == 20
+
+
+def test_who_is_slower_than_the_end_of_the_server_is_told_to_come_again(tmp_path: Path) -> None:
+    app = Collector(
+        lambda: EventLog(tmp_path / "events.db"), WriteKeys(tmp_path, SystemClock()), SystemClock()
+    )
+    sent: list[MutableMapping[str, Any]] = []
+
+    async def receive() -> MutableMapping[str, Any]:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        sent.append(message)
+
+    async def ended() -> None:
+        scope = {"type": "http", "method": "POST", "path": "/v1/page", "headers": []}
+        request = asyncio.create_task(app(scope, receive, send))
+        await asyncio.sleep(0.01)
+        request.cancel()
+        await request
+
+    asyncio.run(ended())
+    app.close()
+    assert sent[0]["status"] == 503
+    assert (b"retry-after", b"1") in sent[0]["headers"]
+    assert GRACE_SECONDS > LONGEST_WAIT_SECONDS  # who waits for the disk has an answer before that
