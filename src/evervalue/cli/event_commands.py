@@ -112,11 +112,12 @@ def count_events(project: Folder = Path()) -> None:
 
 
 def _line(source: str, body: bytes) -> str:
-    """An event in one line: when, from where, what, and whose."""
+    """An event in one line: when, from where, what, and whose; what would steer the terminal stands as `?`."""
     event = json.loads(body)
     what = event.get("event") or event.get("name") or (event.get("properties") or {}).get("path") or ""
     who = event.get("userId") or event.get("anonymousId")
-    return f"{event['timestamp']}  {source:12}  {event['type']:8}  {who!s:24.24}  {what}"
+    line = f"{event['timestamp']}  {source:12}  {event['type']:8}  {who!s:24.24}  {what}"
+    return "".join(letter if letter.isprintable() else "?" for letter in line)
 
 
 def _data_dir(project: Path) -> Path:

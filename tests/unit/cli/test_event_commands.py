@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from evervalue.collector.log import LOG, Delivery, EventLog
+from evervalue.collector.messages import Event, judged
 from tests.support.projects import evervalue, project
 
 HEAD = "order,date,customer,amount\n1,2024-01-01,c,1\n"
@@ -77,3 +79,17 @@ def test_what_cannot_be_is_told(tmp_path: Path) -> None:
     assert (
         "No key that is in use begins with 'evw_'" in evervalue("keys", "revoke", "evw_", cwd=folder).stderr
     )
+
+
+def test_an_event_is_one_line_and_cannot_steer_the_terminal(tmp_path: Path) -> None:
+    folder = project(tmp_path / "shop", {"sales.csv": HEAD})
+    event = judged(
+        {"type": "track", "userId": "u1", "event": "\x1b[2Ja\nbé\x9b"}, None, sent=None, received_us=0
+    )
+    assert isinstance(event, Event)
+    (folder / "evervalue-data").mkdir(exist_ok=True)
+    log = EventLog(folder / "evervalue-data" / LOG)
+    log.write([Delivery("web", 0, [event])])
+    log.close()
+    shown = evervalue("events", "tail", "--no-follow", cwd=folder).stdout
+    assert shown.splitlines()[0].endswith("?[2Ja?bé?")
