@@ -220,7 +220,11 @@ def _write(log: EventLog, folder: Path, source: str, progress: Progress) -> None
     for path in folder.glob("*/*.parquet"):
         if _last(path) > after:
             path.unlink()  # of a run that broke off before it wrote the events
-    with tempfile.TemporaryDirectory(prefix="evervalue-events-") as temp:
+    room = (
+        folder.parents[1] / "tmp"
+    )  # of the run, which empties it: whose events these are stays in the data directory
+    room.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="events-", dir=room) as temp:
         lines = Path(temp) / "events.jsonl"
         first = last = n = 0
         with lines.open("wb") as file:
@@ -229,7 +233,7 @@ def _write(log: EventLog, folder: Path, source: str, progress: Progress) -> None
                 file.write(b'{"seq":%d,"event":%b}\n' % (event.seq, event.body))
         if not n:
             return
-        con = duckdb.connect()
+        con = duckdb.connect(temp_directory=Path(temp))
         try:
             con.execute(CELLS)
             con.execute(COMING.format(file=literal(str(lines))))
@@ -283,6 +287,16 @@ def _put(con: Connection, sql: str, path: Path, *, always: bool) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
     con.execute(f"copy written to {literal(str(partial))} (format parquet)")
-    with partial.open("rb") as file:
-        os.fsync(file.fileno())
+    _sync(partial)
     partial.replace(path)
+    _sync(path.parent)  # the name, too, before that of the events says that all is there
+    _sync(path.parent.parent)
+
+
+def _sync(path: Path) -> None:
+    """Waits until a file or a folder is on disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,8 @@ import pytest
 from evervalue.collector.log import LOG, Delivery, EventLog
 from evervalue.collector.messages import Event, judged
 from evervalue.core.errors import SettingsError, StorageError
+from evervalue.core.progress import Silent
+from evervalue.pipeline.event_files import write_event_files
 from evervalue.pipeline.settings import read_project
 from tests.support.projects import project, published, run_project
 
@@ -266,6 +270,37 @@ def test_a_log_that_is_older_than_its_files_is_not_passed_over(tmp_path: Path) -
     site.send(order("o3", "2024-01-06", ("p1", 30, 1)))
     with pytest.raises(StorageError, match="another one, or an older copy"):
         run_project(site.folder)
+
+
+def test_names_of_files_are_on_disk_before_that_of_the_events(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site, told, on_disk = Site(tmp_path / "shop"), [], os.fsync
+    folder = site.folder / "evervalue-data" / "events" / "web"
+
+    def fsync(handle: int) -> None:
+        on_disk(handle)
+        told.append(
+            next((p for p in folder.glob("**") if os.path.samestat(p.stat(), os.fstat(handle))), None)
+        )
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    site.send(order("o1", "2024-01-05", ("p1", 10, 1)))
+    data = site.folder / "evervalue-data"
+    write_event_files(data, data / LOG, ["web"], Silent())
+    assert told == [None, folder / "order_lines", folder, None, folder / "events", folder]
+
+
+def test_events_are_copied_nowhere_but_into_the_data_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = Site(tmp_path / "shop")
+    site.send(order("o1", "2024-01-05", ("p1", 10, 1)))
+    data = site.folder / "evervalue-data"
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    write_event_files(data, data / LOG, ["web"], Silent())
+    assert len(list(data.glob("events/web/*/*.parquet"))) == 2
+    assert list((data / "tmp").iterdir()) == []
 
 
 def test_a_source_of_events_has_no_path(tmp_path: Path) -> None:
