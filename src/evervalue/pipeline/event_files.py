@@ -133,7 +133,7 @@ parts as (
         and amount_of(properties, '$.discount') is distinct from 0
 )
 select
-    message_id || ':' || part || ':' || place as line_id, what as event, part, is_again, order_id, occurred_at,
+    part || ':' || message_id || ':' || place as line_id, what as event, part, is_again, order_id, occurred_at,
     customer_id,
     product_id, product_name, category, quantity, unit_price, amount,
     upper(cell(properties, '$.currency')) as currency,

@@ -216,6 +216,15 @@ def test_orders_without_a_number_are_not_taken_for_one_that_is_told_again(tmp_pa
     assert [line[0] for line in site.lines()] == ["m1", "m2", "m3", "m4", "m5", "m6"]
 
 
+def test_message_ids_that_look_alike_are_two(tmp_path: Path) -> None:
+    site = Site(tmp_path / "shop")
+    ids = ("a", "A", " a", "a ", " ", "\u3000", "\u00e9", "e\u0301", "0", "00")
+    for n, message_id in enumerate(ids):
+        site.send(order(f"o{n}", "2024-01-05", ("p1", 10, 1)) | {"messageId": message_id})
+    run_project(site.folder)
+    assert [line[0] for line in site.lines()] == [f"o{n}" for n in range(len(ids))]
+
+
 def test_one_amount_with_a_comma_does_not_stop_the_run(tmp_path: Path) -> None:
     site = Site(tmp_path / "shop")
     odd = order("o1", "2024-01-05", ("p1", 10.5, 1))
