@@ -93,7 +93,7 @@ def judged(message: Any, type: str | None, *, sent: object, received_us: int) ->
     fault = _fault(message, kind)
     if fault is not None:
         return _refused(message, *fault)
-    own_sent = message.get("sentAt", sent)
+    own_sent = message.get("sentAt") or sent
     original = message.get("originalTimestamp") or message.get("timestamp")
     original_us, sent_us = parsed(original), parsed(own_sent)
     if original is not None and original_us is None:

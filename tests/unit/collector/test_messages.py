@@ -34,9 +34,10 @@ def test_an_event_keeps_four_instants_and_is_placed_by_the_corrected_one() -> No
 
 
 def test_the_instant_of_sending_of_a_batch_counts_for_events_without_their_own() -> None:
-    event = judge(track(timestamp="2024-03-01T10:00:00Z"), sent="2024-03-01T10:00:05Z")
-    assert isinstance(event, Event)
-    assert event.at_us == NOW - 5_000_000
+    for own in ({}, {"sentAt": None}, {"sentAt": ""}):
+        event = judge(track(timestamp="2024-03-01T10:00:00Z", **own), sent="2024-03-01T10:00:05Z")
+        assert isinstance(event, Event)
+        assert event.at_us == NOW - 5_000_000
 
 
 @pytest.mark.parametrize(
