@@ -54,6 +54,7 @@ def test_rows_in_another_order_and_rows_left_out_change_no_bit(
             np.testing.assert_allclose(some[name], whole[name][rows], rtol=least, atol=0, err_msg=name)
 
 
+@pytest.mark.slow
 def test_shuffled_data_fit_and_predict_the_same() -> None:
     history = frame()
     rows = np.random.default_rng(2).permutation(2_357)

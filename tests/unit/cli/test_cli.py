@@ -178,6 +178,7 @@ def test_sources_shows_how_each_doubt_was_settled(tmp_path: Path) -> None:
     assert "loaded" in done.stdout
 
 
+@pytest.mark.slow
 def test_refused_rows_are_listed_mended_and_taken_back(tmp_path: Path) -> None:
     lines = "order,date,customer,amount\n1,2024-01-31,Ann,1.5\n2,2024-02-30,Bob,2\n3,2024-02-01,,3\n"
     folder = project(tmp_path / "shop", {"sales.csv": lines})

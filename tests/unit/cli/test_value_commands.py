@@ -179,6 +179,7 @@ def test_models_are_listed_and_printed_as_sql(sales: Path, tmp_path: Path) -> No
     )
 
 
+@pytest.mark.slow
 def test_models_need_a_published_run_with_models(tmp_path: Path) -> None:
     text = "order,date,customer,amount\n1,2024-01-01,Ann,10\n2,2024-01-09,Bob,10\n"
     folder = project(tmp_path, {"sales.csv": text}, value=True)

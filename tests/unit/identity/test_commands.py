@@ -93,6 +93,7 @@ def test_list_shows_what_deserves_a_look(once: Path) -> None:
     assert "crm:A" in command("list", once)
 
 
+@pytest.mark.slow
 def test_split_merge_and_undo(folder: Path) -> None:
     assert "Decision 1" in command("split", "crm:B", folder, "--records", "crm:C", "--why", "two people")
     run_project(folder)

@@ -80,6 +80,7 @@ def test_a_loaded_spend_model_predicts_the_same_bits(model: Any, history: Any, t
     assert save(loaded, tmp_path / "again.json").read_bytes() == path.read_bytes()
 
 
+@pytest.mark.slow
 def test_lifetime_value_is_one_file(history: Any, tmp_path: Path) -> None:
     value = ev.CLV(ev.BetaGeo(), ev.GammaGamma()).fit(history, unit="W")
     told = value.recalibrate(history, history["holdout_orders"], history["holdout_value"], "39W")

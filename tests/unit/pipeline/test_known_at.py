@@ -79,6 +79,7 @@ def test_every_state_can_be_told_again(history: Path) -> None:
     assert published(history, ORDERS) == now, "readers were moved to a run over the past"
 
 
+@pytest.mark.slow
 def test_a_mended_row_is_known_from_its_mending_on(tmp_path: Path) -> None:
     folder = project(tmp_path / "shop", {}, SETTINGS)
     write(folder, "a.csv", "1,2024-01-01,x,10\n2,2024-01-02,y,much\n3,2024-01-02,y,7\n")

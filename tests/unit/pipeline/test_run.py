@@ -117,6 +117,7 @@ def test_two_runs_at_once_are_refused(tmp_path: Path) -> None:
     assert run_project(folder).snapshot.run_id.endswith("-002")
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_the_published_run_as_it_was(tmp_path: Path) -> None:
     folder = project(tmp_path, {"sales.csv": SALES})
     first = run_project(folder).snapshot.run_id
