@@ -240,6 +240,10 @@ def test_no_sideways_scroll(open_page: Open, silent_site: str, path: str) -> Non
     visit.page.wait_for_load_state("networkidle")
     for width in (375, 640, 720, 800, 900, 1024, 1199, 1200, 1440, 1920):
         visit.page.set_viewport_size({"width": width, "height": 900})
+        for _ in range(40):  # charts are drawn anew a moment after the window changed
+            if visit.sideways() == 0:
+                break
+            visit.page.wait_for_timeout(100)
         assert visit.sideways() == 0, f"at {width} px"
 
 
