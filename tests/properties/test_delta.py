@@ -12,6 +12,7 @@ from evervalue.core.errors import StorageError
 from evervalue.pipeline import delta
 from evervalue.warehouse.publish import Publisher
 from tests.support.projects import project, published, run_project
+from tests.support.told import Told
 
 SETTINGS = """
 [identity]
@@ -178,17 +179,3 @@ def test_taking_over_equals_building_anew(
 
 def no_space(*args: object, **more: object) -> None:
     raise StorageError("no space left")
-
-
-class Told:
-    """Progress that remembers its steps."""
-
-    def __init__(self) -> None:
-        self.steps: list[str] = []
-
-    def step(self, says: str, *, detail: str = "") -> None:
-        self.steps.append(says)
-
-    def doing(self, says: str) -> None: ...
-
-    def warn(self, says: str) -> None: ...

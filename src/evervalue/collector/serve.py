@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -12,23 +11,12 @@ import uvicorn
 from evervalue.collector.app import LONGEST_WAIT_SECONDS, Collector
 from evervalue.collector.keys import WriteKeys
 from evervalue.collector.log import LOG, EventLog
+from evervalue.core.announced import Announced
 from evervalue.core.clock import Clock
 from evervalue.core.listening import listen, shown_address
 
 GRACE_SECONDS = int(LONGEST_WAIT_SECONDS) + 5
 """How long requests in flight are waited for at the end: until each has its own answer."""
-
-
-class _Announced(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._ready = ready
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Starts to answer, then says so."""
-        await super().startup(sockets)
-        if self.started:
-            self._ready()
 
 
 def collect(
@@ -69,6 +57,6 @@ def collect(
         )  # fmt: skip
         address = shown_address(host, int(listening.getsockname()[1]))
         with suppress(KeyboardInterrupt):
-            _Announced(config, lambda: (ready or (lambda _: None))(address)).run(sockets=[listening])
+            Announced(config, lambda: (ready or (lambda _: None))(address)).run(sockets=[listening])
     finally:
         listening.close()

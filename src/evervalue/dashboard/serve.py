@@ -16,6 +16,7 @@ from evervalue.api.cells import to_json
 from evervalue.api.errors import MEDIA_TYPE, Problem
 from evervalue.api.middleware import HEADERS
 from evervalue.api.settings import ServerSettings
+from evervalue.core.announced import Announced
 from evervalue.core.listening import listen, own_names, shown_address
 from evervalue.dashboard.app import create_app
 from evervalue.dashboard.view import bare
@@ -64,20 +65,6 @@ def _unreadable(first_line: bytes) -> bytes:
     }
     lines = ["HTTP/1.1 400 Bad Request", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
     return "\r\n".join(lines).encode() + text
-
-
-class _Announced(uvicorn.Server):
-    """A server that says when it answers."""
-
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._ready = ready
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Starts to answer, then says so."""
-        await super().startup(sockets)
-        if self.started:
-            self._ready()
 
 
 class _AnnouncedMany(Multiprocess):
@@ -146,6 +133,6 @@ def serve(
             if workers > 1:
                 _AnnouncedMany(config, [listening], announce).run()
             else:
-                _Announced(config, announce).run(sockets=[listening])
+                Announced(config, announce).run(sockets=[listening])
     finally:
         listening.close()

@@ -8,12 +8,12 @@ whatever broke off before is written again.
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
 from evervalue.collector.log import EventLog
+from evervalue.core.disk import sync
 from evervalue.core.errors import StorageError
 from evervalue.core.progress import Progress
 from evervalue.core.text import count
@@ -220,9 +220,8 @@ def _write(log: EventLog, folder: Path, source: str, progress: Progress) -> None
     for path in folder.glob("*/*.parquet"):
         if _last(path) > after:
             path.unlink()  # of a run that broke off before it wrote the events
-    room = (
-        folder.parents[1] / "tmp"
-    )  # of the run, which empties it: whose events these are stays in the data directory
+    # In the run's own folder, which it empties: whose events these are stays in the data directory.
+    room = folder.parents[1] / "tmp"
     room.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="events-", dir=room) as temp:
         lines = Path(temp) / "events.jsonl"
@@ -287,16 +286,7 @@ def _put(con: Connection, sql: str, path: Path, *, always: bool) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
     con.execute(f"copy written to {literal(str(partial))} (format parquet)")
-    _sync(partial)
+    sync(partial)
     partial.replace(path)
-    _sync(path.parent)  # the name, too, before that of the events says that all is there
-    _sync(path.parent.parent)
-
-
-def _sync(path: Path) -> None:
-    """Waits until a file or a folder is on disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    sync(path.parent)  # the name, too, before that of the events says that all is there
+    sync(path.parent.parent)

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from evervalue.core.disk import sync
 from evervalue.core.errors import NothingPublished, StorageError
 from evervalue.core.text import did_you_mean
 from evervalue.warehouse.duckdb import Connection, connect
@@ -83,10 +84,10 @@ class Publisher:
         """The run, published: its files on disk, renamed into place, and the pointer swapped (with `point`)."""
         partial, final = self.runs_dir / f"{run_id}.partial", self.runs_dir / run_id
         file = partial / "snapshot.duckdb"
-        _sync(file)
+        sync(file)
         others = sorted(p for p in partial.rglob("*") if p.is_file() and not p.name.startswith(file.name))
         for other in others:
-            _sync(other)
+            sync(other)
         whole = {
             **manifest,
             "run_id": run_id,
@@ -96,7 +97,7 @@ class Publisher:
         }
         _write(partial / "manifest.json", json.dumps(whole, indent=1, default=str) + "\n")
         partial.rename(final)
-        _sync(self.runs_dir)
+        sync(self.runs_dir)
         if point:
             self._point(run_id)
         self._prune()
@@ -165,7 +166,7 @@ class Publisher:
     def _point(self, run_id: str) -> None:
         _write(self.pointer.with_suffix(".new"), run_id + "\n")
         self.pointer.with_suffix(".new").replace(self.pointer)
-        _sync(self.data_dir)
+        sync(self.data_dir)
 
     def _prune(self) -> None:
         now = self.current_id()
@@ -184,11 +185,3 @@ def _write(path: Path, text: str) -> None:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -13,24 +13,9 @@ import pytest
 
 from evervalue.pipeline.run import RunResult
 from tests.support.projects import LINES, project, published, run_project
+from tests.support.told import Told
 
 HEAD = "order,date,customer,amount\n"
-
-
-class Told:
-    """Progress that remembers."""
-
-    def __init__(self) -> None:
-        self.steps: list[str] = []
-        self.warnings: list[str] = []
-
-    def step(self, says: str, *, detail: str = "") -> None:
-        self.steps.append(says)
-
-    def doing(self, says: str) -> None: ...
-
-    def warn(self, says: str) -> None:
-        self.warnings.append(says)
 
 
 def cut(file: Path) -> None:
