@@ -9,7 +9,7 @@ accepted = stored + duplicate + quarantined can be checked at any instant, also 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,9 +31,11 @@ create table if not exists event (
     type text not null,
     at_us integer not null,
     received_us integer not null,
+    who text,
     body blob,
     unique (source_id, message_id)
 ) strict;
+create index if not exists event_who on event (source_id, who) where body is not null;
 create table if not exists refused (
     refused_id integer primary key autoincrement,
     source_id integer not null,
@@ -50,8 +52,17 @@ create table if not exists tally (
     quarantined integer not null
 ) strict;
 """
-LAYOUT = 1
+LAYOUT = 2
 """Version of the schema, kept in the file's user_version."""
+
+FROM_LAYOUT_1 = """
+alter table event add column who text;
+update event set who = coalesce(
+    nullif(trim(json_extract(cast(body as text), '$.userId')), ''),
+    nullif(trim(json_extract(cast(body as text), '$.anonymousId')), '')
+) where body is not null;
+"""
+"""Logs of version 0.1 before there was `who`: whose an event is, found by the index."""
 
 Connect = Callable[[], sqlite3.Connection]
 
@@ -167,6 +178,17 @@ class EventLog:
                 yield Stored(*row)
             after = int(rows[-1][0])
 
+    def about(self, source: str, whos: Collection[str], after: int) -> list[Stored]:
+        """The events of one source behind `after` that are `whos`, in the order of the log."""
+        with self._told():
+            rows = self._open().execute(
+                "select e.seq, s.name, e.message_id, e.type, e.at_us, e.received_us, e.body from event as e "
+                "join source as s using (source_id) where s.name = ? and e.seq > ? and e.body is not null "
+                f"and e.who in ({', '.join('?' * len(whos))}) order by e.seq",
+                (source, after, *whos),
+            )
+            return [Stored(*row) for row in rows]
+
     def before(self, n: int) -> int:
         """The seq behind which the newest `n` events stand."""
         with self._told():
@@ -227,9 +249,9 @@ class EventLog:
         source_id = self._id(con, one.source)
         before = con.total_changes
         con.executemany(
-            "insert or ignore into event (source_id, message_id, type, at_us, received_us, body) "
-            "values (?, ?, ?, ?, ?, ?)",
-            [(source_id, e.message_id, e.type, e.at_us, one.received_us, e.body) for e in one.taken],
+            "insert or ignore into event (source_id, message_id, type, at_us, received_us, who, body) "
+            "values (?, ?, ?, ?, ?, ?, ?)",
+            [(source_id, e.message_id, e.type, e.at_us, one.received_us, e.who, e.body) for e in one.taken],
         )
         stored = con.total_changes - before
         if one.refused:
@@ -259,7 +281,8 @@ class EventLog:
             con.execute("pragma journal_mode=wal")
             con.execute("pragma synchronous=full")
             if found < LAYOUT:
-                con.executescript(f"begin immediate; {SCHEMA} pragma user_version={LAYOUT}; commit;")
+                older = FROM_LAYOUT_1 if found == 1 else ""
+                con.executescript(f"begin immediate; {older} {SCHEMA} pragma user_version={LAYOUT}; commit;")
         except BaseException:
             con.close()
             raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,8 @@ LARGEST_BATCH = 500 * 1024
 MOST_EVENTS = 2500
 LONGEST_ID = 100
 OBJECTS = ("properties", "traits", "context", "integrations")
+LARGEST_EXACT = 2**53
+"""From here on neighbouring whole numbers are one double."""
 FARTHEST = 253402300799_000000
 """The last second of the year 9999."""
 
@@ -29,6 +32,8 @@ class Event:
     type: str
     at_us: int
     """When it happened, corrected for the sender's clock; microseconds since 1970, UTC."""
+    who: str | None
+    """Whose it is: the userId, else the anonymousId, as a text; None where neither can be a key in a table."""
     body: bytes
     """The message as JSON, with its four instants."""
 
@@ -114,7 +119,23 @@ def judged(message: Any, type: str | None, *, sent: object, received_us: int) ->
         return _refused(message, "not_json", "The event is nested too deeply.")
     if len(body) > LARGEST_EVENT:
         return Refusal("too_large", f"An event may have at most {LARGEST_EVENT // 1024} KB.", body)
-    return Event(message_id, kind, at_us, body)
+    return Event(message_id, kind, at_us, who_of(message), body)
+
+
+def who_of(message: Mapping[str, Any]) -> str | None:
+    """Whose an event is, as the tables call them: the userId, else the anonymousId."""
+    return id_of(message.get("userId")) or id_of(message.get("anonymousId"))
+
+
+def id_of(value: object) -> str | None:
+    """What names somebody, as a text: no yes or no, no list, and no number that is broken or too large to be exact."""
+    if isinstance(value, str):
+        return value.strip(" ") or None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    if isinstance(value, float):
+        return str(int(value)) if abs(value) < LARGEST_EXACT and value == int(value) else None
+    return str(value)
 
 
 def _fault(message: dict[str, Any], kind: str) -> tuple[str, str] | None:

@@ -15,7 +15,7 @@ from evervalue.core.errors import EvervalueError, StorageError
 
 
 def event(name: str) -> Event:
-    return Event(name, "track", 5, b'{"messageId":"%s"}' % name.encode())
+    return Event(name, "track", 5, "ann", b'{"messageId":"%s"}' % name.encode())
 
 
 def delivery(*names: str, source: str = "web", refused: int = 0) -> Delivery:
@@ -43,10 +43,53 @@ def test_an_event_is_stored_once_by_its_source_and_id(tmp_path: Path) -> None:
     assert again.last() == places[-1]
 
 
+def test_events_are_found_by_whose_they_are(tmp_path: Path) -> None:
+    log = EventLog(tmp_path / "events.db")
+    bob = Event("c", "track", 5, "bob", b"{}")
+    log.write([delivery("a", "b"), Delivery("web", 9, [bob]), delivery("d"), delivery("e", source="till")])
+    assert [e.message_id for e in log.about("web", ["ann"], 0)] == ["a", "b", "d"]
+    assert [e.message_id for e in log.about("web", ["bob", "ann"], 1)] == ["b", "c", "d"]
+    assert log.about("web", ["nobody"], 0) == []
+    assert log.about("web", [], 0) == []
+    assert log.about("none", ["ann"], 0) == []
+
+
+OF_LAYOUT_1 = """
+create table event (
+    seq integer primary key autoincrement, source_id integer not null, message_id text not null,
+    type text not null, at_us integer not null, received_us integer not null, body blob,
+    unique (source_id, message_id)
+) strict;
+create table source (source_id integer primary key, name text not null unique) strict;
+insert into source values (1, 'web');
+insert into event (source_id, message_id, type, at_us, received_us, body) values
+    (1, 'a', 'track', 5, 9, cast('{"userId": " ann ", "anonymousId": "v1"}' as blob)),
+    (1, 'b', 'track', 5, 9, cast('{"userId": "", "anonymousId": "v1"}' as blob)),
+    (1, 'c', 'track', 5, 9, cast('{"userId": 17}' as blob)),
+    (1, 'd', 'track', 5, 9, null);
+pragma user_version = 1;
+"""
+
+
+def test_a_log_of_the_version_before_learns_whose_its_events_are(tmp_path: Path) -> None:
+    con = sqlite3.connect(tmp_path / "events.db")
+    con.executescript(OF_LAYOUT_1)
+    con.close()
+    log = EventLog(tmp_path / "events.db")
+    assert [e.message_id for who in ("ann", "v1", "17") for e in log.about("web", [who], 0)] == [
+        "a",
+        "b",
+        "c",
+    ]
+    assert log.last() == 4
+    log.close()
+    assert EventLog(tmp_path / "events.db").last() == 4
+
+
 def test_a_write_that_fails_stores_nothing_of_it(tmp_path: Path) -> None:
     log = EventLog(tmp_path / "events.db")
     log.write([delivery("a")])
-    bad = Delivery("web", 9, [event("b"), Event("c", "track", "no number", b"{}")])  # type: ignore[arg-type]
+    bad = Delivery("web", 9, [event("b"), Event("c", "track", "no number", "ann", b"{}")])  # type: ignore[arg-type]
     with pytest.raises(StorageError, match="could not be used"):
         log.write([delivery("x"), bad])
     assert [e.message_id for e in log.read(0)] == ["a"]
@@ -150,7 +193,7 @@ def test_what_nobody_foresaw_is_told_and_the_writer_goes_on(tmp_path: Path) -> N
     path, held = tmp_path / "events.db", Held()
     log = EventLog(path)
     writer = Writer(lambda: EventLog(path))
-    half = Delivery("web", 9, [Event("half \ud83d", "track", 5, b"{}")])  # no text that SQLite takes
+    half = Delivery("web", 9, [Event("half \ud83d", "track", 5, "ann", b"{}")])  # no text that SQLite takes
     assert writer.put(half, held)
     assert isinstance(held.wait(1)[0], StorageError)
     assert writer.put(delivery("a"), held)

@@ -130,6 +130,25 @@ def test_an_event_without_an_id_gets_one_of_its_own() -> None:
     assert first.message_id != second.message_id
 
 
+@pytest.mark.parametrize(
+    ("user", "anonymous", "who"),
+    [
+        ("ann", "v1", "ann"), (" ann ", None, "ann"), ("", "v1", "v1"), ("  ", "v1", "v1"), (None, "v1", "v1"),
+        (17, None, "17"), (17.0, None, "17"), (17.5, "v1", "v1"), (2.0**53, "v1", "v1"), (1e300, "v1", "v1"),
+        (True, "v1", "v1"), (["ann"], "v1", "v1"), (17.5, None, None),
+    ],
+)  # fmt: skip
+def test_an_event_says_whose_it_is(user: object, anonymous: object, who: str | None) -> None:
+    found = judged(
+        {"type": "track", "event": "x", "userId": user, "anonymousId": anonymous},
+        None,
+        sent=None,
+        received_us=1,
+    )
+    assert isinstance(found, Event)
+    assert found.who == who
+
+
 def test_the_write_key_is_not_stored() -> None:
     event = judge(track(writeKey="evw_secret"))
     assert isinstance(event, Event)
