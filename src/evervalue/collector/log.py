@@ -9,9 +9,9 @@ accepted = stored + duplicate + quarantined can be checked at any instant, also 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from evervalue.collector.messages import Event, Refusal
@@ -51,8 +51,16 @@ create table if not exists tally (
     duplicate integer not null,
     quarantined integer not null
 ) strict;
+create table if not exists position (
+    source_id integer not null,
+    stream text not null,
+    part text not null,
+    position text not null,
+    moved_us integer not null,
+    primary key (source_id, stream, part)
+) strict, without rowid;
 """
-LAYOUT = 2
+LAYOUT = 3
 """Version of the schema, kept in the file's user_version."""
 
 FROM_LAYOUT_1 = """
@@ -75,6 +83,19 @@ class Delivery:
     received_us: int
     taken: Sequence[Event]
     refused: Sequence[Refusal] = ()
+    positions: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """How far streams are read with it: (stream, part) and the position, as the stream's own reader writes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far a part of a stream (a shard, a partition) is read into the log."""
+
+    stream: str
+    part: str
+    position: str
+    moved_us: int
+    """When it was written, microseconds since 1970."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +235,16 @@ class EventLog:
             )
             return [Tally(*row) for row in rows]
 
+    def positions(self, source: str) -> list[Position]:
+        """How far the streams of a source are read, by stream and part."""
+        with self._told():
+            rows = self._open().execute(
+                "select p.stream, p.part, p.position, p.moved_us from position as p "
+                "join source as s using (source_id) where s.name = ? order by p.stream, p.part",
+                (source,),
+            )
+            return [Position(*row) for row in rows]
+
     def close(self) -> None:
         """Let the file go."""
         if self.con is not None:
@@ -258,6 +289,12 @@ class EventLog:
             con.executemany(
                 "insert into refused (source_id, received_us, code, says, body) values (?, ?, ?, ?, ?)",
                 [(source_id, one.received_us, r.code, r.says, r.body) for r in one.refused],
+            )
+        if one.positions:
+            con.executemany(
+                "insert into position values (?, ?, ?, ?, ?) on conflict (source_id, stream, part) "
+                "do update set position = excluded.position, moved_us = excluded.moved_us",
+                [(source_id, *of, position, one.received_us) for of, position in one.positions.items()],
             )
         taken, refused = len(one.taken), len(one.refused)
         con.execute(

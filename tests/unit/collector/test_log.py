@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from evervalue.collector.log import LAYOUT, Delivery, EventLog, Tally
+from evervalue.collector.log import LAYOUT, Delivery, EventLog, Position, Tally
 from evervalue.collector.messages import Event, Refusal
 from evervalue.collector.writer import Writer
 from evervalue.core.errors import EvervalueError, StorageError
@@ -95,6 +95,40 @@ def test_a_write_that_fails_stores_nothing_of_it(tmp_path: Path) -> None:
     assert [e.message_id for e in log.read(0)] == ["a"]
     log.write([delivery("b")])
     assert log.tallies() == [Tally("web", 2, 2, 0, 0)]
+
+
+def read_to(n: int) -> dict[tuple[str, str], str]:
+    return {("clicks", "shard-1"): str(n)}
+
+
+def test_how_far_a_stream_is_read_stands_with_what_was_read(tmp_path: Path) -> None:
+    log = EventLog(tmp_path / "events.db")
+    assert log.positions("web") == []
+    log.write([Delivery("web", 7, [event("a")], positions={**read_to(1), ("clicks", "shard-0"): "x"})])
+    log.write([Delivery("till", 8, [], positions=read_to(40)), Delivery("web", 9, [], positions=read_to(2))])
+    assert log.positions("web") == [
+        Position("clicks", "shard-0", "x", 7),
+        Position("clicks", "shard-1", "2", 9),
+    ]
+    bad = Event("c", "track", "no number", "ann", b"{}")  # type: ignore[arg-type]
+    with pytest.raises(StorageError):
+        log.write([Delivery("web", 10, [event("b")], positions=read_to(3)), Delivery("web", 11, [bad])])
+    assert log.positions("web")[1] == Position("clicks", "shard-1", "2", 9)
+    log.close()
+    assert [p.position for p in EventLog(tmp_path / "events.db").positions("till")] == ["40"]
+
+
+def test_a_log_of_layout_2_learns_to_hold_positions(tmp_path: Path) -> None:
+    log = EventLog(tmp_path / "events.db")
+    log.write([delivery("a")])
+    log.close()
+    con = sqlite3.connect(tmp_path / "events.db")
+    con.executescript("drop table position; pragma user_version = 2;")
+    con.close()
+    log = EventLog(tmp_path / "events.db")
+    log.write([Delivery("web", 9, [event("a"), event("b")], positions=read_to(2))])
+    assert [e.message_id for e in log.read(0)] == ["a", "b"]
+    assert [p.position for p in log.positions("web")] == ["2"]
 
 
 def test_a_log_of_a_later_version_is_refused(tmp_path: Path) -> None:
