@@ -44,7 +44,6 @@ LONGEST_WAIT_SECONDS = 20.0
 """How long a request waits for the disk before its sender is told to come again."""
 PREFLIGHT = (
     (b"access-control-allow-methods", b"GET, POST, OPTIONS"),
-    (b"access-control-allow-headers", b"authorization, content-type, content-encoding, anonymousid"),
     (b"access-control-max-age", b"86400"),
 )
 
@@ -76,7 +75,7 @@ class Collector:
         elif scope["type"] == "http":
             headers = dict(scope["headers"])
             try:
-                status, body, more = await self._answer(scope["method"], scope["path"], headers, receive)
+                status, body, more = await self._answer(scope, headers, receive)
             except (StorageError, asyncio.CancelledError):  # cancelled: the server ends, and waits no longer
                 status, body, more = (
                     503,
@@ -101,12 +100,12 @@ class Collector:
                 return
 
     async def _answer(
-        self, method: str, path: str, headers: Mapping[bytes, bytes], receive: Receive
+        self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive
     ) -> tuple[int, Any, tuple[tuple[bytes, bytes], ...]]:
-        path = path.rstrip("/")
+        method, path = scope["method"], scope["path"].rstrip("/")
         if path in ROUTES:
             if method == "OPTIONS":
-                return 204, None, PREFLIGHT
+                return 204, None, _preflight(headers)
             if method != "POST":
                 return 405, _fault("method", "Events are sent with POST."), ((b"allow", b"POST, OPTIONS"),)
             return await self._take(ROUTES[path], headers, receive)
@@ -115,7 +114,7 @@ class Collector:
         if path == "/healthz":
             return 200, {"status": "ok"}, ()
         if path.startswith("/v1/projects/") and path.endswith("/settings"):
-            return self._settings(path.split("/")[3])
+            return self._settings(path.split("/")[3], scope["scheme"], headers)
         return (
             404,
             _fault("path", f"There is nothing at {path}; events are sent to /v1/batch, /v1/track ..."),
@@ -187,12 +186,15 @@ class Collector:
         finally:
             log.close()
 
-    def _settings(self, key: str) -> tuple[int, Any, tuple[tuple[bytes, bytes], ...]]:
-        """What the browser bundle asks for before it sends: no integrations but ours."""
+    def _settings(
+        self, key: str, scheme: str, headers: Mapping[bytes, bytes]
+    ) -> tuple[int, Any, tuple[tuple[bytes, bytes], ...]]:
+        """What the browser bundle asks for before it sends: no integrations but ours, at the address it asked."""
         if self.keys.source_of(key) is None:
             return 404, _fault("write_key", "The write key is not known, or was revoked."), ()
+        host = headers.get(b"host", b"").decode("latin-1")
         settings = {
-            "integrations": {"Segment.io": {"apiKey": key}},
+            "integrations": {"Segment.io": {"apiKey": key, "apiHost": f"{host}/v1", "protocol": scheme}},
             "plan": {"track": {"__default": {"enabled": True, "integrations": {}}}},
             "edgeFunction": {}, "analyticsNextEnabled": True, "middlewareSettings": {}, "enabledMiddleware": {},
             "metrics": {"sampleRate": 0}, "legacyVideoPluginsEnabled": False, "remotePlugins": [],
@@ -227,9 +229,27 @@ def _fault(code: str, says: str) -> dict[str, Any]:
 
 
 def _origin(headers: Mapping[bytes, bytes]) -> tuple[tuple[bytes, bytes], ...]:
-    """Any site may send: the write key says whose events they are, and no cookie is read."""
+    """Any site may send: the write key says whose events they are, and no cookie is read.
+
+    Credentials are let through because `sendBeacon` cannot leave them out.
+    """
     origin = headers.get(b"origin")
-    return ((b"access-control-allow-origin", origin), (b"vary", b"Origin")) if origin else ()
+    return (
+        (
+            (b"access-control-allow-origin", origin),
+            (b"access-control-allow-credentials", b"true"),
+            (b"access-control-expose-headers", b"retry-after"),
+            (b"vary", b"Origin, Access-Control-Request-Headers"),
+        )
+        if origin
+        else ()
+    )
+
+
+def _preflight(headers: Mapping[bytes, bytes]) -> tuple[tuple[bytes, bytes], ...]:
+    """What a page may send: whatever header it asks for, as SDKs add their own."""
+    asked = headers.get(b"access-control-request-headers", b"authorization, content-type, content-encoding")
+    return (*PREFLIGHT, (b"access-control-allow-headers", asked))
 
 
 async def _send(send: Send, status: int, value: Any, headers: tuple[tuple[bytes, bytes], ...]) -> None:
