@@ -12,6 +12,7 @@ from pathlib import Path
 # Where the import is called otherwise than the distribution.
 IMPORTED_AS = {
     "mysql-replication": "pymysqlreplication",
+    "nats-py": "nats",
     "python-calamine": "python_calamine",
     "prometheus-client": "prometheus_client",
     "pyyaml": "yaml",
