@@ -20,6 +20,8 @@ from hypothesis import settings
 from tests.support import cdnow, s3
 
 if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
     from tests.support.mariadb import MariaDB
     from tests.support.postgres import Postgres
 
@@ -35,6 +37,15 @@ settings.register_profile("check", deadline=None, derandomize=True)
 settings.register_profile("full", deadline=None, max_examples=1000)
 settings.load_profile(os.environ.get("EVERVALUE_PROOF", "check"))
 
+CHROMIUM_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 ABSENT = "data set '{name}' is not in ../shared/data"
 absent: Counter[str] = Counter()
 skipped_in_browser: list[str] = []
@@ -89,6 +100,17 @@ def chromium() -> str:
     if not os.access(path, os.X_OK):
         pytest.skip("no Chromium; `make test` installs it or says how")
     return path
+
+
+@pytest.fixture(scope="session")
+def browser(chromium: str) -> Iterator[Browser]:
+    """The browser, started once; a process can have one alone."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS)
+        yield started
+        started.close()
 
 
 @pytest.fixture(scope="session")
