@@ -1,0 +1,1 @@
+"""Events that other streams bring: read in order, judged as those that come by HTTP, stored once."""
