@@ -7,12 +7,12 @@ import base64
 import gzip
 import json
 import socket
-import sqlite3
 import zlib
 from collections.abc import Iterator, MutableMapping
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
 
 from evervalue.collector.app import LONGEST_WAIT_SECONDS, Collector
@@ -232,14 +232,14 @@ def test_a_request_that_breaks_off_stores_nothing(web: Collecting) -> None:
 def test_a_disk_that_fails_is_told_and_the_next_try_succeeds(tmp_path: Path) -> None:
     path, fails = tmp_path / "events.db", [False]
 
-    def connect() -> sqlite3.Connection:
-        return sqlite3.connect(path, isolation_level=None, factory=Failing)
+    def connect() -> apsw.Connection:
+        return Failing(str(path))
 
-    class Failing(sqlite3.Connection):
-        def executemany(self, sql: str, rows: object) -> sqlite3.Cursor:
+    class Failing(apsw.Connection):
+        def executemany(self, *args: Any, **options: Any) -> Any:
             if fails[0]:
-                raise sqlite3.OperationalError("disk I/O error")
-            return super().executemany(sql, rows)  # type: ignore[arg-type]
+                raise apsw.IOError("disk I/O error")
+            return super().executemany(*args, **options)
 
     with collecting(tmp_path, open_log=lambda: EventLog(path, connect)) as web:
         assert web.send("/v1/page", PAGE).status == 200

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from pathlib import Path
 
+import apsw
 import pytest
 
 from evervalue.collector.log import LAYOUT, Delivery, EventLog, Position, Tally
@@ -72,8 +72,8 @@ pragma user_version = 1;
 
 
 def test_a_log_of_the_version_before_learns_whose_its_events_are(tmp_path: Path) -> None:
-    con = sqlite3.connect(tmp_path / "events.db")
-    con.executescript(OF_LAYOUT_1)
+    con = apsw.Connection(str(tmp_path / "events.db"))
+    con.execute(OF_LAYOUT_1)
     con.close()
     log = EventLog(tmp_path / "events.db")
     assert [e.message_id for who in ("ann", "v1", "17") for e in log.about("web", [who], 0)] == [
@@ -122,8 +122,8 @@ def test_a_log_of_layout_2_learns_to_hold_positions(tmp_path: Path) -> None:
     log = EventLog(tmp_path / "events.db")
     log.write([delivery("a")])
     log.close()
-    con = sqlite3.connect(tmp_path / "events.db")
-    con.executescript("drop table position; pragma user_version = 2;")
+    con = apsw.Connection(str(tmp_path / "events.db"))
+    con.execute("drop table position; pragma user_version = 2;")
     con.close()
     log = EventLog(tmp_path / "events.db")
     log.write([Delivery("web", 9, [event("a"), event("b")], positions=read_to(2))])
@@ -133,8 +133,8 @@ def test_a_log_of_layout_2_learns_to_hold_positions(tmp_path: Path) -> None:
 
 def test_a_log_of_a_later_version_is_refused(tmp_path: Path) -> None:
     EventLog(tmp_path / "events.db").close()
-    con = sqlite3.connect(tmp_path / "events.db")
-    con.execute(f"pragma user_version={LAYOUT + 1}")
+    con = apsw.Connection(str(tmp_path / "events.db"))
+    con.pragma("user_version", LAYOUT + 1)
     con.close()
     with pytest.raises(StorageError, match="later version"):
         EventLog(tmp_path / "events.db")
@@ -206,10 +206,10 @@ def test_who_waits_is_told_of_the_disk_and_the_next_write_tries_again(tmp_path: 
     log = EventLog(path)
     fails = [True]
 
-    def connect() -> sqlite3.Connection:
+    def connect() -> apsw.Connection:
         if fails:
-            raise sqlite3.OperationalError("database or disk is full")
-        return sqlite3.connect(path, isolation_level=None)
+            raise apsw.FullError("database or disk is full")
+        return apsw.Connection(str(path))
 
     writer = Writer(lambda: EventLog(path, connect))
     assert writer.put(delivery("a"), held)
@@ -244,3 +244,26 @@ def test_a_source_is_told_anew_to_a_file_that_was_put_in_the_place_of_another(tm
     path.unlink()
     log.write([delivery("b", source="till"), delivery("c")])
     assert [(e.source, e.message_id) for e in log.read(0)] == [("till", "b"), ("web", "c")]
+
+
+@pytest.mark.parametrize("end", ["-wal", "-shm"])
+def test_a_part_of_the_log_that_is_deleted_is_noticed_and_nothing_acknowledged_is_lost(
+    tmp_path: Path, end: str
+) -> None:
+    path = tmp_path / "events.db"
+    log = EventLog(path)
+    log.write([delivery("a", "b")])
+    path.with_name(f"events.db{end}").unlink()
+    with pytest.raises(StorageError, match=f"events.db{end} was deleted or replaced"):
+        log.write([delivery("c")])
+    log.write([delivery("c", "d")])  # as the sender does who was told 503
+    log.close()
+    assert [e.message_id for e in EventLog(path).read(0)] == ["a", "b", "c", "d"]
+
+
+def test_more_events_than_one_statement_takes_are_each_stored_once(tmp_path: Path) -> None:
+    log = EventLog(tmp_path / "events.db")
+    names = [f"m{n}" for n in range(123)]
+    log.write([delivery(*names[:60], *names[:60]), delivery(*names, refused=1)])
+    assert [e.message_id for e in log.read(0)] == names
+    assert log.tallies() == [Tally("web", 244, 123, 120, 1)]

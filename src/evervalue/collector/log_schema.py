@@ -1,0 +1,86 @@
+"""The tables of the event log in SQLite, and how older files come to have them."""
+
+from __future__ import annotations
+
+import apsw
+
+from evervalue.core.errors import StorageError
+
+LAYOUT = 3
+"""Version of the schema, kept in the file's user_version."""
+SCHEMA = """
+create table if not exists source (
+    source_id integer primary key,
+    name text not null unique
+) strict;
+create table if not exists event (
+    seq integer primary key autoincrement,
+    source_id integer not null,
+    message_id text not null,
+    type text not null,
+    at_us integer not null,
+    received_us integer not null,
+    who text,
+    body blob,
+    unique (source_id, message_id)
+) strict;
+create index if not exists event_who on event (source_id, who) where body is not null;
+create table if not exists refused (
+    refused_id integer primary key autoincrement,
+    source_id integer not null,
+    received_us integer not null,
+    code text not null,
+    says text not null,
+    body blob not null
+) strict;
+create table if not exists tally (
+    source_id integer primary key,
+    accepted integer not null,
+    stored integer not null,
+    duplicate integer not null,
+    quarantined integer not null
+) strict;
+create table if not exists position (
+    source_id integer not null,
+    stream text not null,
+    part text not null,
+    position text not null,
+    moved_us integer not null,
+    primary key (source_id, stream, part)
+) strict, without rowid;
+"""
+FROM_LAYOUT_1 = """
+alter table event add column who text;
+update event set who = coalesce(
+    nullif(trim(json_extract(cast(body as text), '$.userId')), ''),
+    nullif(trim(json_extract(cast(body as text), '$.anonymousId')), '')
+) where body is not null;
+"""
+"""Logs of version 0.1 before there was `who`: whose an event is, found by the index."""
+SYNCHRONOUS = "full"
+"""A commit waits for the disk. With less, a power cut takes what was acknowledged; a test shows it."""
+
+
+def made_ready(con: apsw.Connection, where: object) -> None:
+    """Nothing; the file is a log of this version when it returns.
+
+    Raises
+    ------
+    StorageError
+        A later version of Evervalue wrote it.
+    """
+    found = con.pragma("user_version")
+    if found > LAYOUT:
+        raise StorageError(
+            f"{where} was written by a later version of Evervalue (layout {found}, ours is {LAYOUT}). "
+            "Install that version again."
+        )
+    if not found:
+        con.pragma(
+            "auto_vacuum", "incremental"
+        )  # only before the first table is made; space is given back by it
+    con.pragma("journal_mode", "wal")
+    con.pragma("synchronous", SYNCHRONOUS)
+    if found < LAYOUT:
+        older = FROM_LAYOUT_1 if found == 1 else ""
+        con.execute(f"begin immediate; {older} {SCHEMA} pragma user_version={LAYOUT}; commit;").fetchall()

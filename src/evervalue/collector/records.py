@@ -1,0 +1,106 @@
+"""What goes into an event log and what stands in it, and what every log can do, wherever it lies."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from evervalue.collector.messages import Event, Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What one request brought."""
+
+    source: str
+    received_us: int
+    taken: Sequence[Event]
+    refused: Sequence[Refusal] = ()
+    positions: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """How far streams are read with it: (stream, part) and the position, as the stream's own reader writes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far a part of a stream (a shard, a partition) is read into the log."""
+
+    stream: str
+    part: str
+    position: str
+    moved_us: int
+    """When it was written, microseconds since 1970."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An event as it stands in the log."""
+
+    seq: int
+    source: str
+    message_id: str
+    type: str
+    at_us: int
+    received_us: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Whose:
+    """Whose an event is, without the event."""
+
+    seq: int
+    source: str
+    who: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What became of all that a source sent: accepted = stored + duplicate + quarantined."""
+
+    source: str
+    accepted: int
+    stored: int
+    duplicate: int
+    quarantined: int
+
+
+class Log(Protocol):
+    """An event log. An event has a `seq` by which it is read: who has read up to one misses none before it, ever."""
+
+    @property
+    def where(self) -> str:
+        """Where it lies, as messages name it; without passwords."""
+
+    def write(self, deliveries: Sequence[Delivery]) -> None:
+        """Store what came, each event once by its source and messageId; it is on disk when this returns.
+
+        Raises
+        ------
+        StorageError
+            It could not be stored; nothing of it is.
+        """
+
+    def read(self, after: int, most: int = 1000) -> list[Stored]:
+        """The events behind `after` (a seq), in the order in which they were stored."""
+
+    def of(self, source: str, after: int, at_once: int) -> Iterator[Stored]:
+        """The events of one source behind `after`, in the order of the log; `at_once` rows are read at a time."""
+
+    def about(self, source: str, whos: Collection[str], after: int) -> list[Stored]:
+        """The events of one source behind `after` that are `whos`, in the order of the log."""
+
+    def before(self, n: int) -> int:
+        """The seq behind which the newest `n` events stand."""
+
+    def last(self) -> int:
+        """The seq of the newest event; 0 before the first."""
+
+    def tallies(self) -> list[Tally]:
+        """What became of what each source sent, by name."""
+
+    def positions(self, source: str) -> list[Position]:
+        """How far the streams of a source are read, by stream and part."""
+
+    def close(self) -> None:
+        """Let it go; it is opened anew where it is used again."""
