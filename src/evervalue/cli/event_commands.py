@@ -26,17 +26,19 @@ PORT = Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one."
 
 @app.command()
 def collect(project: Folder = Path(), host: Host = "127.0.0.1", port: PORT = 8766) -> None:
-    """Take events of Segment and RudderStack SDKs; each is acknowledged once it is on disk."""
+    """Take events of SDKs, and of the streams that the settings name; each is acknowledged once it is on disk."""
     from evervalue.cli import show
     from evervalue.collector.serve import collect as taken
     from evervalue.core.clock import SystemClock
+    from evervalue.pipeline.settings import read_project
 
     def ready(address: str) -> None:
         show.say(
             f"Taking events at {address}v1/batch   (ctrl-C stops; make a write key: evervalue keys create NAME)"
         )
 
-    taken(_data_dir(project), SystemClock(), host=host, port=port, ready=ready)
+    found = read_project(project)
+    taken(found.data_dir, SystemClock(), host=host, port=port, ready=ready, streams=found.settings.streams)
 
 
 @keys.command()
@@ -109,6 +111,56 @@ def count_events(project: Folder = Path()) -> None:
         ["source", "accepted", "= stored", "+ duplicate", "+ quarantined"],
         [[t.source, t.accepted, t.stored, t.duplicate, t.quarantined] for t in tallies],
     )
+
+
+@events.command("streams")
+def show_streams(
+    project: Folder = Path(),
+    format: Annotated[str, typer.Option(help="table or json.")] = "table",
+) -> None:
+    """How far the streams of the settings are read, and how much waits in each."""
+    from evervalue.cli import show
+    from evervalue.collector.log import LOG, EventLog
+    from evervalue.collector.streams.opening import reader
+    from evervalue.core.clock import SystemClock
+    from evervalue.core.errors import EvervalueError
+    from evervalue.core.text import span
+    from evervalue.pipeline.settings import read_project
+
+    found = read_project(project)
+    if not found.settings.streams:
+        show.say("No source names a stream. docs/streams.md says how.")
+        return
+    log = EventLog(found.data_dir / LOG)
+    rows, faults = [], []
+    for source, settings in sorted(found.settings.streams.items()):
+        try:
+            parts = reader(settings, SystemClock()).parts(log.positions(source))
+        except EvervalueError as error:
+            faults.append(str(error))
+            continue
+        rows += [(source, settings.where, part) for part in parts]
+    if format == "json":
+        for source, where, part in rows:
+            named = {"source": source, "stream": where, "part": part.name, "position": part.position}
+            behind = {"behind_records": part.behind_records, "behind_seconds": part.behind_seconds}
+            print(json.dumps(named | behind))
+    elif rows:
+        show.grid(
+            ["source", "stream", "part", "read to", "records waiting", "behind"],
+            [
+                [
+                    source, where, part.name, part.position,
+                    "" if part.behind_records is None else part.behind_records,
+                    "" if part.behind_seconds is None else span(part.behind_seconds),
+                ]
+                for source, where, part in rows
+            ],
+        )  # fmt: skip
+    for fault in faults:
+        show.warn(fault)
+    if faults:
+        raise typer.Exit(1)
 
 
 def _line(source: str, body: bytes) -> str:

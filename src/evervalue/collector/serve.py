@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,6 +11,8 @@ import uvicorn
 from evervalue.collector.app import LONGEST_WAIT_SECONDS, Collector
 from evervalue.collector.keys import WriteKeys
 from evervalue.collector.log import LOG, EventLog
+from evervalue.collector.streams.opening import consuming
+from evervalue.collector.streams.settings import StreamSettings
 from evervalue.core.announced import Announced
 from evervalue.core.clock import Clock
 from evervalue.core.listening import listen, shown_address
@@ -26,6 +28,7 @@ def collect(
     host: str = "127.0.0.1",
     port: int = 8766,
     ready: Callable[[str], None] | None = None,
+    streams: Mapping[str, StreamSettings] | None = None,
 ) -> None:
     """Take events until stopped; what was acknowledged is on disk.
 
@@ -39,6 +42,8 @@ def collect(
         Where to listen; port 0 takes a free one. The default is reached from this machine alone.
     ready
         Told the address once events are taken.
+    streams
+        Source: the stream that brings events of it.
 
     Raises
     ------
@@ -46,6 +51,10 @@ def collect(
         The address cannot be listened on.
     StorageError
         The log or the keys cannot be opened.
+    MissingExtra
+        The library that a stream needs is not installed.
+    SettingsError
+        An option of a stream names a variable that the environment does not set.
     """
     listening = listen(host, port)
     try:
@@ -56,7 +65,11 @@ def collect(
             server_header=False, date_header=False, timeout_graceful_shutdown=GRACE_SECONDS, backlog=2048,
         )  # fmt: skip
         address = shown_address(host, int(listening.getsockname()[1]))
-        with suppress(KeyboardInterrupt):
+        put = app.writer.put
+        with (
+            suppress(KeyboardInterrupt),
+            consuming(streams or {}, put, lambda: EventLog(data_dir / LOG), clock),
+        ):
             Announced(config, lambda: (ready or (lambda _: None))(address)).run(sockets=[listening])
     finally:
         listening.close()

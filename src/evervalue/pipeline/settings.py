@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from evervalue.collector.streams.settings import StreamSettings, stream_settings, without_stream
 from evervalue.core.duration import Duration, duration
 from evervalue.core.errors import SettingsError
 from evervalue.core.text import did_you_mean
@@ -250,6 +251,8 @@ class Settings:
     identity: IdentitySettings = field(default_factory=IdentitySettings)
     events: tuple[str, ...] = ()
     """Sources whose events the collector takes (kind = "events")."""
+    streams: dict[str, StreamSettings] = field(default_factory=dict)
+    """Source of events: the stream that brings some of them."""
 
     @property
     def rules(self) -> tuple[ActionRule, ...]:
@@ -347,6 +350,7 @@ def settings_from(values: dict[str, Any], options: Mapping[str, str] | None = No
             faults.append(told(error, name, model, options))
     sources: dict[str, System] = {}
     events: list[str] = []
+    streams: dict[str, StreamSettings] = {}
     tables = values.get("sources", {})
     if not isinstance(tables, dict) or not tables:
         faults.append("No source is named: add a table [sources.NAME] with a path and its columns.")
@@ -357,6 +361,10 @@ def settings_from(values: dict[str, Any], options: Mapping[str, str] | None = No
                 raise SettingsError(f"sources.{name} must be a table: write [sources.{name}].")
             if table.get("kind") == "events":
                 events.append(name)
+                stream = stream_settings(name, table)
+                if stream is not None:
+                    streams[name] = stream
+                table = without_stream(table)
                 table = of_events(name, table, parts.get("project", ProjectSettings()).data_dir)
             sources[name] = system(name, table, options)
         except SettingsError as error:
@@ -376,4 +384,5 @@ def settings_from(values: dict[str, Any], options: Mapping[str, str] | None = No
         parts["value"],
         parts["identity"],
         tuple(events),
+        streams,
     )

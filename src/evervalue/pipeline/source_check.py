@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from evervalue.collector.streams.opening import reader
+from evervalue.collector.streams.settings import StreamSettings
 from evervalue.core.clock import Clock
 from evervalue.core.errors import EvervalueError
 from evervalue.core.progress import Silent
@@ -60,6 +62,8 @@ def check_sources(
 
 
 def _system(project: Project, system: System, clock: Clock, rows: int) -> Iterator[Checked]:
+    if system.name in project.settings.streams:
+        yield _stream(project.settings.streams[system.name], clock)
     try:
         feeds = feeds_of(system)
     except EvervalueError as error:
@@ -85,6 +89,15 @@ def _system(project: Project, system: System, clock: Clock, rows: int) -> Iterat
                 yield from _outputs(context, project, system, feeds, rows)
             finally:
                 con.close()
+
+
+def _stream(settings: StreamSettings, clock: Clock) -> Checked:
+    """Whether the stream of a source of events can be read."""
+    name = f"{settings.source}, stream"
+    try:
+        return Checked(name, True, [reader(settings, clock).check()])
+    except EvervalueError as error:
+        return Checked(name, False, [str(error)])
 
 
 def _outputs(

@@ -87,6 +87,11 @@ class StreamSettings:
         }
 
 
+def without_stream(table: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a source without those of its stream."""
+    return {key: value for key, value in table.items() if key not in ("stream", "start", "options")}
+
+
 def stream_settings(source: str, table: Mapping[str, Any]) -> StreamSettings | None:
     """The stream that a source of events names; None where it names none.
 
