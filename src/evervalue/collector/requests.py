@@ -29,6 +29,8 @@ ROUTES: Mapping[str, str | None] = {
     "/v1/import": None,
 }  # fmt: skip
 """Path: the type of its event, None where a batch comes."""
+LARGEST_MERGED = 8 * 1024 * 1024
+"""What the context of a batch may come to once it is in each of its events, in bytes."""
 
 
 class TooLarge(ValueError):
@@ -136,17 +138,27 @@ def _judged(value: Any, type: str | None, received_us: int) -> Judged:
         return _whole(value, "too_many", f"A batch may hold at most {MOST_EVENTS:,} events.")
     context = value.get("context")
     if isinstance(context, dict):
-        if len(kept(context)) > LARGEST_EVENT:
+        weighs = len(kept(context))
+        if weighs > LARGEST_EVENT:
             return _whole(
                 value, "too_large", f"The 'context' of a batch may have at most {LARGEST_EVENT // 1024} KB."
             )
-        messages = [
-            {**m, "context": {**context, **(m.get("context") or {})}}
-            if isinstance(m, dict) and isinstance(m.get("context") or {}, dict)
-            else m
-            for m in messages
-        ]
+        if weighs * len(messages) > LARGEST_MERGED:
+            says = (
+                f"The 'context' of a batch is put into each of its events: {len(messages):,} times {weighs:,} bytes is "
+                f"more than {LARGEST_MERGED // 1024**2} MB. Send fewer events at once."
+            )
+            return _whole(value, "too_large", says)
+        messages = [_with_context(m, context) for m in messages]
     return _each(messages, None, value.get("sentAt"), received_us)
+
+
+def _with_context(message: Any, context: dict[str, Any]) -> Any:
+    """The message with the context of its batch below its own; as it is where its own is no object."""
+    own = message.get("context") if isinstance(message, dict) else 0
+    if own is None:
+        return {**message, "context": context}
+    return {**message, "context": {**context, **own}} if isinstance(own, dict) else message
 
 
 def _each(messages: list[Any], type: str | None, sent: object, received_us: int) -> Judged:
