@@ -14,11 +14,13 @@ from starlette.responses import Response
 
 import evervalue
 from evervalue.api.errors import HANDLED, handle
+from evervalue.api.live import Live
 from evervalue.api.middleware import Heads, Incidents, KnownHosts, SecurityHeaders
 from evervalue.api.openapi import Described
 from evervalue.api.routes import router
 from evervalue.api.settings import ServerSettings
 from evervalue.api.snapshots import SnapshotReader
+from evervalue.api.stream import Streams
 from evervalue.core.clock import Clock, SystemClock
 from evervalue.core.errors import EvervalueError
 
@@ -58,6 +60,7 @@ def create_app(
         if warm is not None:
             await run_in_threadpool(warm)
         yield
+        streams.close()
         reader.close()
 
     app = Described(
@@ -71,6 +74,8 @@ def create_app(
         redirect_slashes=False,
     )
     app.state.reader = reader
+    app.state.live = Live(data_dir)
+    app.state.streams = streams = Streams(app.state.live, reader.publisher.current_id)
     app.state.settings = chosen
     app.state.clock = clock or SystemClock()
     app.include_router(router)

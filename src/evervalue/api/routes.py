@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Query
+from starlette.concurrency import run_in_threadpool
 from starlette.convertors import Convertor, register_url_convertor
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from evervalue.api.answers import (
     Format,
@@ -19,11 +21,13 @@ from evervalue.api.answers import (
     unchanged,
 )
 from evervalue.api.errors import NotFound
+from evervalue.api.live import Live, LiveProfile
 from evervalue.api.queries import customer as one
 from evervalue.api.queries import customers, gems, overview, run, segments, sources, value
 from evervalue.api.queries.base import ListQuery
 from evervalue.api.requests import CustomersRequest, GemsRequest, ListRequest
-from evervalue.api.snapshots import Reading, SnapshotReader, Statement
+from evervalue.api.snapshots import Reading, Row, SnapshotReader, Statement
+from evervalue.api.stream import Streams
 from evervalue.core.text import did_you_mean
 
 router = APIRouter(prefix="/v1")
@@ -56,6 +60,12 @@ def present_of(request: Request, reading: Reading) -> sources.Present:
     """The present, as questions about sources take it."""
     state = request.app.state
     return sources.present(state.clock, reading, state.reader.publisher.data_dir)
+
+
+def live_of(request: Request) -> Live:
+    """The live layer of the application."""
+    live: Live = request.app.state.live
+    return live
 
 
 @router.get("/headline")
@@ -103,31 +113,66 @@ def customer(
 ) -> Response:
     """One customer: expected value with its interval, horizon, model and why, scores, gem reason and orders.
 
-    `part` gives value, orders, months, attributes or what_if alone.
+    `live` is the same on top of the run: what events since then make of it, up to `as_of`, provisional until the next
+    run; null where no events are collected. Who is known by events alone has nothing but `live`.
+    `part` gives value, orders, months, attributes, what_if or live alone.
     """
-    reader = reader_of(request)
+    reader, live = reader_of(request), live_of(request)
     with reader.lease() as reading:
-        tag = etag(reading, request)
+        tag = etag(reading, request, *live.mark(reading))
         if (same := unchanged(request, tag)) is not None:
             return same
         statement = one.customer(customer_id)
         found = reading.row(statement)
-        if found is None:
+        now = None
+        if found is None or (format == "json" and part in ("customer", "live")):
+            now = live.profile(reading, customer_id, None if found is None else found["customer"])
+        if found is None and now is None:
             raise NotFound(
                 f"There is no customer with the key '{customer_id[:200]}' in run {reading.run_id}."
             )
+        if part == "live":
+            return json_answer(now and now.row, meta(reading, statement, reading.seconds), tag)
         if part != "customer":
             return table_answer(request, reader, reading, part, one.PARTS[part](customer_id), format)
         if format != "json":
             return file_answer(request, reader, "customer", statement, format)
+        known: Row = found or dict.fromkeys(one.FIELDS)
         whole = {
-            **found,
-            "gem": reading.row(one.gem(customer_id)),
-            "what_if": reading.rows(one.what_if(customer_id)),
+            **known,
+            "gem": reading.row(one.gem(customer_id)) if known["is_gem"] else None,
+            "what_if": reading.rows(one.what_if(customer_id)) if known["is_gem"] else [],
             "attributes_history": reading.rows(one.attributes(customer_id)),
             "orders": reading.rows(one.orders(customer_id, 50)),
+            "live": now and now.row,
         }
+        if found is None:
+            whole |= {"customer_id": customer_id}
         return json_answer(whole, meta(reading, statement, reading.seconds), tag)
+
+
+@router.get("/live/{customer_id:key}")
+async def live_customer(request: Request, customer_id: str) -> Response:
+    """The live profile as server-sent events: `profile` now and whenever an event or a run changes it.
+
+    204 where nothing is live, so that no browser asks again.
+    """
+    streams: Streams = request.app.state.streams
+    reader, live = reader_of(request), live_of(request)
+
+    def make() -> LiveProfile | None:
+        with reader.lease() as reading:
+            found = reading.row(one.customer(customer_id))
+            return live.profile(reading, customer_id, None if found is None else found["customer"])
+
+    first = await run_in_threadpool(make)
+    if first is None:
+        return Response(status_code=204)
+    if streams.is_full:
+        says = "Too many pages follow live profiles of this process. Try again in a minute."
+        raise HTTPException(503, says, {"Retry-After": "60"})
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return StreamingResponse(streams.of(make), media_type="text/event-stream", headers=headers)
 
 
 @router.get("/sources")

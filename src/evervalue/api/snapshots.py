@@ -12,13 +12,13 @@ import logging
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from evervalue.api.settings import ServerSettings
 from evervalue.api.watchdog import Watchdog
@@ -28,6 +28,7 @@ from evervalue.warehouse.publish import Publisher, Snapshot
 
 log = logging.getLogger("evervalue.api")
 Row = dict[str, Any]
+T = TypeVar("T")
 CACHED_ROWS = 400
 RETRY_SECONDS = 2.0
 
@@ -100,6 +101,8 @@ class OpenSnapshot:
         self.retired = False
         self._cache: OrderedDict[tuple[object, ...], Result] = OrderedDict()
         self._cache_lock = threading.Lock()
+        self._made: dict[Callable[..., Any], Any] = {}
+        self._once_lock = threading.RLock()
         try:
             self.run = self._run_settings()
         except BaseException:
@@ -122,6 +125,14 @@ class OpenSnapshot:
             self._cache[key] = result
             while len(self._cache) > self.settings.cached_results:
                 self._cache.popitem(last=False)
+
+    def once(self, make: Callable[[Reading], T], reading: Reading) -> T:
+        """What `make` gives, from what was made before where there is one."""
+        with self._once_lock:
+            if make not in self._made:
+                self._made[make] = make(reading)
+            found: T = self._made[make]
+        return found
 
     def _run_settings(self) -> RunSettings:
         names = list(RunSettings.__dataclass_fields__)
@@ -166,6 +177,14 @@ class Reading:
             except (KeyError, ValueError):
                 continue
         return None
+
+    def beside(self, name: str) -> Path:
+        """A file that travels with the snapshot."""
+        return self._opened.snapshot.beside(name)
+
+    def once(self, make: Callable[[Reading], T]) -> T:
+        """What `make` gives, made once for as long as the snapshot is open."""
+        return self._opened.once(make, self)
 
     def result(self, statement: Statement, *, keep: bool = True) -> Result:
         """What the statement gives, from the kept results where it was asked before.

@@ -23,6 +23,8 @@ from evervalue.dashboard.view import bare
 
 STARTUP_SECONDS = 60
 LINE_BYTES = 8192
+STREAMS = "/v1/live/"
+"""Where answers go on for as long as somebody listens."""
 UNREADABLE = Problem(
     400,
     "unreadable-request",
@@ -48,6 +50,13 @@ class _Protocol(H11Protocol):
         if not begun:
             self.transport.write(_unreadable(self._first_line))
         self.transport.close()
+
+    def shutdown(self) -> None:
+        """Ends a stream, which has no end of its own; every other answer is finished first."""
+        cycle = self.cycle  # None before the first request, whatever its type says
+        if bool(cycle) and not cycle.response_complete and str(self.scope["path"]).startswith(STREAMS):
+            self.transport.close()
+        super().shutdown()
 
 
 def _unreadable(first_line: bytes) -> bytes:

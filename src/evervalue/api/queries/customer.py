@@ -10,10 +10,12 @@ from evervalue.api.queries.gems import TABLE as GEM_TABLE
 from evervalue.api.queries.value import ASKED, of_customer
 from evervalue.api.snapshots import Statement
 
+FIELDS = (*COLUMNS, *ASKED)
+"""Fields of a customer as the run has it."""
 BEFORE_CUTOFF = "order_date < (select as_of from customers.cutoff)"
 ATTRIBUTES = ("attribute", "value", "valid_from", "valid_to", "first_seen", "last_seen", "is_latest")
 """Fields of what is known of a customer."""
-Part = Literal["customer", "orders", "value", "months", "attributes", "what_if"]
+Part = Literal["customer", "orders", "value", "months", "attributes", "what_if", "live"]
 
 
 def customer(customer_id: str) -> Statement:

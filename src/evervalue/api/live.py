@@ -1,0 +1,349 @@
+"""The live profile of a customer: the published snapshot, and what events since it change.
+
+Nothing is kept between requests but what the snapshot says for all customers: each answer reads the customer's newest
+events from the log, so that it holds whatever was acknowledged before it was asked for, in every worker alike.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import asdict, dataclass
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from evervalue.api import live_rules
+from evervalue.api.queries import live as asked
+from evervalue.api.snapshots import Reading, Row
+from evervalue.collector.log import LOG, EventLog
+from evervalue.collector.records import Log
+from evervalue.live.event_orders import Known, Order, Read, by_order, read_orders
+from evervalue.live.figures import Day, figures, purchases
+from evervalue.live.rules import EventSource, Published
+from evervalue.live.scores import scored
+from evervalue.live.visitor import Seen, Visitor, visitor
+
+RECENT = 50
+"""Newest events that are told."""
+LOOK_BACK = 10_000
+"""Events that are looked through at first for the newest instant."""
+VALUE = (
+    "p_alive", "expected_orders", "orders_low", "orders_high", "expected_order_value", "expected_clv", "clv_low",
+    "clv_high",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Customer:
+    """Whose live profile is asked for."""
+
+    customer_id: str
+    name: str
+    keys: tuple[tuple[str, str], ...]
+    """Namespace and key in each system."""
+    is_published: bool = True
+
+
+@dataclass(frozen=True)
+class LiveProfile:
+    """What is told of a customer, and by which events it changes."""
+
+    row: Row
+    keys: frozenset[tuple[str, str]]
+    """Source and key of whose events are in it."""
+
+
+class Live:
+    """Live profiles of one data directory.
+
+    Parameters
+    ----------
+    data_dir
+        Where the event log lies.
+    open_log
+        Opens the log for a thread; None where there is none yet.
+    """
+
+    def __init__(self, data_dir: Path, open_log: Callable[[], Log | None] | None = None) -> None:
+        self._open_log = open_log or (lambda: EventLog(data_dir / LOG) if (data_dir / LOG).exists() else None)
+        self._own = threading.local()
+        self._lock = threading.Lock()
+        self._newest_us = self._seen = 0
+
+    def log(self) -> Log | None:
+        """The event log, opened for this thread; None where no event ever came."""
+        log: Log | None = getattr(self._own, "log", None)
+        if log is None:
+            log = self._own.log = self._open_log()
+        return log
+
+    def speaks(self, reading: Reading) -> bool:
+        """Whether the run that is read has sources of events, and there is a log."""
+        return reading.once(_has_sources) and self.log() is not None
+
+    def mark(self, reading: Reading) -> tuple[str, ...]:
+        """What tells an answer from one given before further events came; empty where nothing is live."""
+        log = self.log() if self.speaks(reading) else None
+        return (str(log.last()),) if log else ()
+
+    def profile(self, reading: Reading, customer_id: str, name: str | None) -> LiveProfile | None:
+        """The live profile of a customer; None where nothing is live, or nobody has the key.
+
+        Parameters
+        ----------
+        reading
+            The snapshot.
+        customer_id
+            Key of the customer; where the snapshot does not know it, of somebody whose events came since.
+        name
+            The name as shown; None for who is not in the snapshot.
+        """
+        if not self.speaks(reading):
+            return None
+        log = self.log()
+        assert log is not None
+        published = reading.once(live_rules.published)
+        if name is None:
+            return self._of_new(reading, log, published, customer_id)
+        keys = tuple((row["namespace"], row["customer_key"]) for row in reading.rows(asked.keys(customer_id)))
+        return self._profile(reading, log, published, Customer(customer_id, name, keys))
+
+    def _of_new(self, reading: Reading, log: Log, published: Published, key: str) -> LiveProfile | None:
+        """The profile of somebody whom the run does not know yet."""
+        spaces = dict.fromkeys(one.customer_keys for one in published.sources.values())
+        if any(_customer_of(reading, space, key) for space in spaces):
+            return None  # known, under another key
+        came = [one for one in published.sources.values() if log.recent(one.name, [key], 1)]
+        if not came:
+            return None
+        keys = tuple((space, key) for space in spaces)
+        return self._profile(
+            reading, log, published, Customer(key, _named(log, came, key), keys, is_published=False)
+        )
+
+    def _profile(self, reading: Reading, log: Log, published: Published, customer: Customer) -> LiveProfile:
+        seen_up_to = log.last()
+        newest = self._newest(log)
+        visitors = [
+            visitor(
+                log,
+                source.name,
+                [key for space, key in customer.keys if space == source.customer_keys],
+                source.last_seq,
+                partial(_is_customer, reading, source.customer_keys),
+                RECENT,
+            )
+            for source in published.sources.values()
+        ]
+        people = _people(reading, published, customer, visitors)
+        days = [
+            Day(row["order_date"], row["is_sale"], row["orders"], row["revenue"], row["monetary"])
+            for row in reading.rows(asked.days(people))
+        ]
+        read = [self._read(reading, published, people, one) for one in visitors]
+        orders = [order for one in read for order in one.orders]
+        cutoff = max(published.as_of, _day_after(newest, published), *(order.date + DAY for order in orders))
+        unpriced = sum(order.monetary is None for order in orders)
+        days += _days(orders)
+        found = figures(days, cutoff)
+        scores = scored(
+            found,
+            customer.name,
+            customer.customer_id,
+            published.scoring,
+            days_since=(cutoff - published.as_of).days,
+        )
+        recent = sorted((e for one in visitors for e in one.recent), key=lambda e: e.seq, reverse=True)[
+            :RECENT
+        ]
+        told: Row = {
+            "customer_id": customer.customer_id,
+            "customer": customer.name,
+            "as_of": _instant(newest, published),
+            "cutoff": cutoff,
+            "is_provisional": True,
+            "is_published": customer.is_published,
+            "events_since_run": sum(len(one.since) for one in visitors),
+            "last_event": seen_up_to,
+            **asdict(found),
+            **asdict(scores),
+            **dict.fromkeys(VALUE),
+            "new_orders": [_told(order) for order in by_order(orders).values()],
+            "joined_with": [one for one in people if one != customer.customer_id],
+            "notes": _notes(read, unpriced, customer, people),
+            "recent_events": [_event(one) for one in recent],
+        }
+        if unpriced:
+            told.update(monetary=None, m_score=None, lrfm_score=None, customer_value=None)
+        history = purchases(days, cutoff)
+        if history is not None and published.predictor is not None and not unpriced:
+            from evervalue.live.value import valued  # takes numpy and scipy along
+
+            told.update(valued(history, published.predictor))
+        keys = frozenset((one.source, key) for one in visitors for key in one.keys)
+        return LiveProfile(told, keys)
+
+    def _read(self, reading: Reading, published: Published, people: Collection[str], one: Visitor) -> Read:
+        source = published.sources[one.source]
+        rules = live_rules.rules(reading, published.settings)
+        return read_orders(
+            one.source,
+            (seen.event for seen in one.since),
+            lambda number: _known(reading, source, people, number),
+            rules,
+        )
+
+    def _newest(self, log: Log) -> int:
+        """When the newest event happened, microseconds since 1970; 0 before the first."""
+        with self._lock:
+            after = self._seen or log.before(LOOK_BACK)
+            last = log.last()
+            if last > self._seen:
+                self._newest_us = max(self._newest_us, log.newest_us(after) or 0)
+                self._seen = last
+            return self._newest_us
+
+
+DAY = dt.timedelta(days=1)
+
+
+def _has_sources(reading: Reading) -> bool:
+    """Whether the run knows of sources of events; one of an earlier version does not say."""
+    return reading.has("run.event_sources") and bool(reading.rows(asked.event_sources()))
+
+
+def _customer_of(reading: Reading, namespace: str, key: str) -> str | None:
+    row = reading.row(asked.customer_of(namespace, key))
+    return None if row is None else str(row["customer_id"])
+
+
+def _is_customer(reading: Reading, namespace: str, key: str) -> bool:
+    return _customer_of(reading, namespace, key) is not None
+
+
+def _people(
+    reading: Reading, published: Published, customer: Customer, visitors: Iterable[Visitor]
+) -> tuple[str, ...]:
+    """The published customers whom the next run makes one with this one, itself first."""
+    found = [customer.customer_id]
+    for one in visitors:
+        space = published.sources[one.source].customer_keys
+        found += [other for key in one.keys if (other := _customer_of(reading, space, key)) is not None]
+    return tuple(dict.fromkeys(found))
+
+
+def _known(reading: Reading, source: EventSource, people: Collection[str], number: str) -> Known:
+    """What the run knows of an order of the customer as a source of events told it."""
+    known = Known()
+    for row in reading.rows(asked.order_lines(people, [number])):
+        if row["source"] not in source.outputs:
+            continue
+        side = known.taken if row["takes_back"] else known.ordered
+        amount = -row["amount"] if row["takes_back"] else row["amount"]
+        side[row["currency"]] = side.get(row["currency"], Decimal(0)) + amount
+        known.kinds.add(row["kind"] if row["takes_back"] else "sale")
+    if not known.kinds:
+        owners = [reading.row(asked.owner_of(output, number)) for output in source.outputs]
+        known.is_anothers = any(owner is not None for owner in owners)
+    return known
+
+
+def _days(orders: Iterable[Order]) -> list[Day]:
+    """What orders add to each day."""
+    days = []
+    for lines in by_order(orders).values():
+        revenue = sum((one.revenue for one in lines), Decimal(0))
+        monetary = sum((one.monetary or Decimal(0) for one in lines), Decimal(0))
+        days.append(Day(lines[0].date, lines[0].kind == "sale", 1, revenue, monetary))
+    return days
+
+
+def _told(lines: list[Order]) -> Row:
+    first = lines[0]
+    return {
+        "source": first.source,
+        "order_id": first.order_id,
+        "kind": first.kind,
+        "ordered_at": _second(first.at),
+        "order_date": first.date,
+        "revenue": sum((one.revenue for one in lines), Decimal(0)),
+    }
+
+
+def _notes(read: Iterable[Read], unpriced: int, customer: Customer, people: Collection[str]) -> list[str]:
+    """What the reader of the figures must know."""
+    notes = []
+    if not customer.is_published:
+        notes.append("Not in the published run yet: all of this comes from events.")
+    if len(people) > 1:
+        notes.append(
+            "Counted together with the customer that it was before it was known; the next run makes them one."
+        )
+    if again := sum(one.again for one in read):
+        notes.append(f"{again} more tellings of orders that were told before are not counted again.")
+    if unread := sum(one.unread for one in read):
+        notes.append(
+            f"{unread} lines of order events cannot be read or taken; the next run puts them into quarantine."
+        )
+    if unpriced:
+        notes.append(
+            f"{unpriced} new lines have no known margin, so monetary value and what follows from it are left open."
+        )
+    return notes
+
+
+def _event(seen: Seen) -> Row:
+    """An event as a profile lists it: what, when and where, without what else it carries."""
+    event = seen.event
+    properties, context = (event.get(name) or {} for name in ("properties", "context"))
+    page = context.get("page") if isinstance(context.get("page"), dict) else {}
+    return {
+        "source": seen.source,
+        "message_id": event.get("messageId"),
+        "type": event.get("type"),
+        "event": event.get("event") or event.get("name"),
+        "occurred_at": event.get("timestamp"),
+        "path": _text(properties.get("path") or (page or {}).get("path")),
+        "order_id": _text(properties.get("order_id") or properties.get("orderId")),
+    }
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None or isinstance(value, dict | list) else str(value)
+
+
+def _named(log: Log, sources: Iterable[EventSource], key: str) -> str:
+    """The name that somebody gave in events, else the key."""
+    import orjson
+
+    for source in sources:
+        for stored in log.recent(source.name, [key], RECENT):
+            event = orjson.loads(stored.body)
+            traits = event.get("traits") if event.get("type") == "identify" else None
+            if isinstance(traits, dict) and isinstance(traits.get("name"), str) and traits["name"].strip():
+                return str(traits["name"].strip())
+    return key
+
+
+def _day_after(newest_us: int, published: Published) -> dt.date:
+    """The business day after that of the newest event."""
+    if not newest_us:
+        return published.as_of
+    from zoneinfo import ZoneInfo
+
+    zone = ZoneInfo(published.settings["time_zone"])
+    return dt.datetime.fromtimestamp(newest_us / 1e6, dt.UTC).astimezone(zone).date() + DAY
+
+
+def _instant(newest_us: int, published: Published) -> str | None:
+    """Up to when the answer has seen events, else when the run was published; to the second, UTC."""
+    if newest_us:
+        return _second(dt.datetime.fromtimestamp(newest_us / 1e6, dt.UTC))
+    return _second(published.published_at) if published.published_at else None
+
+
+def _second(at: dt.datetime) -> str:
+    return at.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
