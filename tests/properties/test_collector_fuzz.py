@@ -239,7 +239,7 @@ def fuzzed(folder: Path, cases: int, named: str, kind: type[EventLog] = EventLog
         app.close()
         log.close()
         keys.close()
-    print({"cases": ledger.cases, "acknowledged": ledger.acknowledged, **ledger.statuses})
+    print(f"{ledger.cases} cases, {ledger.acknowledged} acknowledged; {sorted(ledger.statuses.items())}")
     return ledger
 
 

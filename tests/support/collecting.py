@@ -16,6 +16,7 @@ from typing import Any
 import uvicorn
 
 from evervalue.collector.app import Collector
+from evervalue.collector.connections import connections
 from evervalue.collector.keys import WriteKeys
 from evervalue.collector.log import LOG, EventLog
 from evervalue.core.clock import Clock, SystemClock
@@ -36,10 +37,16 @@ class Collecting:
     data_dir: Path
     port: int
     key: str
+    app: Collector
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def basic(self) -> bytes:
+        """The key as Basic authorization has it."""
+        return base64.b64encode(f"{self.key}:".encode())
 
     def log(self) -> EventLog:
         return EventLog(self.data_dir / LOG)
@@ -76,14 +83,14 @@ def collecting(
     keys = WriteKeys(data_dir, clock)
     app = Collector(open_log or (lambda: EventLog(data_dir / LOG)), keys, clock)
     listening = listen("127.0.0.1", 0)
-    server = uvicorn.Server(uvicorn.Config(app, http="httptools", lifespan="on", log_level="warning"))
+    server = uvicorn.Server(uvicorn.Config(app, http=connections(), lifespan="on", log_level="warning"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     try:
         while not server.started:
             assert thread.is_alive()
             time.sleep(0.01)
-        yield Collecting(data_dir, int(listening.getsockname()[1]), keys.create("web"))
+        yield Collecting(data_dir, int(listening.getsockname()[1]), keys.create("web"), app)
     finally:
         server.should_exit = True
         thread.join(20)

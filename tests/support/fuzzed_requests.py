@@ -375,7 +375,10 @@ def cleaned(value: Any) -> Any:
     if isinstance(value, dict):
         return {cleaned(name): cleaned(one) for name, one in value.items()}
     if isinstance(value, int) and not isinstance(value, bool) and not -(2**63) <= value < 2**64:
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:
+            raise ValueError("infinite") from None
     if isinstance(value, float) and math.isinf(value):
         raise ValueError("infinite")
     return value

@@ -14,9 +14,10 @@ from typing import Any
 
 import orjson
 
+from evervalue.collector.bodies import Bodies, NotRead
 from evervalue.collector.keys import WriteKeys
 from evervalue.collector.log import Delivery, EventLog
-from evervalue.collector.messages import LARGEST_BATCH, Refusal
+from evervalue.collector.messages import Refusal
 from evervalue.collector.metrics import CONTENT, rendered
 from evervalue.collector.requests import (
     ROUTES,
@@ -37,9 +38,12 @@ Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+Headers = tuple[tuple[bytes, bytes], ...]
 
 JSON = (b"content-type", b"application/json")
 RETRY = (b"retry-after", b"1")
+CLOSE: Mapping[int, Headers] = {400: (), 408: ((b"connection", b"close"),), 413: ()}
+"""After a body that was not read to its end: a large one may still be on its way, a slow one is not waited for."""
 LONGEST_WAIT_SECONDS = 20.0
 """How long a request waits for the disk before its sender is told to come again."""
 PREFLIGHT = (
@@ -65,6 +69,7 @@ class Collector:
         self.keys = keys
         self.clock = clock
         self.open_log = open_log
+        self.bodies = Bodies()
         self.writer = Writer(open_log)
         self.answers: Counter[int] = Counter()
 
@@ -128,7 +133,7 @@ class Collector:
         unreadable: Unreadable | None = None
         value: Any = None
         try:
-            raw = await _body(receive)
+            raw = await self.bodies.read(receive)
             try:
                 body = decoded(raw, headers.get(b"content-encoding", b"").decode("latin-1").strip().lower())
                 value = parsed(body)
@@ -136,6 +141,9 @@ class Collector:
                 unreadable = error
         except TooLarge as error:
             return 413, _fault("too_large", str(error)), ()
+        except NotRead as error:
+            more = (RETRY,) if error.again else CLOSE[error.status]
+            return error.status, _fault(error.code, str(error)), more
         key = basic_key(headers.get(b"authorization", b"").decode("latin-1")) or body_key(value)
         source = self.keys.source_of(key) if key else None
         if source is None:
@@ -200,28 +208,6 @@ class Collector:
             "metrics": {"sampleRate": 0}, "legacyVideoPluginsEnabled": False, "remotePlugins": [],
         }  # fmt: skip
         return 200, settings, ()
-
-
-async def _body(receive: Receive) -> bytes:
-    """The whole body.
-
-    Raises
-    ------
-    TooLarge
-        It is larger than any batch may be.
-    """
-    parts, size, more = [], 0, True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise TooLarge("The request broke off.")
-        part = message.get("body", b"")
-        size += len(part)
-        if size > LARGEST_BATCH:
-            raise TooLarge(f"A request may have at most {LARGEST_BATCH // 1024} KB.")
-        parts.append(part)
-        more = message.get("more_body", False)
-    return b"".join(parts)
 
 
 def _fault(code: str, says: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import uvicorn
 
 from evervalue.collector.app import LONGEST_WAIT_SECONDS, Collector
+from evervalue.collector.connections import connections
 from evervalue.collector.keys import WriteKeys
 from evervalue.collector.log import LOG, EventLog
 from evervalue.collector.streams.opening import consuming
@@ -61,7 +62,7 @@ def collect(
         data_dir.mkdir(parents=True, exist_ok=True)
         app = Collector(lambda: EventLog(data_dir / LOG), WriteKeys(data_dir, clock), clock)
         config = uvicorn.Config(
-            app, http="httptools", ws="none", loop="auto", lifespan="on", log_level="warning", access_log=False,
+            app, http=connections(), ws="none", loop="auto", lifespan="on", log_level="warning", access_log=False,
             server_header=False, date_header=False, timeout_graceful_shutdown=GRACE_SECONDS, backlog=2048,
         )  # fmt: skip
         address = shown_address(host, int(listening.getsockname()[1]))

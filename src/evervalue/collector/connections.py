@@ -1,0 +1,112 @@
+"""Connections of senders, which may be slow, broken or many without harm to the others.
+
+uvicorn's protocol has no limit for the head of a request: neither for how long it takes nor for how large it grows, and
+a connection that never says anything is kept. Bodies are bounded where they are read (bodies.py).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+HEAD_SECONDS = 10.0
+"""How long a head may take: from the connection, or from its first byte on one that is kept open."""
+LARGEST_HEAD = 64 * 1024
+MOST_CONNECTIONS = 8000
+OTHER_FILES = 200
+"""Files that may be open beside connections: the log, the keys, readers of both."""
+
+
+def _said(status: str, more: str = "") -> bytes:
+    return f"HTTP/1.1 {status}\r\nconnection: close\r\n{more}content-length: 0\r\n\r\n".encode()
+
+
+BUSY = _said("503 Service Unavailable", "retry-after: 1\r\n")
+LATE = _said("408 Request Timeout")
+LARGE = _said("431 Request Header Fields Too Large")
+
+
+class Connection(HttpToolsProtocol):
+    """One connection. A head that comes too slowly or grows too large ends it."""
+
+    most = MOST_CONNECTIONS
+    head_seconds = HEAD_SECONDS
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self._in_head = True
+        self._head_bytes = 0
+        self._late: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Take the connection, if there is room for it."""
+        super().connection_made(transport)
+        if len(self.connections) > self.most:
+            self._end(BUSY)
+        else:
+            self._late = self.loop.call_later(self.head_seconds, self._end, LATE)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection."""
+        self._punctual()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came, and see whether a head is still under way."""
+        super().data_received(data)
+        if self.transport.is_closing():
+            return
+        if self._in_head:
+            self._head_bytes += len(data)
+            if self._head_bytes > LARGEST_HEAD:
+                self._end(LARGE)
+            elif self._late is None:
+                self._late = self.loop.call_later(self.head_seconds, self._end, LATE)
+        elif self.cycle.response_complete and self.timeout_keep_alive_task is None:
+            # The rest of a body that was answered before its end, or stray bytes: uvicorn would wait for ever.
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+
+    def on_message_begin(self) -> None:
+        """A head begins."""
+        self._in_head = True
+        self._head_bytes = 0
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """The head is there."""
+        self._in_head = False
+        self._punctual()
+        super().on_headers_complete()
+
+    def _punctual(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
+
+    def _end(self, says: bytes) -> None:
+        if not self.transport.is_closing():
+            self.transport.write(says)
+            self.transport.close()
+
+
+def connections() -> type[Connection]:
+    """The class of connections, as many of which are taken as this process may have files open."""
+    return type("Connection", (Connection,), {"most": min(MOST_CONNECTIONS, _files() - OTHER_FILES)})
+
+
+def _files() -> int:
+    """How many files this process may open, once it has asked for as many as it needs."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return MOST_CONNECTIONS + OTHER_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_CONNECTIONS + OTHER_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return wanted if soft == resource.RLIM_INFINITY else soft
