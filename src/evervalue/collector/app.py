@@ -8,17 +8,19 @@ answer; a batch of which some events are good is a success that lists the others
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+import logging
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from typing import Any
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from evervalue.collector.bodies import Bodies, NotRead
+from evervalue.collector.canary import Door
 from evervalue.collector.keys import WriteKeys
 from evervalue.collector.log import Delivery, EventLog
 from evervalue.collector.messages import Refusal
-from evervalue.collector.metrics import CONTENT, rendered
+from evervalue.collector.metrics import CONTENT, Meters, rendered
 from evervalue.collector.requests import (
     ROUTES,
     Judged,
@@ -33,6 +35,10 @@ from evervalue.collector.requests import (
 from evervalue.collector.writer import Writer
 from evervalue.core.clock import Clock
 from evervalue.core.errors import EvervalueError, StorageError
+from evervalue.core.logs import fault, tell
+
+if TYPE_CHECKING:
+    from evervalue.collector.watch import Watch
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -40,6 +46,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Headers = tuple[tuple[bytes, bytes], ...]
 
+LOG = logging.getLogger("evervalue.collector")
 JSON = (b"content-type", b"application/json")
 RETRY = (b"retry-after", b"1")
 CLOSE: Mapping[int, Headers] = {400: (), 408: ((b"connection", b"close"),), 413: ()}
@@ -66,12 +73,14 @@ class Collector:
     """
 
     def __init__(self, open_log: Callable[[], EventLog], keys: WriteKeys, clock: Clock) -> None:
-        self.keys = keys
+        self.keys: Door = keys
         self.clock = clock
         self.open_log = open_log
         self.bodies = Bodies()
-        self.writer = Writer(open_log)
-        self.answers: Counter[int] = Counter()
+        self.meters = Meters()
+        self.writer = Writer(open_log, self.meters.committed)
+        self.watch: Watch | None = None
+        """Looks after it while it runs; None in tests that do without."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; or begin and end with the server."""
@@ -79,6 +88,7 @@ class Collector:
             await self._lifespan(receive, send)
         elif scope["type"] == "http":
             headers = dict(scope["headers"])
+            begun = perf_counter()
             try:
                 status, body, more = await self._answer(scope, headers, receive)
             except (StorageError, asyncio.CancelledError):  # cancelled: the server ends, and waits no longer
@@ -87,8 +97,15 @@ class Collector:
                     _fault("log", "The log cannot be used just now; come again."),
                     (RETRY,),
                 )
-            self.answers[status] += 1
+            except (
+                Exception
+            ) as error:  # a fault of ours: told here, where what was sent cannot get into the line
+                tell(LOG, logging.ERROR, "fault", fault=fault(error))
+                status, body, more = 500, _fault("fault", "The collector failed; come again."), (RETRY,)
+            self.meters.answers[status] += 1
             await _send(send, status, body, (*more, *_origin(headers)))
+            if scope["method"] == "POST":
+                self.meters.requests.observe(perf_counter() - begun)
 
     def close(self) -> None:
         """Write what waits and let the log go."""
@@ -118,6 +135,9 @@ class Collector:
             return 200, await asyncio.to_thread(self._metrics), ((b"content-type", CONTENT),)
         if path == "/healthz":
             return 200, {"status": "ok"}, ()
+        if path == "/readyz":
+            ready, says = self.watch.ready() if self.watch else (True, {})
+            return (200 if ready else 503), {"status": "ok" if ready else "failing", **says}, ()
         if path.startswith("/v1/projects/") and path.endswith("/settings"):
             return self._settings(path.split("/")[3], scope["scheme"], headers)
         return (
@@ -160,6 +180,8 @@ class Collector:
             judged = Judged(
                 refused=[Refusal("unreadable", says, raw)], errors=_fault("unreadable", says)["errors"]
             )
+        if judged.refused:
+            self.meters.refuse(source, judged.refused)
         return await self._store(Delivery(source, received_us, judged.taken, judged.refused), judged)
 
     async def _store(
@@ -188,11 +210,16 @@ class Collector:
         return 200, {"success": True, **({"errors": judged.errors} if judged.errors else {})}, ()
 
     def _metrics(self) -> bytes:
-        log = self.open_log()
         try:
-            return rendered(log.tallies(), self.answers, self.writer.waiting)
-        finally:
-            log.close()
+            log = self.open_log()
+            try:
+                tallies = log.tallies()
+            finally:
+                log.close()
+        except StorageError:  # what is counted here is told all the same
+            tallies = None
+        watched = self.watch.watched() if self.watch else None
+        return rendered(self.meters, tallies, self.writer.waiting, watched)
 
     def _settings(
         self, key: str, scheme: str, headers: Mapping[bytes, bytes]

@@ -22,7 +22,7 @@ from typing import Any
 import apsw
 
 from evervalue.collector.log_schema import LAYOUT, made_ready
-from evervalue.collector.records import Delivery, Position, Stored, Tally, Whose
+from evervalue.collector.records import CANARY, Delivery, Position, Refused, Stored, Tally, Whose
 from evervalue.core.errors import StorageError
 
 __all__ = ["LAYOUT", "LOG", "Delivery", "EventLog", "Position", "Stored", "Tally"]
@@ -43,6 +43,8 @@ SELECT = (
     "select e.seq, s.name, e.message_id, e.type, e.at_us, e.received_us, e.body from event as e "
     "join source as s using (source_id) where e.body is not null and "
 )
+USERS = f"e.source_id is not (select source_id from source where name = '{CANARY}')"
+"""Events that somebody sent: all but the collector's own."""
 
 Connect = Callable[[], apsw.Connection]
 
@@ -101,7 +103,8 @@ class EventLog:
     def read(self, after: int, most: int = 1000) -> list[Stored]:
         """The events behind `after` (a seq), in the order in which they were stored."""
         return [
-            Stored(*row) for row in self._rows(SELECT + "e.seq > ? order by e.seq limit ?", (after, most))
+            Stored(*row)
+            for row in self._rows(SELECT + f"{USERS} and e.seq > ? order by e.seq limit ?", (after, most))
         ]
 
     def of(self, source: str, after: int, at_once: int) -> Iterator[Stored]:
@@ -133,32 +136,62 @@ class EventLog:
         """Whose the events behind `after` are, in the order of the log."""
         rows = self._rows(
             "select e.seq, s.name, e.who from event as e join source as s using (source_id) "
-            "where e.seq > ? order by e.seq limit ?",
+            f"where {USERS} and e.seq > ? order by e.seq limit ?",
             (after, most),
         )
         return [Whose(*row) for row in rows]
 
     def newest_us(self, after: int) -> int | None:
         """When the newest of the events behind `after` happened, none later than it came; None without any."""
-        rows = self._rows("select max(min(at_us, received_us)) from event where seq > ?", (after,))
+        rows = self._rows(
+            f"select max(min(at_us, received_us)) from event as e where {USERS} and seq > ?", (after,)
+        )
         return None if rows[0][0] is None else int(rows[0][0])
 
     def before(self, n: int) -> int:
         """The seq behind which the newest `n` events stand."""
-        rows = self._rows("select seq from event order by seq desc limit 1 offset ?", (n,))
+        rows = self._rows(
+            f"select seq from event as e where {USERS} order by seq desc limit 1 offset ?", (n,)
+        )
         return int(rows[0][0]) if rows else 0
 
     def last(self) -> int:
         """The seq of the newest event; 0 before the first."""
-        return int(self._rows("select coalesce(max(seq), 0) from event")[0][0])
+        rows = self._rows(f"select seq from event as e where {USERS} order by seq desc limit 1")
+        return int(rows[0][0]) if rows else 0
 
     def tallies(self) -> list[Tally]:
         """What became of what each source sent, by name."""
         rows = self._rows(
             "select s.name, t.accepted, t.stored, t.duplicate, t.quarantined from tally as t "
-            "join source as s using (source_id) order by s.name"
+            f"join source as s using (source_id) where s.name <> '{CANARY}' order by s.name"
         )
         return [Tally(*row) for row in rows]
+
+    def refused(self, source: str | None, most: int) -> list[Refused]:
+        """The newest events in quarantine, of one source or of all, the newest first."""
+        rows = self._rows(
+            "select r.refused_id, s.name, r.received_us, r.code, r.says, r.body from refused as r "
+            "join source as s using (source_id) where s.name = coalesce(?, s.name) order by r.refused_id desc limit ?",
+            (source, most),
+        )
+        return [Refused(*row) for row in rows]
+
+    def reasons(self, source: str | None) -> list[tuple[str, str, int]]:
+        """How many events are in quarantine by source and code, the most first."""
+        rows = self._rows(
+            "select s.name, r.code, count(*) from refused as r join source as s using (source_id) "
+            "where s.name = coalesce(?, s.name) group by 1, 2 order by 3 desc, 1, 2",
+            (source,),
+        )
+        return [(str(name), str(code), int(n)) for name, code, n in rows]
+
+    def forget(self, source: str, before_us: int) -> None:
+        """Take the events out of the log that a source sent before an instant (microseconds since 1970)."""
+        self._rows(
+            "delete from event where source_id = (select source_id from source where name = ?) and received_us < ?",
+            (source, before_us),
+        )
 
     def positions(self, source: str) -> list[Position]:
         """How far the streams of a source are read, by stream and part."""
@@ -267,7 +300,7 @@ class EventLog:
         self.con, self._files = con, _on_disk(self._names)
         return con
 
-    def _rows(self, sql: str, values: tuple[str | int, ...] = ()) -> list[Any]:
+    def _rows(self, sql: str, values: tuple[str | int | None, ...] = ()) -> list[Any]:
         with self._told():
             return self._open().execute(sql, values).fetchall()
 

@@ -8,6 +8,10 @@ from typing import Protocol
 
 from evervalue.collector.messages import Event, Refusal
 
+CANARY = "_canary"
+"""The source of the events that a collector sends to itself: only `about` and `forget` know them. Names that users give
+begin with a letter."""
+
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
@@ -65,6 +69,18 @@ class Tally:
     quarantined: int
 
 
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """An event in quarantine."""
+
+    refused_id: int
+    source: str
+    received_us: int
+    code: str
+    says: str
+    body: bytes
+
+
 class Log(Protocol):
     """An event log. An event has a `seq` by which it is read: who has read up to one misses none before it, ever."""
 
@@ -90,6 +106,15 @@ class Log(Protocol):
     def about(self, source: str, whos: Collection[str], after: int) -> list[Stored]:
         """The events of one source behind `after` that are `whos`, in the order of the log."""
 
+    def recent(self, source: str, whos: Collection[str], most: int) -> list[Stored]:
+        """The newest events of one source that are `whos`, the newest first."""
+
+    def whose(self, after: int, most: int) -> list[Whose]:
+        """Whose the events behind `after` are, in the order of the log."""
+
+    def newest_us(self, after: int) -> int | None:
+        """When the newest of the events behind `after` happened, none later than it came; None without any."""
+
     def before(self, n: int) -> int:
         """The seq behind which the newest `n` events stand."""
 
@@ -98,6 +123,15 @@ class Log(Protocol):
 
     def tallies(self) -> list[Tally]:
         """What became of what each source sent, by name."""
+
+    def refused(self, source: str | None, most: int) -> list[Refused]:
+        """The newest events in quarantine, of one source or of all, the newest first."""
+
+    def reasons(self, source: str | None) -> list[tuple[str, str, int]]:
+        """How many events are in quarantine by source and code, the most first."""
+
+    def forget(self, source: str, before_us: int) -> None:
+        """Take the events out of the log that a source sent before an instant (microseconds since 1970)."""
 
     def positions(self, source: str) -> list[Position]:
         """How far the streams of a source are read, by stream and part."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from time import perf_counter
 
 from evervalue.collector.log import Delivery, EventLog
 from evervalue.core.errors import EvervalueError, StorageError
@@ -28,10 +29,15 @@ class Writer:
     ----------
     open_log
         Opens the log, in the writer's own thread.
+    committed
+        Told of each commit: how many seconds it took, and whether it failed.
     """
 
-    def __init__(self, open_log: Callable[[], EventLog]) -> None:
+    def __init__(
+        self, open_log: Callable[[], EventLog], committed: Callable[[float, bool], None] | None = None
+    ) -> None:
         self._open_log = open_log
+        self._committed = committed
         self._waiting: list[tuple[Delivery, Done]] = []
         self._bytes = self._events = 0
         self._ready = threading.Condition()
@@ -72,6 +78,7 @@ class Writer:
             if not batch:
                 break
             failed: EvervalueError | None = None
+            begun = perf_counter()
             try:
                 log = log or self._open_log()
                 log.write([delivery for delivery, _ in batch])
@@ -79,6 +86,8 @@ class Writer:
                 failed = error
             except Exception as error:  # the one thread that writes must not end
                 failed = StorageError(f"What came could not be written: {error}.")
+            if self._committed is not None:
+                self._committed(perf_counter() - begun, failed is not None)
             for _, done in batch:
                 done(failed)
         if log is not None:
