@@ -62,7 +62,8 @@ class Mapped:
             "run.source_settings",
             [
                 {"source": name, "provides": provides, "system": system, "customer_keys": keys or system,
-                 "keys_given": keys is not None, "duplicates": "keep", **more}
+                 "keys_given": keys is not None, "duplicates": "keep",
+                 "without_rate": "stop", **more}
             ],
         )  # fmt: skip
         self._insert(

@@ -75,6 +75,15 @@ verdicts as (
         'order ' || l.order_id || ' belongs to ' || o.customers || ' customers'
     from mapped.order_lines as l
     join shared_orders as o using (source, order_id)
+    union all
+    select l.source, l.file_id, l.line, 5, 'quarantined', 'no_rate',
+        'no rate covers ' || l.currency || ' on ' || l.order_date || '; add it to a source that provides rates, and the next run takes the line'
+    from mapped.order_lines as l
+    join run.source_settings as s on s.source = l.source and s.without_rate = 'quarantine'
+    cross join run.settings as t
+    left join curated.rates as r
+        on r.from_currency = l.currency and l.order_date >= r.rate_date and l.order_date < r.valid_until
+    where l.currency <> t.currency and r.rate is null
 ),
 -- Of an order that counts once, the first copy is kept of which no line is refused.
 copies as (

@@ -54,9 +54,19 @@ class Delta:
         if not self.known or "run.source_settings" not in self.unchanged or _some(self.con, ONCE):
             return False
         if model.name == JUDGED:
-            return self._suspects
+            return self._same_rates and self._suspects
         # A cutoff that is set and moves takes in, or leaves out, orders of customers who did not change.
         return self._customers and ("customers.cutoff" not in model.reads or self.same_cutoff)
+
+    @cached_property
+    def _same_rates(self) -> bool:
+        """Whether no line can be judged otherwise because of a rate."""
+        waiting = "select 1 from run.source_settings where without_rate = 'quarantine' limit 1"
+        return (
+            "curated.rates" in self.unchanged
+            or self.con.execute(waiting).fetchone() is None
+            or not differ(self.con, BEFORE, "curated.rates")
+        )
 
     @cached_property
     def _suspects(self) -> bool:

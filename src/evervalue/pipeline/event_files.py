@@ -17,170 +17,28 @@ from evervalue.core.disk import sync
 from evervalue.core.errors import StorageError
 from evervalue.core.progress import Progress
 from evervalue.core.text import count
+from evervalue.pipeline import event_orders
+from evervalue.pipeline.event_rows import (
+    CELLS,
+    COMING,
+    EVENT_ROWS,
+    EVENTS,
+    LINES,
+    LINK_ROWS,
+    LINKS,
+    PAIR_ROWS,
+    PAIRS,
+    PAIRS_KNOWN,
+    PEOPLE,
+    PEOPLE_ROWS,
+)
 from evervalue.pipeline.event_settings import FOLDER
 from evervalue.warehouse import duckdb
 from evervalue.warehouse.duckdb import Connection, literal
 
-EVENTS, LINES, PEOPLE, LINKS = "events", "order_lines", "people", "links"
 READ_AT_ONCE = 10_000
-
-CELLS = """
--- A text that is not empty, or a number; null where there is nothing else.
-create temp macro cell(object, path) as nullif(trim(object ->> path), '');
--- What names somebody or something: no yes or no, no list, and no number that is broken or too large to be exact.
-create temp macro id_of(object, path) as
-    case
-        when json_type(object, path) in ('VARCHAR', 'UBIGINT', 'BIGINT') then cell(object, path)
-        when json_type(object, path) = 'DOUBLE' then (
-            case
-                when abs((object ->> path)::double) < 9007199254740992
-                    and (object ->> path)::double = trunc((object ->> path)::double)
-                then (object ->> path)::double::bigint::text
-            end
-        )
-    end;
-create temp macro amount_of(object, path) as try_cast(cell(object, path) as decimal(18,4));
--- What stands where an amount should; it goes to quarantine as it is.
-create temp macro no_amount(object, path) as
-    case when amount_of(object, path) is null then cell(object, path) end;
-"""
-COMING = """
-create or replace temp table coming as
-select
-    seq, event ->> '$.messageId' as message_id, event ->> '$.type' as type, event ->> '$.event' as event,
-    id_of(event, '$.userId') as user_id, id_of(event, '$.anonymousId') as anonymous_id,
-    id_of(event, '$.previousId') as previous_id,
-    event ->> '$.timestamp' as occurred_at, event ->> '$.receivedAt' as received_at,
-    event ->> '$.originalTimestamp' as original_timestamp, event ->> '$.sentAt' as sent_at,
-    coalesce(id_of(event, '$.userId'), id_of(event, '$.anonymousId')) as customer_id,
-    event -> '$.properties' as properties, event -> '$.traits' as traits, event -> '$.context' as context
-from read_json({file}, format = 'newline_delimited', columns = {{seq: 'bigint', event: 'json'}})
-"""
-ROWS = {
-    EVENTS: """
-select
-    seq, message_id, type, event, user_id, anonymous_id, previous_id, customer_id, occurred_at, received_at,
-    original_timestamp, sent_at,
-    coalesce(properties ->> '$.path', context ->> '$.page.path') as path,
-    coalesce(properties ->> '$.url', context ->> '$.page.url') as url,
-    coalesce(properties ->> '$.referrer', context ->> '$.page.referrer') as referrer,
-    coalesce(properties ->> '$.title', context ->> '$.page.title') as title,
-    context ->> '$.campaign.name' as campaign_name, context ->> '$.campaign.source' as campaign_source,
-    context ->> '$.campaign.medium' as campaign_medium,
-    coalesce(properties ->> '$.product_id', properties ->> '$.id', properties ->> '$.sku') as product_id,
-    coalesce(id_of(properties, '$.order_id'), id_of(properties, '$.orderId')) as order_id,
-    properties::text as properties, traits::text as traits
-from coming
-order by seq
-""",
-    # One row a product; where none is told, one for the whole order; and what was taken off the order as a whole. An
-    # order that is told again counts as it was told first.
-    LINES: """
-with told as (
-    select
-        *, coalesce(id_of(properties, '$.order_id'), id_of(properties, '$.orderId'), message_id) as order_id,
-        case when event = 'Completed Order' then 'Order Completed' else event end as what
-    from coming
-    where type = 'track' and event in ('Order Completed', 'Completed Order', 'Order Refunded', 'Order Cancelled')
-),
-orders as (
-    select
-        *,
-        what <> 'Order Refunded' and (
-            row_number() over (partition by what, order_id order by seq) > 1
-            or (what, order_id) in (select (what, order_id) from orders_before)
-        ) as is_again,
-        case when json_type(properties -> '$.products') = 'ARRAY' then (properties -> '$.products')::json[] else [] end
-            as products
-    from told
-),
-sold as (
-    select * exclude (products), unnest(products) as product, generate_subscripts(products, 1) as place from orders
-),
-parts as (
-    select
-        seq, message_id, what, order_id, occurred_at, customer_id, is_again, properties, context,
-        'product' as part, place,
-        coalesce(cell(product, '$.product_id'), cell(product, '$.id'), cell(product, '$.sku')) as product_id,
-        product ->> '$.name' as product_name, product ->> '$.category' as category,
-        coalesce(cell(product, '$.quantity'), '1') as quantity, product ->> '$.price' as unit_price, null as amount
-    from sold
-    union all
-    select
-        seq, message_id, what, order_id, occurred_at, customer_id, is_again, properties, context, 'order', 0,
-        null, null, null, null, null,
-        coalesce(
-            cell(properties, '$.subtotal'),
-            case when cell(properties, '$.revenue') is not null then coalesce(
-                no_amount(properties, '$.revenue'), no_amount(properties, '$.discount'),
-                (amount_of(properties, '$.revenue') - coalesce(amount_of(properties, '$.discount'), 0))::text
-            ) end,
-            case when cell(properties, '$.total') is not null then coalesce(
-                no_amount(properties, '$.total'), no_amount(properties, '$.shipping'), no_amount(properties, '$.tax'),
-                (amount_of(properties, '$.total') - coalesce(amount_of(properties, '$.shipping'), 0)
-                    - coalesce(amount_of(properties, '$.tax'), 0))::text
-            ) end,
-            cell(properties, '$.value')
-        )
-    from orders
-    where len(products) = 0
-    union all
-    select
-        seq, message_id, what, order_id, occurred_at, customer_id, is_again, properties, context, 'discount', 0,
-        null, null, null, null, null, cell(properties, '$.discount')
-    from orders
-    where len(products) > 0 and cell(properties, '$.discount') is not null
-        and amount_of(properties, '$.discount') is distinct from 0
-)
-select
-    part || ':' || message_id || ':' || place as line_id, what as event, part, is_again, order_id, occurred_at,
-    customer_id,
-    product_id, product_name, category, quantity, unit_price, amount,
-    upper(cell(properties, '$.currency')) as currency,
-    coalesce(properties ->> '$.affiliation', context ->> '$.library.name') as channel,
-    coalesce(properties ->> '$.email', context ->> '$.traits.email') as email
-from parts
-order by seq, part, place
-""",
-    PEOPLE: """
-select
-    seq, user_id as customer_id, received_at,
-    coalesce(
-        traits ->> '$.name', nullif(trim(concat_ws(' ', traits ->> '$.firstName', traits ->> '$.lastName')), ''),
-        nullif(trim(concat_ws(' ', traits ->> '$.first_name', traits ->> '$.last_name')), '')
-    ) as name,
-    traits ->> '$.email' as email, traits ->> '$.phone' as phone,
-    coalesce(
-        traits ->> '$.company.name',
-        case when json_type(traits -> '$.company') = 'VARCHAR' then traits ->> '$.company' end
-    ) as company,
-    traits ->> '$.industry' as industry, traits ->> '$.plan' as plan,
-    coalesce(traits ->> '$.address.country', traits ->> '$.country') as country,
-    coalesce(traits ->> '$.address.city', traits ->> '$.city') as city
-from coming
-where type = 'identify' and user_id is not null
-order by seq
-""",
-    # Who bought without being known, and said later (or before) who it was, and who that one became in turn. Visitors
-    # who never bought are no customers.
-    LINKS: """
-with recursive reached as (
-    select customer_id from buyers
-    union
-    select p.known_as from pairs as p join reached as r on r.customer_id = p.customer_id
-)
-select distinct p.customer_id, p.known_as
-from pairs as p
-semi join reached as r on r.customer_id = p.customer_id
-anti join links_before as l on l.customer_id = p.customer_id and l.known_as = p.known_as
-order by all
-""",
-}
-PAIRS = """
-select anonymous_id as customer_id, user_id as known_as from {rows} where anonymous_id <> user_id
-union
-select previous_id, user_id from {rows} where type = 'alias' and previous_id <> user_id
-"""
+LAYOUT = 2
+"""Version of what the files hold; files of another one are written anew from the log."""
 
 
 def write_event_files(data_dir: Path, log: Path, sources: Iterable[str], progress: Progress) -> None:
@@ -210,6 +68,7 @@ def write_event_files(data_dir: Path, log: Path, sources: Iterable[str], progres
 
 def _write(log: EventLog, folder: Path, source: str, progress: Progress) -> None:
     """One more file of each kind, where events of the source came."""
+    _of_this_layout(folder)
     after = max((_last(path) for path in folder.glob(f"{EVENTS}/*.parquet")), default=0)
     if after > log.last():
         raise StorageError(
@@ -237,10 +96,13 @@ def _write(log: EventLog, folder: Path, source: str, progress: Progress) -> None
             con.execute(CELLS)
             con.execute(COMING.format(file=literal(str(lines))))
             _before(con, folder)
-            for kind in (LINES, PEOPLE, LINKS, EVENTS):
-                _put(
-                    con, ROWS[kind], folder / kind / f"{first:012}-{last:012}.parquet", always=kind == EVENTS
-                )
+            name = f"{first:012}-{last:012}.parquet"
+            _put(con, PAIR_ROWS, folder / PAIRS / name)
+            con.execute(PAIRS_KNOWN)
+            _orders(con, folder / LINES / name)
+            _put(con, PEOPLE_ROWS, folder / PEOPLE / name)
+            _put(con, LINK_ROWS, folder / LINKS / name)
+            _put(con, EVENT_ROWS, folder / EVENTS / name)
         finally:
             con.close()
     progress.step(f"Events of {source}", detail=f"{count(n, 'event')} taken from the log")
@@ -251,24 +113,52 @@ def _last(path: Path) -> int:
     return int(path.stem.partition("-")[2])
 
 
+def _of_this_layout(folder: Path) -> None:
+    """Take out files that another version wrote; all that the log holds is then written out again."""
+    mark = folder / "layout"
+    if mark.exists() and mark.read_text("utf-8").strip() == str(LAYOUT):
+        return
+    for path in folder.glob("*/*.parquet"):
+        path.unlink()
+    folder.mkdir(parents=True, exist_ok=True)
+    mark.write_text(f"{LAYOUT}\n", "utf-8")
+    sync(mark)
+
+
 def _before(con: Connection, folder: Path) -> None:
     """What earlier files hold that the new ones hang on: orders told, buyers, links, and who was seen beside whom."""
-    lines, links, events = (_files(folder, kind) for kind in (LINES, LINKS, EVENTS))
-    orders = f"select event, order_id from {lines}" if lines else "select null::text, null::text where false"
-    con.execute(f"create temp table orders_before as select distinct * from ({orders}) as t(what, order_id)")
-    buyers = f"select customer_id from {lines} union " if lines else ""
-    con.execute(
-        f"create temp table buyers as {buyers}select customer_id from coming where type = 'track' and event in "
-        "('Order Completed', 'Completed Order')"
-    )
-    known = (
-        f"select customer_id, known_as from {links}" if links else "select null::text, null::text where false"
-    )
-    con.execute(f"create temp table links_before as select * from ({known}) as t(customer_id, known_as)")
-    pairs = PAIRS.format(rows="coming")
-    if events:
-        pairs += f" union {PAIRS.format(rows=events)}"
-    con.execute(f"create temp table pairs as {pairs}")
+    for kind in (PAIRS, LINKS):
+        files = _files(folder, kind)
+        rows = f"select customer_id, known_as from {files}" if files else "select '', '' where false"
+        con.execute(f"create temp table {kind}_before as select * from ({rows}) as t(customer_id, known_as)")
+    con.execute(event_orders.BEFORE)
+    if files := _files(folder, LINES):
+        # Only of orders that are told again; nothing else hangs on them.
+        con.execute(
+            f"create temp table buyers as select distinct customer_id from {files} where event = 'Order Completed'"
+        )
+        con.execute(event_orders.NUMBERS)
+        con.execute(
+            f"insert into lines_before select {event_orders.REMEMBERED} from {files} "
+            "semi join numbers using (order_told)"
+        )
+    else:
+        con.execute("create temp table buyers (customer_id text)")
+    con.execute(event_orders.BUYERS)
+
+
+def _orders(con: Connection, path: Path) -> None:
+    """Write the lines of orders, refunds and cancellations."""
+    for step in (
+        event_orders.PARTS,
+        event_orders.PERSONS,
+        event_orders.JUDGED,
+        event_orders.OWNERS,
+        event_orders.COUNTED,
+        event_orders.BEYOND,
+    ):
+        con.execute(step)
+    _put(con, event_orders.LINE_ROWS, path)
 
 
 def _files(folder: Path, kind: str) -> str:
@@ -277,10 +167,10 @@ def _files(folder: Path, kind: str) -> str:
     return f"read_parquet({literal(str(pattern))})" if any(pattern.parent.glob(pattern.name)) else ""
 
 
-def _put(con: Connection, sql: str, path: Path, *, always: bool) -> None:
+def _put(con: Connection, sql: str, path: Path) -> None:
     """Write rows to a file, on disk and under its name in one step; none where there are no rows."""
     con.execute(f"create or replace temp table written as {sql}")
-    if not always and not con.execute("select 1 from written limit 1").fetchone():
+    if not con.execute("select 1 from written limit 1").fetchone():
         path.unlink(missing_ok=True)
         return
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -11,4 +11,5 @@ columns:
   keys_given: {type: boolean, says: "whether the settings say the namespace; else it is the system's name"}
   stale_after_seconds: {type: double, nullable: true, unit: second, says: "longest time without news that is no alarm, where the settings say it"}
   duplicates: {type: text, check: "in ('keep', 'drop')", says: "what happens to identical lines that have no line id"}
+  without_rate: {type: text, check: "in ('stop', 'quarantine')", says: "what happens to order lines in a currency for which no rate covers their day"}
 --- */

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -57,8 +58,18 @@ def column_list(table: str) -> str:
     return ", ".join(f'"{name}" {column.type}' for name, column in model.head.columns.items())
 
 
-def fill_run_tables(con: Connection, settings: Settings, *, run_id: str, as_of: dt.date | None) -> None:
-    """Writes the settings of a run as tables, in the current database."""
+def fill_run_tables(
+    con: Connection,
+    settings: Settings,
+    *,
+    run_id: str,
+    as_of: dt.date | None,
+    events: Mapping[str, int] | None = None,
+) -> None:
+    """Writes the settings of a run as tables, in the current database.
+
+    `events` is the place in the log up to which the events of each source were read.
+    """
     project, lrfm, gems, value = settings.project, settings.lrfm, settings.gems, settings.value
     con.execute("create schema if not exists run")
     _create(
@@ -104,9 +115,18 @@ def fill_run_tables(con: Connection, settings: Settings, *, run_id: str, as_of: 
                 system.settings.customer_keys is not None,
                 system.settings.stale_after_seconds,
                 output.settings.duplicates,
+                system.settings.without_rate,
             ]
             for _, system in sorted(settings.sources.items())
             for output in system.outputs.values()
+        ],
+    )
+    _create(
+        con,
+        "run.event_sources",
+        [
+            [name, settings.sources[name].customer_keys, (events or {}).get(name, 0)]
+            for name in settings.events
         ],
     )
     _create(con, "run.tables", [])

@@ -101,8 +101,10 @@ def _quarantine(con: Connection, plan: Plan, run_id: str, touched: str | None) -
         " ".join(f"when {i} then {literal(r.column) if r.column else 'null'}" for i, r in places)
     )
     cell = by_place(" ".join(f"when {i} then left({r.cell}::varchar, 200)" for i, r in places))
-    reason = by_place(" ".join(f"when {i} then {literal(r.reason)}" for i, r in places))
-    says = by_place(" ".join(f"when {i} then {literal(r.says)}" for i, r in places))
+    reason = by_place(
+        " ".join(f"when {i} then {r.reason if r.by_row else literal(r.reason)}" for i, r in places)
+    )
+    says = by_place(" ".join(f"when {i} then {r.says if r.by_row else literal(r.says)}" for i, r in places))
     con.execute(
         f"insert into raw.quarantine (source, file_id, path, line, column_name, cell, reason, says, row_json, run_id) "
         f"{plan.judged(touched)}, bad as (select _file_id, _line, {column} as column_name, {cell} as cell, "
@@ -120,8 +122,9 @@ def _refuse_unreadable(con: Connection, plan: Plan) -> None:
     rows = raw_zone.run(
         con,
         f"select column_name, count(*), min(cell), max(cell) from raw.quarantine where source = ? "
-        f"and reason in ({raw_zone.in_list(UNREADABLE)}) group by column_name order by 1",
-        [plan.source],
+        f"and reason in ({raw_zone.in_list(UNREADABLE)}) and column_name is distinct from ? "
+        "group by column_name order by 1",
+        [plan.source, plan.settings.faults],  # who wrote the rows found these, cell by cell
     ).fetchall()
     for column, n, least, greatest in rows:
         total = con.execute(f"select count(*) from {plan.base}").fetchone()

@@ -44,6 +44,7 @@ class _Planner(FieldsSql):
         named = [*self.settings.columns.values(), *self.settings.attributes.values()]
         named += [r.column for r in (*self.settings.kinds.values(), *self.settings.only)]
         named += [self.settings.negative.column] if isinstance(self.settings.negative, Rule) else []
+        named += [self.settings.faults] if self.settings.faults else []
         used = {self._column(c) for c in named}
         texts = sorted(c for c in used if self.columns[c].type == "VARCHAR")
         self.surveys = survey(self.con, self.out.table, texts, raw_zone.in_list(self.settings.missing))
@@ -60,7 +61,22 @@ class _Planner(FieldsSql):
         else:
             self._plain_rows()
         self._unmatched()
+        self._faults()
         return self.out
+
+    def _faults(self) -> None:
+        """Refuse a row that its own cell says something is wrong with, before anything else is looked at."""
+        if self.settings.faults is None:
+            return
+        self.out.parsed["c_faults"] = self._cell(self.settings.faults)
+        reason = "split_part(c_faults, ':', 1)"
+        says = (
+            "coalesce(nullif(trim(substr(c_faults, length(split_part(c_faults, ':', 1)) + 2)), ''), c_faults)"
+        )
+        self.out.refusals.insert(
+            0,
+            Refusal("c_faults is not null", self.settings.faults, "c_faults", reason, says, by_row=True),
+        )
 
     def _order_lines(self) -> None:
         have, out = self.settings.columns, self.out

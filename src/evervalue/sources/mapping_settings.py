@@ -141,6 +141,9 @@ class MappingSettings(BaseModel):
     """Identical lines where no `line_id` tells them apart: kept, with a warning, or counted once."""
     only: tuple[Rule, ...] = ()
     """Rules that a row must all fit to count. Others are set aside: counted, and mapped to nothing."""
+    faults: str | None = Field(default=None, exclude_if=lambda column: column is None)
+    """Column in which whoever wrote the rows says what is wrong with one: a short code, a colon, and words. Such rows
+    go to quarantine with them."""
     negative: Rule | bool = False
     """Rows whose money and quantity are written without the minus sign they mean (credit memos): all, or by a rule."""
     minor_units: tuple[str, ...] = ()

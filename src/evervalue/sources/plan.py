@@ -19,6 +19,8 @@ class Refusal:
     cell: str
     reason: str
     says: str
+    by_row: bool = False
+    """Whether reason and words are SQL over the parsed row."""
 
 
 @dataclass
@@ -53,7 +55,9 @@ class Plan:
     @property
     def fingerprint(self) -> str:
         """Checksum of everything that decides what a row becomes."""
-        refusals = [[r.when, r.column, r.cell, r.reason, r.says] for r in self.refusals]
+        refusals = [
+            [r.when, r.column, r.cell, r.reason, r.says, *([True] if r.by_row else [])] for r in self.refusals
+        ]
         decides = [
             self.parsed,
             self.mapped,

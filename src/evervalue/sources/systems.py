@@ -46,6 +46,9 @@ class SystemSettings(BaseModel):
     """Name of a preset that brings tables and outputs; what stands beside it here comes first."""
     on_failure: Literal["stop", "skip"] = "stop"
     """Where it cannot be read: the run stops; or it goes on with what was read before, and says so."""
+    without_rate: Literal["stop", "quarantine"] = "stop"
+    """Order lines in a currency for which no rate covers their day: they stop the run; or they wait in quarantine, and
+    count in the next run that finds a rate. Events wait, for whoever holds a write key can name any currency."""
     stale_after: str | None = None
     """Longest time without news that is no alarm, such as "36h" or "7d"; default: learnt from its history."""
 
@@ -232,6 +235,8 @@ def named_columns(settings: MappingSettings) -> dict[str, str]:
     named |= {f"attributes.{name}": column for name, column in attributes.items() if name not in optional}
     rules = {f"kinds.{kind}.column": rule.column for kind, rule in settings.kinds.items()}
     rules |= {f"only[{place}].column": rule.column for place, rule in enumerate(settings.only)}
+    if settings.faults is not None:
+        rules["faults"] = settings.faults
     if isinstance(settings.negative, Rule):
         rules["negative.column"] = settings.negative.column
     named |= {key: column for key, column in rules.items() if column not in optional}
