@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -22,13 +22,20 @@ app.add_typer(events, name="events")
 
 LOOK_SECONDS = 0.5
 PORT = Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")]
+LogFormat = Annotated[
+    Literal["text", "json"],
+    typer.Option(help="What is written of its doings on the standard error: text, or an object a line."),
+]
 
 
 @app.command()
-def collect(project: Folder = Path(), host: Host = "127.0.0.1", port: PORT = 8766) -> None:
+def collect(
+    project: Folder = Path(), host: Host = "127.0.0.1", port: PORT = 8766, log_format: LogFormat = "text"
+) -> None:
     """Take events of SDKs, and of the streams that the settings name; each is acknowledged once it is on disk."""
     from evervalue.cli import show
     from evervalue.collector.serve import collect as taken
+    from evervalue.core import logs
     from evervalue.core.clock import SystemClock
     from evervalue.pipeline.settings import read_project
 
@@ -38,7 +45,11 @@ def collect(project: Folder = Path(), host: Host = "127.0.0.1", port: PORT = 876
         )
 
     found = read_project(project)
-    taken(found.data_dir, SystemClock(), host=host, port=port, ready=ready, streams=found.settings.streams)
+    logs.setup(log_format)
+    taken(
+        found.data_dir, SystemClock(), host=host, port=port, ready=ready, streams=found.settings.streams,
+        silences=lambda: read_project(project).settings.silences,
+    )  # fmt: skip
 
 
 @keys.command()

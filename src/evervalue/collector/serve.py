@@ -14,6 +14,7 @@ from evervalue.collector.keys import WriteKeys
 from evervalue.collector.log import LOG, EventLog
 from evervalue.collector.streams.opening import consuming
 from evervalue.collector.streams.settings import StreamSettings
+from evervalue.collector.watch import Watch
 from evervalue.core.announced import Announced
 from evervalue.core.clock import Clock
 from evervalue.core.listening import listen, shown_address
@@ -30,6 +31,7 @@ def collect(
     port: int = 8766,
     ready: Callable[[str], None] | None = None,
     streams: Mapping[str, StreamSettings] | None = None,
+    silences: Callable[[], Mapping[str, float]] | None = None,
 ) -> None:
     """Take events until stopped; what was acknowledged is on disk.
 
@@ -45,6 +47,8 @@ def collect(
         Told the address once events are taken.
     streams
         Source: the stream that brings events of it.
+    silences
+        Gives how many seconds each source may be silent, where the settings say it; asked once a minute.
 
     Raises
     ------
@@ -60,17 +64,28 @@ def collect(
     listening = listen(host, port)
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
-        app = Collector(lambda: EventLog(data_dir / LOG), WriteKeys(data_dir, clock), clock)
+        keys = WriteKeys(data_dir, clock)
+        app = Collector(lambda: EventLog(data_dir / LOG), keys, clock)
+        watch = Watch(app, keys, data_dir, clock, silences)
         config = uvicorn.Config(
             app, http=connections(), ws="none", loop="auto", lifespan="on", log_level="warning", access_log=False,
             server_header=False, date_header=False, timeout_graceful_shutdown=GRACE_SECONDS, backlog=2048,
+            log_config=None,
         )  # fmt: skip
-        address = shown_address(host, int(listening.getsockname()[1]))
+        found = int(listening.getsockname()[1])
+        address = shown_address(host, found)
+
+        def begun() -> None:
+            watch.start(host, found, address)
+            if ready is not None:
+                ready(address)
+
         put = app.writer.put
         with (
             suppress(KeyboardInterrupt),
             consuming(streams or {}, put, lambda: EventLog(data_dir / LOG), clock),
+            watch,
         ):
-            Announced(config, lambda: (ready or (lambda _: None))(address)).run(sockets=[listening])
+            Announced(config, begun).run(sockets=[listening])
     finally:
         listening.close()

@@ -12,7 +12,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from evervalue.collector import standing
 from evervalue.collector.app import Collector
@@ -98,11 +98,18 @@ class Watch:
         tell(LOG, logging.INFO, "started", address=shown_address)
         self._thread.start()
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._thread.ident is not None:
+            self.stop()
+
     def stop(self) -> None:
         """End, and say that the collector was ended in good order."""
         self._stop.set()
         if self._thread.is_alive():
-            self._thread.join(standing.BEAT_SECONDS)
+            self._thread.join(BEAT_SECONDS)
         self._keep()
         self._say(stopped=True)
         tell(LOG, logging.INFO, "stopped", address=self._shown_address)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,9 @@ FOLDER = "events"
 """Folder of the data directory that the files of events lie in, one folder a source."""
 PRESET = "segment"
 TRUST = ("server", "browser")
+OWN = ("trust", "silence")
+"""Settings of a source of events that its files do not have."""
+UNITS = {"m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 def of_events(name: str, table: Mapping[str, Any], data_dir: str) -> dict[str, Any]:
@@ -36,13 +40,31 @@ def of_events(name: str, table: Mapping[str, Any], data_dir: str) -> dict[str, A
             f"sources.{name}.trust: '{trust}' is not known{did_you_mean(str(trust), TRUST)}; there are "
             f"{joined(TRUST)}. Mend it in evervalue.toml."
         )
-    values = {key: value for key, value in table.items() if key != "trust"}
+    values = {key: value for key, value in table.items() if key not in OWN}
     # Whoever holds a write key can send any userId, and any currency: neither may stop a run.
     found = {"preset": PRESET, "customer_keys": name, "without_rate": "quarantine", **values,
              "kind": "files", "path": f"{data_dir}/{FOLDER}/{name}"}  # fmt: skip
     if trust == "browser":
         found["outputs"] = _set_aside(found)
     return found
+
+
+def silence_of(name: str, table: Mapping[str, Any]) -> float | None:
+    """How many seconds a source of events may be silent (`silence = "2h"`); None where that is learnt.
+
+    Raises
+    ------
+    SettingsError
+        It is no time.
+    """
+    text = table.get("silence")
+    if text is None:
+        return None
+    if not isinstance(text, str) or not re.fullmatch("[1-9][0-9]{0,5}[mhd]", text):
+        raise SettingsError(
+            f"sources.{name}.silence: '{text}' is not a time such as 30m, 2h or 3d. Mend it in evervalue.toml."
+        )
+    return float(text[:-1]) * UNITS[text[-1]]
 
 
 def _set_aside(values: Mapping[str, Any]) -> dict[str, Any]:

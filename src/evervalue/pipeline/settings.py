@@ -20,7 +20,7 @@ from evervalue.core.duration import Duration, duration
 from evervalue.core.errors import SettingsError
 from evervalue.core.text import did_you_mean
 from evervalue.identity.settings import IdentitySettings
-from evervalue.pipeline.event_settings import of_events
+from evervalue.pipeline.event_settings import of_events, silence_of
 from evervalue.sources.settings import told
 from evervalue.sources.systems import System, system
 
@@ -253,6 +253,8 @@ class Settings:
     """Sources whose events the collector takes (kind = "events")."""
     streams: dict[str, StreamSettings] = field(default_factory=dict)
     """Source of events: the stream that brings some of them."""
+    silences: dict[str, float] = field(default_factory=dict)
+    """Source of events: how many seconds it may be silent, where that is set."""
 
     @property
     def rules(self) -> tuple[ActionRule, ...]:
@@ -351,6 +353,7 @@ def settings_from(values: dict[str, Any], options: Mapping[str, str] | None = No
     sources: dict[str, System] = {}
     events: list[str] = []
     streams: dict[str, StreamSettings] = {}
+    silences: dict[str, float] = {}
     tables = values.get("sources", {})
     if not isinstance(tables, dict) or not tables:
         faults.append("No source is named: add a table [sources.NAME] with a path and its columns.")
@@ -364,6 +367,8 @@ def settings_from(values: dict[str, Any], options: Mapping[str, str] | None = No
                 stream = stream_settings(name, table)
                 if stream is not None:
                     streams[name] = stream
+                if (seconds := silence_of(name, table)) is not None:
+                    silences[name] = seconds
                 table = without_stream(table)
                 table = of_events(name, table, parts.get("project", ProjectSettings()).data_dir)
             sources[name] = system(name, table, options)
@@ -385,4 +390,5 @@ def settings_from(values: dict[str, Any], options: Mapping[str, str] | None = No
         parts["identity"],
         tuple(events),
         streams,
+        silences,
     )
