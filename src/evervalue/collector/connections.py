@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 HEAD_SECONDS = 10.0
 """How long a head may take: from the connection, or from its first byte on one that is kept open."""
@@ -23,6 +23,7 @@ def _said(status: str, more: str = "") -> bytes:
     return f"HTTP/1.1 {status}\r\nconnection: close\r\n{more}content-length: 0\r\n\r\n".encode()
 
 
+BAD = _said("400 Bad Request")
 BUSY = _said("503 Service Unavailable", "retry-after: 1\r\n")
 LATE = _said("408 Request Timeout")
 LARGE = _said("431 Request Header Fields Too Large")
@@ -43,10 +44,25 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take the connection, if there is room for it."""
         super().connection_made(transport)
+        self.transport = Ending(transport)  # type: ignore[assignment]
         if len(self.connections) > self.most:
             self._end(BUSY)
         else:
             self._late = self.loop.call_later(self.head_seconds, self._end, LATE)
+
+    def eof_received(self) -> bool | None:  # type: ignore[override]
+        """Whether to keep the connection: a sender that has said all may still wait for its answer."""
+        if not self._owes() or self.cycle.more_body:
+            return None
+        self.cycle.keep_alive = False
+        return True
+
+    def send_400_response(self, msg: str) -> None:
+        """End the connection: what came is no HTTP."""
+        self._end(BAD)
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Say nothing: there is nothing here to upgrade to, and the request is answered as it is."""
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
@@ -87,10 +103,35 @@ class Connection(HttpToolsProtocol):
             self._late.cancel()
             self._late = None
 
+    def _owes(self) -> bool:
+        """Whether the newest request, and so perhaps older ones, has no answer yet."""
+        cycle: RequestResponseCycle | None = self.cycle
+        return cycle is not None and not cycle.response_complete
+
     def _end(self, says: bytes) -> None:
-        if not self.transport.is_closing():
+        """Say it and close, but only once requests before it have their answers, for answers come in order."""
+        if self.transport.is_closing():
+            return
+        if self._owes() and not self.cycle.more_body:
+            self.cycle.keep_alive = False
+            return
+        if not self.pipeline:
             self.transport.write(says)
-            self.transport.close()
+        self.transport.close()
+
+
+class Ending:
+    """A transport that passes over what is written once it closes; uvloop's raises."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self.close = transport.close
+        self.is_closing = transport.is_closing
+
+    def write(self, data: bytes) -> None:
+        """Write, while there is somebody to write to."""
+        if not self._transport.is_closing():
+            self._transport.write(data)
 
 
 def connections() -> type[Connection]:
