@@ -9,6 +9,7 @@ ARGS ?=
 TESTS ?=
 BROWSER ?= yes
 MARIADB ?= yes
+NATS ?= yes
 NODE ?= yes
 # A worker a processor; a file's tests stay together. WORKERS= runs them one after the other.
 WORKERS ?= -n auto --dist loadfile
@@ -17,7 +18,7 @@ export TZ := UTC
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench proof lock fmt lint chromium mariadb sdks base dev peers clean
+.PHONY: help setup demo test check bench proof lock fmt lint chromium mariadb nats sdks base dev peers clean
 
 help:  ## list what make can do
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -39,13 +40,16 @@ chromium:
 mariadb:
 	@if [ "$(MARIADB)" = yes ]; then tools/mariadb.sh > /dev/null; fi
 
+nats:
+	@if [ "$(NATS)" = yes ]; then tools/nats.sh > /dev/null; fi
+
 sdks: dev
 	@if [ "$(NODE)" = yes ]; then $(BIN)/python tools/sdks.py > /dev/null; fi
 
 demo: base  ## the example company, from its sales file to the dashboard; PORT=8000 moves it
 	@$(BIN)/evervalue demo $(if $(PORT),--port $(PORT)) $(ARGS)
 
-test: dev chromium mariadb sdks  ## the tests, without the slow ones; TESTS="-k lrfm" narrows them
+test: dev chromium mariadb nats sdks  ## the tests, without the slow ones; TESTS="-k lrfm" narrows them
 	@if [ "$(BROWSER)" = yes ]; then \
 		EVERVALUE_CHROMIUM="$$(tools/chromium.sh)" $(BIN)/python -m pytest $(WORKERS) -m "not slow" $(TESTS); \
 	else \
@@ -61,7 +65,7 @@ lint: dev  ## formatting, lint, types, imports and locks, without tests
 bench: dev peers  ## compare with peers and write docs/benchmarks.md
 	@$(BIN)/python -m benchmarks
 
-proof: dev chromium mariadb sdks  ## every test at full size; writes what it found to docs/proof.md
+proof: dev chromium mariadb nats sdks  ## every test at full size; writes what it found to docs/proof.md
 	@EVERVALUE_CHROMIUM="$$(tools/chromium.sh)" $(BIN)/python tools/proof.py
 
 lock: dev  ## resolve the hashed locks in requirements/ from pyproject.toml

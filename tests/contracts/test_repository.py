@@ -72,5 +72,5 @@ def test_files_linked_from_a_page_exist(project_root: Path, page: str) -> None:
 
 
 def test_scripts_can_be_executed(project_root: Path) -> None:
-    scripts = [".ci/run", ".ci/lint", "tools/chromium.sh", "tools/mariadb.sh"]
+    scripts = [".ci/run", ".ci/lint", "tools/chromium.sh", "tools/mariadb.sh", "tools/nats.sh"]
     assert not [name for name in scripts if not os.access(project_root / name, os.X_OK)]
