@@ -17,10 +17,10 @@ import orjson
 
 from evervalue.collector.bodies import Bodies, NotRead
 from evervalue.collector.canary import Door
-from evervalue.collector.keys import WriteKeys
-from evervalue.collector.log import Delivery, EventLog
+from evervalue.collector.keys import Keys
 from evervalue.collector.messages import Refusal
 from evervalue.collector.metrics import CONTENT, Meters, rendered
+from evervalue.collector.records import Delivery, Log
 from evervalue.collector.requests import (
     ROUTES,
     Judged,
@@ -72,7 +72,7 @@ class Collector:
         Tells when an event came.
     """
 
-    def __init__(self, open_log: Callable[[], EventLog], keys: WriteKeys, clock: Clock) -> None:
+    def __init__(self, open_log: Callable[[], Log], keys: Keys, clock: Clock) -> None:
         self.keys: Door = keys
         self.clock = clock
         self.open_log = open_log

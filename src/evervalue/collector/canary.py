@@ -19,9 +19,8 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Protocol
 
-from evervalue.collector.keys import WriteKeys
-from evervalue.collector.log import EventLog
-from evervalue.collector.records import CANARY
+from evervalue.collector.keys import Keys
+from evervalue.collector.records import CANARY, Log
 from evervalue.core.clock import Clock
 from evervalue.core.errors import EvervalueError
 
@@ -50,7 +49,7 @@ class WithCanary:
         Those of the project.
     """
 
-    def __init__(self, keys: WriteKeys) -> None:
+    def __init__(self, keys: Keys) -> None:
         self.keys = keys
         self.key = f"evc_{secrets.token_urlsafe(24)}"
 
@@ -94,7 +93,7 @@ class Canary:
         Tells when it was sent.
     """
 
-    def __init__(self, open_log: Callable[[], EventLog], key: str, clock: Clock) -> None:
+    def __init__(self, open_log: Callable[[], Log], key: str, clock: Clock) -> None:
         self.open_log = open_log
         self.key = key
         self.clock = clock

@@ -11,6 +11,7 @@ import hashlib
 import re
 import secrets
 import sqlite3
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,20 +43,11 @@ class WriteKey:
     revoked_at: str | None
 
 
-class WriteKeys:
-    """The write keys of a project, in the file `state.db` of its data directory."""
+class Keys(ABC):
+    """Write keys, wherever they lie."""
 
-    def __init__(self, data_dir: Path, clock: Clock) -> None:
-        self.path = data_dir / "state.db"
+    def __init__(self, clock: Clock) -> None:
         self.clock = clock
-        try:
-            data_dir.mkdir(parents=True, exist_ok=True)
-            self.con = sqlite3.connect(self.path, isolation_level=None, timeout=10, check_same_thread=False)
-            self.con.execute("pragma journal_mode=wal")
-            self.con.executescript(SCHEMA)
-        except (OSError, sqlite3.Error) as error:
-            raise StorageError(f"{self.path} cannot be used: {error}.") from error
-        self.path.chmod(0o600)
 
     def create(self, source: str) -> str:
         """A new key for a source; it cannot be shown again.
@@ -71,9 +63,7 @@ class WriteKeys:
                 "letter."
             )
         key = PREFIX + secrets.token_urlsafe(24)
-        self.con.execute(
-            "insert into write_key values (?, ?, ?, ?, null)", (hashed(key), source, key[:8], self._now())
-        )
+        self._add(hashed(key), WriteKey(source, key[:8], self._now(), None))
         return key
 
     def revoke(self, shown: str) -> WriteKey:
@@ -91,11 +81,51 @@ class WriteKeys:
             raise InputError(
                 f"{what} with '{shown}'{did_you_mean(shown, names)}. 'evervalue keys list' shows them."
             )
-        self.con.execute(
-            "update write_key set revoked_at = ? where shown = ? and revoked_at is null",
-            (self._now(), found[0].shown),
-        )
+        self._end(found[0].shown, self._now())
         return found[0]
+
+    @abstractmethod
+    def all(self) -> list[WriteKey]:
+        """Every key, by source and age."""
+
+    @abstractmethod
+    def source_of(self, key: str) -> str | None:
+        """The source that a key is for; None where the key is none, or was revoked.
+
+        Raises
+        ------
+        StorageError
+            The keys cannot be read.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let them go."""
+
+    @abstractmethod
+    def _add(self, key_hash: bytes, key: WriteKey) -> None: ...
+
+    @abstractmethod
+    def _end(self, shown: str, at: str) -> None: ...
+
+    def _now(self) -> str:
+        return self.clock.now().astimezone(dt.UTC).isoformat(timespec="seconds")
+
+
+class WriteKeys(Keys):
+    """The write keys of a project, in the file `state.db` of its data directory."""
+
+    def __init__(self, data_dir: Path, clock: Clock) -> None:
+        super().__init__(clock)
+        self.path = data_dir / "state.db"
+        try:
+            data_dir.mkdir(parents=True, exist_ok=True)
+            self.con = sqlite3.connect(self.path, isolation_level=None, timeout=10, check_same_thread=False)
+            self.con.execute("pragma journal_mode=wal")
+            self.con.executescript(SCHEMA)
+        except (OSError, sqlite3.Error) as error:
+            raise StorageError(f"{self.path} cannot be used: {error}.") from error
+        self.path.chmod(0o600)
 
     def all(self) -> list[WriteKey]:
         """Every key, by source and age."""
@@ -124,8 +154,16 @@ class WriteKeys:
         """Let the file go."""
         self.con.close()
 
-    def _now(self) -> str:
-        return self.clock.now().astimezone(dt.UTC).isoformat(timespec="seconds")
+    def _add(self, key_hash: bytes, key: WriteKey) -> None:
+        self.con.execute(
+            "insert into write_key values (?, ?, ?, ?, null)",
+            (key_hash, key.source, key.shown, key.created_at),
+        )
+
+    def _end(self, shown: str, at: str) -> None:
+        self.con.execute(
+            "update write_key set revoked_at = ? where shown = ? and revoked_at is null", (at, shown)
+        )
 
 
 def hashed(key: str) -> bytes:

@@ -10,8 +10,9 @@ import uvicorn
 
 from evervalue.collector.app import LONGEST_WAIT_SECONDS, Collector
 from evervalue.collector.connections import connections
-from evervalue.collector.keys import WriteKeys
+from evervalue.collector.keys import Keys, WriteKeys
 from evervalue.collector.log import LOG, EventLog
+from evervalue.collector.records import Log
 from evervalue.collector.streams.opening import consuming
 from evervalue.collector.streams.settings import StreamSettings
 from evervalue.collector.watch import Watch
@@ -32,6 +33,8 @@ def collect(
     ready: Callable[[str], None] | None = None,
     streams: Mapping[str, StreamSettings] | None = None,
     silences: Callable[[], Mapping[str, float]] | None = None,
+    open_log: Callable[[], Log] | None = None,
+    keys: Keys | None = None,
 ) -> None:
     """Take events until stopped; what was acknowledged is on disk.
 
@@ -49,6 +52,8 @@ def collect(
         Source: the stream that brings events of it.
     silences
         Gives how many seconds each source may be silent, where the settings say it; asked once a minute.
+    open_log, keys
+        Where events are stored and who may send them; default: in files of the data directory.
 
     Raises
     ------
@@ -64,8 +69,9 @@ def collect(
     listening = listen(host, port)
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
-        keys = WriteKeys(data_dir, clock)
-        app = Collector(lambda: EventLog(data_dir / LOG), keys, clock)
+        open_log = open_log or (lambda: EventLog(data_dir / LOG))
+        keys = keys or WriteKeys(data_dir, clock)
+        app = Collector(open_log, keys, clock)
         watch = Watch(app, keys, data_dir, clock, silences)
         config = uvicorn.Config(
             app, http=connections(), ws="none", loop="auto", lifespan="on", log_level="warning", access_log=False,
@@ -83,7 +89,7 @@ def collect(
         put = app.writer.put
         with (
             suppress(KeyboardInterrupt),
-            consuming(streams or {}, put, lambda: EventLog(data_dir / LOG), clock),
+            consuming(streams or {}, put, open_log, clock),
             watch,
         ):
             Announced(config, begun).run(sockets=[listening])

@@ -17,7 +17,7 @@ from typing import Any, Self
 from evervalue.collector import standing
 from evervalue.collector.app import Collector
 from evervalue.collector.canary import PERIOD_SECONDS, PERIODS, Canary, Trip, WithCanary
-from evervalue.collector.keys import WriteKey, WriteKeys
+from evervalue.collector.keys import Keys, WriteKey
 from evervalue.collector.metrics import Histogram, Watched
 from evervalue.collector.records import Tally
 from evervalue.collector.silence import Heard, Limits, limits
@@ -57,7 +57,7 @@ class Watch:
     def __init__(
         self,
         app: Collector,
-        keys: WriteKeys,
+        keys: Keys,
         data_dir: Path,
         clock: Clock,
         silences: Callable[[], Mapping[str, float]] | None = None,

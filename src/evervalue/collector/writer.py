@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from time import perf_counter
 
-from evervalue.collector.log import Delivery, EventLog
+from evervalue.collector.records import Delivery, Log
 from evervalue.core.errors import EvervalueError, StorageError
 
 MOST_BYTES = 64 * 1024 * 1024
@@ -34,7 +34,7 @@ class Writer:
     """
 
     def __init__(
-        self, open_log: Callable[[], EventLog], committed: Callable[[float, bool], None] | None = None
+        self, open_log: Callable[[], Log], committed: Callable[[float, bool], None] | None = None
     ) -> None:
         self._open_log = open_log
         self._committed = committed
@@ -72,7 +72,7 @@ class Writer:
         self._thread.join()
 
     def _run(self) -> None:
-        log: EventLog | None = None
+        log: Log | None = None
         while True:
             batch = self._next()
             if not batch:

@@ -14,8 +14,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from evervalue.collector.log import Delivery, EventLog
 from evervalue.collector.messages import Event, Refusal, kept
+from evervalue.collector.records import Delivery, Log
 from evervalue.collector.streams.reader import Chunk, Moved, Reader
 from evervalue.collector.streams.records import judged
 from evervalue.collector.writer import Done
@@ -90,7 +90,7 @@ class Consumer:
     """
 
     def __init__(
-        self, source: str, reader: Reader, put: Put, open_log: Callable[[], EventLog], clock: Clock
+        self, source: str, reader: Reader, put: Put, open_log: Callable[[], Log], clock: Clock
     ) -> None:
         self.state = State(source)
         self._source, self._reader, self._put, self._clock = source, reader, put, clock

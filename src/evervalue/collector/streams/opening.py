@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import cast
 
-from evervalue.collector.log import EventLog
+from evervalue.collector.records import Log
 from evervalue.collector.streams.consumer import Consumer, Put, stopped
 from evervalue.collector.streams.reader import Reader
 from evervalue.collector.streams.settings import StreamSettings
@@ -39,7 +39,7 @@ def reader(settings: StreamSettings, clock: Clock) -> Reader:
 
 @contextmanager
 def consuming(
-    streams: Mapping[str, StreamSettings], put: Put, open_log: Callable[[], EventLog], clock: Clock
+    streams: Mapping[str, StreamSettings], put: Put, open_log: Callable[[], Log], clock: Clock
 ) -> Iterator[list[Consumer]]:
     """The streams are read until the end of the block; what is not written then is read again the next time.
 
