@@ -34,6 +34,7 @@ from evervalue.pipeline.cutoff import refuse_no_orders
 from evervalue.pipeline.describe import write_descriptions
 from evervalue.pipeline.earlier import Earlier, before_this
 from evervalue.pipeline.event_files import write_event_files
+from evervalue.pipeline.event_places import last_read
 from evervalue.pipeline.settings import Project, Settings
 from evervalue.pipeline.tables import all_models, definitions_sha256, fill_run_tables
 from evervalue.sources import conflicts, raw_zone
@@ -189,7 +190,8 @@ def _build(
     con.execute("use snapshot")
     con.execute("set search_path = 'snapshot.main,warehouse.raw,warehouse.mapped'")
     models = all_models()
-    fill_run_tables(con, settings, run_id=run_id, as_of=as_of)
+    read_up_to = last_read(publisher.data_dir, settings.events)
+    fill_run_tables(con, settings, run_id=run_id, as_of=as_of, events=read_up_to)
     value = ValueStage(
         settings, progress, folder=file.parent, before=Before.of(publisher), kept=Before(snapshot)
     )
