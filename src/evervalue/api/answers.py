@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from itertools import chain
 from typing import Any, Literal
@@ -109,10 +109,11 @@ def table_answer(
     *,
     one: bool = False,
     tagged: tuple[str, ...] = (),
+    more: Mapping[str, object] | None = None,
 ) -> Response:
     """A small result in the format asked for; `one` gives the object instead of a list of one.
 
-    `tagged` is what else shapes the answer, such as the minute in which it is given.
+    `tagged` is what else shapes the answer, such as the minute in which it is given; `more` goes into its description.
     """
     tag = etag(reading, request, *tagged)
     if (same := unchanged(request, tag)) is not None:
@@ -122,4 +123,4 @@ def table_answer(
     result = reading.result(statement)
     rows = result.dicts()
     data: object = (rows[0] if rows else None) if one else rows
-    return json_answer(data, meta(reading, statement, result.seconds), tag)
+    return json_answer(data, meta(reading, statement, result.seconds, **(more or {})), tag)

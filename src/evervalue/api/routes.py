@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 from starlette.concurrency import run_in_threadpool
@@ -20,10 +20,11 @@ from evervalue.api.answers import (
     table_answer,
     unchanged,
 )
+from evervalue.api.cells import to_json
 from evervalue.api.errors import NotFound
 from evervalue.api.live import Live, LiveProfile
 from evervalue.api.queries import customer as one
-from evervalue.api.queries import customers, gems, overview, run, segments, sources, value
+from evervalue.api.queries import customers, events, gems, overview, run, segments, sources, value
 from evervalue.api.queries.base import ListQuery
 from evervalue.api.requests import CustomersRequest, GemsRequest, ListRequest
 from evervalue.api.snapshots import Reading, Row, SnapshotReader, Statement
@@ -126,7 +127,7 @@ def customer(
         found = reading.row(statement)
         now = None
         if found is None or (format == "json" and part in ("customer", "live")):
-            now = live.profile(reading, customer_id, None if found is None else found["customer"])
+            now = live.profile(reading, customer_id, found)
         if found is None and now is None:
             raise NotFound(
                 f"There is no customer with the key '{customer_id[:200]}' in run {reading.run_id}."
@@ -163,7 +164,7 @@ async def live_customer(request: Request, customer_id: str) -> Response:
     def make() -> LiveProfile | None:
         with reader.lease() as reading:
             found = reading.row(one.customer(customer_id))
-            return live.profile(reading, customer_id, None if found is None else found["customer"])
+            return live.profile(reading, customer_id, found)
 
     first = await run_in_threadpool(make)
     if first is None:
@@ -176,16 +177,33 @@ async def live_customer(request: Request, customer_id: str) -> Response:
 
 
 @router.get("/sources")
-def source_list(request: Request, format: Format = "json") -> Response:
+def source_list(
+    request: Request, part: Literal["sources", "events"] = "sources", format: Format = "json"
+) -> Response:
     """Every source: its state now, lag, last load, and where its rows went; those that need attention come first.
 
     A source without news for longer than is usual is in alarm at the moment of asking, whatever the run found.
+    `part=events` gives the sources of the collector, with what became of all events (accepted = stored + duplicate +
+    quarantined) and how long each is silent; the JSON has them beside the sources too, as `meta.events`, and the
+    collector as `meta.collector`.
     """
     reader = reader_of(request)
     with reader.lease() as reading:
+        state = request.app.state
+        found = events.present(state.clock, reader.publisher.data_dir, state.live.log)
+        told = {"collector": events.collector(found.collector), "events": events.rows(found)}
+        tagged = (to_json(told).decode(),)
+        if part == "events":
+            asked = events.event_sources(found)
+            return table_answer(
+                request, reader, reading, "event-sources", asked, format, tagged=tagged, more=told
+            )
         _watched(reading)
         at = present_of(request, reading)
-        return table_answer(request, reader, reading, "sources", sources.sources(at), format, tagged=at)
+        asked = sources.sources(at)
+        return table_answer(
+            request, reader, reading, "sources", asked, format, tagged=(*at, *tagged), more=told
+        )
 
 
 @router.get("/sources/{source}")

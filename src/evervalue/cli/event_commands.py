@@ -13,7 +13,8 @@ from evervalue.cli import app
 from evervalue.cli.project_commands import Folder, Host
 
 if TYPE_CHECKING:
-    from evervalue.collector.keys import WriteKeys
+    from evervalue.collector.keys import Keys
+    from evervalue.collector.records import Log
 
 keys = typer.Typer(help="Write keys, by which sites and tills send events.", no_args_is_help=True)
 events = typer.Typer(help="Look at the events that came.", no_args_is_help=True)
@@ -37,6 +38,7 @@ def collect(
     from evervalue.collector.serve import collect as taken
     from evervalue.core import logs
     from evervalue.core.clock import SystemClock
+    from evervalue.pipeline.event_log import open_keys, open_log
     from evervalue.pipeline.settings import read_project
 
     def ready(address: str) -> None:
@@ -49,6 +51,7 @@ def collect(
     taken(
         found.data_dir, SystemClock(), host=host, port=port, ready=ready, streams=found.settings.streams,
         silences=lambda: read_project(project).settings.silences,
+        open_log=lambda: open_log(found), keys=open_keys(found, SystemClock()),
     )  # fmt: skip
 
 
@@ -98,9 +101,7 @@ def tail(
     format: Annotated[str, typer.Option(help="table, or json: one event a line.")] = "table",
 ) -> None:
     """Show events as they come."""
-    from evervalue.collector.log import LOG, EventLog
-
-    log = EventLog(_data_dir(project) / LOG)
+    log = _log(project)
     seen = log.before(n)
     while True:
         for event in log.read(seen):
@@ -115,13 +116,27 @@ def tail(
 def count_events(project: Folder = Path()) -> None:
     """What became of all that came: accepted = stored + duplicate + quarantined."""
     from evervalue.cli import show
-    from evervalue.collector.log import LOG, EventLog
 
-    tallies = EventLog(_data_dir(project) / LOG).tallies()
+    tallies = _log(project).tallies()
     show.grid(
         ["source", "accepted", "= stored", "+ duplicate", "+ quarantined"],
         [[t.source, t.accepted, t.stored, t.duplicate, t.quarantined] for t in tallies],
     )
+
+
+@events.command("refused")
+def show_refused(
+    project: Folder = Path(),
+    source: Annotated[str | None, typer.Option(help="Only this source.")] = None,
+    limit: Annotated[
+        int, typer.Option("--limit", "-n", min=0, max=100_000, help="Events to show, the newest first.")
+    ] = 10,
+    format: Annotated[str, typer.Option(help="table, or json: one event a line.")] = "table",
+) -> None:
+    """Show the events in quarantine: how many for which reason, what mends it, and the newest."""
+    from evervalue.cli.tell_refused import tell_refused
+
+    tell_refused(_log(project), source, limit, as_json=format == "json")
 
 
 @events.command("streams")
@@ -131,18 +146,18 @@ def show_streams(
 ) -> None:
     """How far the streams of the settings are read, and how much waits in each."""
     from evervalue.cli import show
-    from evervalue.collector.log import LOG, EventLog
     from evervalue.collector.streams.opening import reader
     from evervalue.core.clock import SystemClock
     from evervalue.core.errors import EvervalueError
     from evervalue.core.text import span
+    from evervalue.pipeline.event_log import open_log
     from evervalue.pipeline.settings import read_project
 
     found = read_project(project)
     if not found.settings.streams:
         show.say("No source names a stream. docs/streams.md says how.")
         return
-    log = EventLog(found.data_dir / LOG)
+    log = open_log(found)
     rows, faults = [], []
     for source, settings in sorted(found.settings.streams.items()):
         try:
@@ -183,14 +198,16 @@ def _line(source: str, body: bytes) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in line)
 
 
-def _data_dir(project: Path) -> Path:
+def _log(project: Path) -> Log:
+    from evervalue.pipeline.event_log import open_log
     from evervalue.pipeline.settings import read_project
 
-    return read_project(project).data_dir
+    return open_log(read_project(project))
 
 
-def _keys(project: Path) -> WriteKeys:
-    from evervalue.collector.keys import WriteKeys
+def _keys(project: Path) -> Keys:
     from evervalue.core.clock import SystemClock
+    from evervalue.pipeline.event_log import open_keys
+    from evervalue.pipeline.settings import read_project
 
-    return WriteKeys(_data_dir(project), SystemClock())
+    return open_keys(read_project(project), SystemClock())

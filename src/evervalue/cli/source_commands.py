@@ -28,7 +28,7 @@ def list_sources(
 ) -> None:
     """What every source brought, how new it is, and how each doubt in a column was settled."""
     from evervalue.cli import show
-    from evervalue.cli.tell_sources import tell_files, tell_notes, tell_sources
+    from evervalue.cli.tell_sources import tell_events, tell_files, tell_notes, tell_sources
     from evervalue.core.clock import SystemClock
     from evervalue.core.errors import Busy, NothingPublished
     from evervalue.pipeline.settings import read_project
@@ -47,6 +47,7 @@ def list_sources(
         tell_sources(snapshot, found.data_dir, SystemClock())
     finally:
         snapshot.close()
+    tell_events(found, SystemClock())
     try:
         with warehouse(found) as con:
             notes = list(tell_notes(con))

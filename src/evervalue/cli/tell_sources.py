@@ -10,7 +10,10 @@ from pathlib import Path
 from evervalue.cli import show
 from evervalue.core.clock import Clock
 from evervalue.core.text import count, span
+from evervalue.pipeline import collecting
+from evervalue.pipeline.event_log import found_log
 from evervalue.pipeline.followed import seen_in
+from evervalue.pipeline.settings import Project
 from evervalue.sources.changes.standing import Seen
 from evervalue.sources.changes.watch import Lag
 from evervalue.warehouse.duckdb import Connection
@@ -54,6 +57,31 @@ def tell_sources(snapshot: Connection, data_dir: Path, clock: Clock) -> None:
             )
         elif state in ("alarm", "watch"):
             show.warn(f"{source}: {says}")
+
+
+def tell_events(project: Project, clock: Clock) -> None:
+    """Every source of events in one row, then the collector; nothing where there is neither."""
+    now = clock.now()
+    found = collecting.seen(project.data_dir, now, lambda: found_log(project))
+    names = "source of events|state|last event|silence|accepted|= stored|+ duplicate|+ quarantined"
+    if found.sources:
+        show.grid(
+            names.split("|"),
+            [
+                [
+                    one.source, SIGNS[one.state],
+                    ago(one.last_event_at.replace(tzinfo=None), now.replace(tzinfo=None)) if one.last_event_at else "",
+                    f"{span(one.silence_alarm_seconds)} at most" if one.silence_alarm_seconds is not None else "",
+                    one.accepted, one.stored, one.duplicate, one.quarantined,
+                ]
+                for one in found.sources
+            ],
+        )  # fmt: skip
+    if found.collector is not None:
+        (show.say if found.collector.state == "ok" else show.warn)(f"The collector {found.collector.says}")
+    for one in found.sources:
+        if one.state in ("alarm", "watch"):
+            show.warn(f"{one.source}: {one.state_says}")
 
 
 def lag_words(follower: Seen | None, behind: float | None, read_ago: float) -> str:

@@ -116,6 +116,12 @@ def finding(source: Mapping[str, Any], formats: Formats) -> str:
         return f"{name} could not be read"
     if check == "following":
         return f"{name} {first.split(': ', 1)[0]}"
+    if check == "collector":
+        return f"The collector {first.split(': ', 1)[0]}"
+    if check == "silence":
+        return f"{name} has sent nothing for {age(source['news_age_seconds'] or 0, formats)}"
+    if check == "accounts":
+        return f"{name}: {first.split(': ', 1)[0]}"
     if check == "freshness" and source["news_age_seconds"] is not None:
         return f"{name} has had no news for {age(source['news_age_seconds'], formats)}"
     if check == "volume":
@@ -168,7 +174,11 @@ def checks_title(checks: Sequence[Mapping[str, Any]], formats: Formats) -> str:
 
 def attention(alarms: Sequence[Mapping[str, Any]], formats: Formats) -> str:
     """What every page says while a source is in alarm: '2 sources need attention'."""
-    return f"{count(len(alarms), 'source', formats)} {'needs' if len(alarms) == 1 else 'need'} attention"
+    sources = [alarm for alarm in alarms if alarm["worst_check"] != "collector"]
+    counted = count(len(sources), "source", formats)
+    if len(sources) < len(alarms):
+        return f"The collector and {counted} need attention" if sources else "The collector needs attention"
+    return f"{counted} {'needs' if len(sources) == 1 else 'need'} attention"
 
 
 def title(sources: Sequence[Mapping[str, Any]], formats: Formats) -> str:
@@ -193,6 +203,41 @@ def title(sources: Sequence[Mapping[str, Any]], formats: Formats) -> str:
         return f"{count(number, 'source', formats)}, {words}{newest}"
     usual = {1: "as usual", 2: "both as usual"}.get(number, "all as usual")
     return f"{count(number, 'source', formats)}, {usual}{newest}"
+
+
+def title_with_events(
+    sources: Sequence[Mapping[str, Any]], alarms: Sequence[Mapping[str, Any]], formats: Formats
+) -> str:
+    """The finding of all sources, those of events among them; `alarms` are those and the collector, where in alarm."""
+    if not alarms:
+        return title(sources, formats)
+    everything = [*alarms, *(source for source in sources if source["state"] == "alarm")]
+    says = [finding(alarm, formats) for alarm in everything[:2]]
+    more = [f"{formats.number(len(everything) - 2)} more"] if len(everything) > 2 else []
+    return f"{attention(everything, formats)}: {joined([*says, *more])}"
+
+
+def events_title(found: Sequence[Mapping[str, Any]], formats: Formats) -> str:
+    """What became of all events: '12,000 events came: 11,900 stored, 90 duplicate, 10 quarantined'."""
+    if not found:
+        return "No event has come yet"
+    sums = {
+        name: sum(one[name] for one in found)
+        for name in ("accepted", "stored", "duplicate", "quarantined", "unaccounted")
+    }
+    lost = f", {formats.number(sums['unaccounted'])} not accounted for" if sums["unaccounted"] else ""
+    told = ", ".join(
+        f"{formats.number(sums[name])} {name}" for name in ("stored", "duplicate", "quarantined")
+    )
+    return f"{count(sums['accepted'], 'event', formats)} came: {told}{lost}"
+
+
+def silence_limit(one: Mapping[str, Any], formats: Formats) -> str:
+    """How long a source of events may be silent: '2 hours at most, as set'; empty where that is not known yet."""
+    if one["silence_alarm_seconds"] is None:
+        return ""
+    most = f"{span(one['silence_alarm_seconds'], formats)} at most"
+    return f"{most}, as set" if one["silence_is_set"] else f"{most} at this time"
 
 
 def newest_data(sources: Sequence[Mapping[str, Any]], formats: Formats) -> str:

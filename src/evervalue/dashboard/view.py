@@ -16,14 +16,16 @@ from starlette.responses import HTMLResponse, Response
 
 import evervalue
 from evervalue.api.errors import Problem
+from evervalue.api.queries import events as of_events
 from evervalue.api.queries import sources as of_sources
 from evervalue.api.settings import ServerSettings
-from evervalue.api.snapshots import Reading, SnapshotReader
+from evervalue.api.snapshots import Reading, Row, SnapshotReader
 from evervalue.core.clock import Clock
 from evervalue.dashboard import source_words, words
 from evervalue.dashboard.assets import bundle
 from evervalue.dashboard.formats import DEFAULT_LOCALE, Formats, locale_of
-from evervalue.dashboard.links import customer_url, source_url, url
+from evervalue.dashboard.links import customer_url, live_url, source_url, url
+from evervalue.pipeline.collecting import Collecting
 
 HEADERS = {"Cache-Control": "no-store", "Vary": "HX-Request, HX-Target, Accept-Language, Cookie"}
 THEMES = ("light", "dark")
@@ -76,6 +78,18 @@ def present_of(request: Request, reading: Reading) -> of_sources.Present:
     return of_sources.present(state.clock, reading, state.reader.publisher.data_dir)
 
 
+def events_of(request: Request) -> Collecting:
+    """How the collector and its sources of events stand now."""
+    state = request.app.state
+    return of_events.present(state.clock, state.reader.publisher.data_dir, state.live.log)
+
+
+def alarms_of(request: Request, reading: Reading) -> list[Row]:
+    """What needs attention now: the collector, its sources of events, and the sources of the run."""
+    others = of_sources.in_alarm(reading, present_of(request, reading))
+    return [*of_events.in_alarm(events_of(request)), *others]
+
+
 def theme_of(request: Request) -> str:
     """The theme that was chosen; empty follows the system."""
     chosen = request.cookies.get("theme", "")
@@ -100,7 +114,7 @@ def render(
 ) -> Response:
     """The template, filled, with the headers of a page."""
     formats = formats_of(request, reading)
-    alarms = of_sources.in_alarm(reading, present_of(request, reading)) if reading else []
+    alarms = alarms_of(request, reading) if reading else []
     text = _environment().get_template(template).render(
         page=page,
         navigation=NAVIGATION,
@@ -165,6 +179,7 @@ def _environment() -> Environment:
     environment.globals.update(
         asset=bundle().url,
         customer_url=customer_url,
+        live_url=live_url,
         source_url=source_url,
         of_source=source_words,
         url=url,

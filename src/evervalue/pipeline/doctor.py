@@ -7,10 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from evervalue.collector.accounts import counted
+from evervalue.collector.log import LOG
 from evervalue.core.clock import Clock
 from evervalue.core.errors import EvervalueError, NothingPublished
 from evervalue.core.text import count
-from evervalue.pipeline import followed
+from evervalue.pipeline import collecting, followed
+from evervalue.pipeline.event_log import found_log
 from evervalue.pipeline.settings import Project, read_project
 from evervalue.sources.feeds import feeds_of
 from evervalue.warehouse.publish import Publisher, Snapshot
@@ -34,6 +37,7 @@ def examine(folder: Path, clock: Clock) -> Iterator[Finding]:
         return
     yield Finding("settings", True, f"{count(len(project.settings.sources), 'source')}, all settings known")
     yield from _sources(project)
+    yield from _events(project, clock)
     free = shutil.disk_usage(project.folder).free
     yield Finding("disk", free > 1 << 30, f"{free / (1 << 30):,.1f} GB free where the project lies")
     yield from _published(project, clock)
@@ -50,9 +54,38 @@ def _sources(project: Project) -> Iterator[Finding]:
             try:
                 found = feed.check(project.folder)
             except EvervalueError as error:
-                yield Finding(f"source {name}", False, str(error))
+                if not getattr(system.tables.get(name), "optional", False):  # else a run goes on without it
+                    yield Finding(f"source {name}", False, str(error))
             else:
                 yield Finding(f"source {name}", True, found)
+
+
+def _events(project: Project, clock: Clock) -> Iterator[Finding]:
+    """How the collector and its sources of events stand; the events are counted one by one and held to the tallies."""
+    log = project.data_dir / LOG
+    try:
+        found = collecting.seen(project.data_dir, clock.now(), lambda: found_log(project))
+    except EvervalueError as error:
+        yield Finding("event log", False, str(error))
+        return
+    if found.collector is not None:
+        yield Finding("collector", found.collector.state == "ok", found.collector.says)
+    elif project.settings.events:
+        yield Finding("collector", True, "none has run here yet; 'evervalue collect' starts one")
+    try:
+        there = counted(log) if log.exists() else {one.source: one.stored for one in found.sources}
+    except EvervalueError as error:
+        yield Finding("event log", False, str(error))
+        return
+    for one in found.sources:
+        told = one.state in ("ok", "learning")
+        yield Finding(f"events of {one.source} come", told, one.state_says)
+        same = there.get(one.source, 0) >= one.stored
+        says = f"{one.accepted:,} accepted = {one.stored:,} stored + {one.duplicate:,} duplicate + "
+        says += f"{one.quarantined:,} quarantined"
+        if not same:
+            says += f"; of those stored {there.get(one.source, 0):,} are in the log: it was damaged, put back a backup"
+        yield Finding(f"events of {one.source} are all there", same and not one.unaccounted, says)
 
 
 def _published(project: Project, clock: Clock) -> Iterator[Finding]:

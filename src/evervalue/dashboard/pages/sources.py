@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 from starlette.requests import Request
 from starlette.responses import Response
 
 from evervalue.api.errors import NotFound
+from evervalue.api.queries import events as of_events
 from evervalue.api.queries import run as of_run
 from evervalue.api.queries import sources as of_sources
+from evervalue.core.clock import Clock
 from evervalue.core.text import did_you_mean
 from evervalue.dashboard import source_words
 from evervalue.dashboard.charts.loads import loads, top
-from evervalue.dashboard.view import formats_of, present_of, reader_of, render
+from evervalue.dashboard.view import events_of, formats_of, present_of, reader_of, render
 
 PAGE = "sources"
 
@@ -24,6 +28,7 @@ def index(request: Request) -> Response:
             return render(request, "sources_unwatched.html", reading, page=PAGE, sources=kept)
         statement = of_sources.sources(present_of(request, reading))
         found = reading.rows(statement)
+        live = events_of(request)
         return render(
             request,
             "sources.html",
@@ -31,7 +36,13 @@ def index(request: Request) -> Response:
             page=PAGE,
             rows=found,
             statement=statement,
-            title=source_words.title(found, formats_of(request, reading)),
+            title=source_words.title_with_events(
+                found, of_events.in_alarm(live), formats_of(request, reading)
+            ),
+            collector=live.collector,
+            events=[
+                {**row, "last_seconds": _since(request, row["last_event_at"])} for row in of_events.rows(live)
+            ],
         )
 
 
@@ -77,3 +88,9 @@ def page(request: Request) -> Response:
             quarantine=reading.rows(of_sources.quarantine(name)),
             went=reading.row(of_sources.reconciliation(name)),
         )
+
+
+def _since(request: Request, at: dt.datetime | None) -> float | None:
+    """Seconds since an instant (UTC without a zone)."""
+    clock: Clock = request.app.state.clock
+    return None if at is None else max(0.0, (clock.now().replace(tzinfo=None) - at).total_seconds())
