@@ -24,20 +24,25 @@ NOW = 1_709_290_800_000_000
 class Site:
     """A project whose events come from a site."""
 
-    def __init__(self, folder: Path, toml: str = TOML, **files: str) -> None:
-        self.folder = project(folder, files, toml)
+    def __init__(
+        self, folder: Path, toml: str = TOML, *, now: int = NOW, files: dict[str, str] | None = None
+    ) -> None:
+        self.folder = project(folder, files or {}, toml)
         self.n = 0
+        self.now = now
 
     def send(self, *messages: dict[str, Any], source: str = "web") -> None:
         taken = []
         for message in messages:
             self.n += 1
-            event = judged({"messageId": f"m{self.n}", **message}, None, sent=None, received_us=NOW + self.n)
+            event = judged(
+                {"messageId": f"m{self.n}", **message}, None, sent=None, received_us=self.now + self.n
+            )
             assert isinstance(event, Event), event
             taken.append(event)
         (self.folder / "evervalue-data").mkdir(exist_ok=True)
         log = EventLog(self.folder / "evervalue-data" / LOG)
-        log.write([Delivery(source, NOW + self.n, taken)])
+        log.write([Delivery(source, self.now + self.n, taken)])
         log.close()
 
     def lines(self) -> list[tuple[Any, ...]]:
@@ -50,7 +55,7 @@ class Site:
     def write(self, source: str = "web") -> None:
         """Write the files of what came, as a run does first."""
         data = self.folder / "evervalue-data"
-        write_event_files(data, data / LOG, [source], Silent())
+        write_event_files(data, EventLog(data / LOG), [source], Silent())
 
     def written(self, sql: str, kind: str = "order_lines", source: str = "web") -> list[tuple[Any, ...]]:
         """Rows of the files of one kind, as `written` in the SQL."""

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from evervalue.collector.log import EventLog
+from evervalue.collector.records import Log
 from evervalue.core.disk import sync
 from evervalue.core.errors import StorageError
 from evervalue.core.progress import Progress
@@ -41,7 +41,7 @@ LAYOUT = 2
 """Version of what the files hold; files of another one are written anew from the log."""
 
 
-def write_event_files(data_dir: Path, log: Path, sources: Iterable[str], progress: Progress) -> None:
+def write_event_files(data_dir: Path, log: Log | None, sources: Iterable[str], progress: Progress) -> None:
     """Write what came since the last files of these sources.
 
     Parameters
@@ -49,30 +49,29 @@ def write_event_files(data_dir: Path, log: Path, sources: Iterable[str], progres
     data_dir
         The project's data directory.
     log
-        The event log; nothing is written where there is none yet.
+        The event log, which is let go at the end; None where there is none yet.
 
     Raises
     ------
     StorageError
         The log cannot be read.
     """
-    if not log.exists():
+    if log is None:
         return
-    events = EventLog(log)
     try:
         for source in sources:
-            _write(events, data_dir / FOLDER / source, source, progress)
+            _write(log, data_dir / FOLDER / source, source, progress)
     finally:
-        events.close()
+        log.close()
 
 
-def _write(log: EventLog, folder: Path, source: str, progress: Progress) -> None:
+def _write(log: Log, folder: Path, source: str, progress: Progress) -> None:
     """One more file of each kind, where events of the source came."""
     _of_this_layout(folder)
     after = max((_last(path) for path in folder.glob(f"{EVENTS}/*.parquet")), default=0)
     if after > log.last():
         raise StorageError(
-            f"{log.path} ends at event {log.last()}, and {folder} holds events up to {after}: the log is another one, "
+            f"{log.where} ends at event {log.last()}, and {folder} holds events up to {after}: the log is another one, "
             "or an older copy, and what came since would be passed over. Put back the log that belongs to these "
             "files; or move the folder away, and all that the log holds is written out again."
         )

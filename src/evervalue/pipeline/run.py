@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 from evervalue import __version__
-from evervalue.collector.log import LOG
 from evervalue.core.clock import Clock
 from evervalue.core.errors import (
     CheckFailed,
@@ -34,6 +33,7 @@ from evervalue.pipeline.cutoff import refuse_no_orders
 from evervalue.pipeline.describe import write_descriptions
 from evervalue.pipeline.earlier import Earlier, before_this
 from evervalue.pipeline.event_files import write_event_files
+from evervalue.pipeline.event_log import found_log
 from evervalue.pipeline.event_places import last_read
 from evervalue.pipeline.settings import Project, Settings
 from evervalue.pipeline.tables import all_models, definitions_sha256, fill_run_tables
@@ -117,7 +117,7 @@ def run(
             if known_at is not None:
                 report = load_known(con, project.settings.sources, known_at=known_at, kept=KEPT, **loaded)
             else:
-                write_event_files(data_dir, data_dir / LOG, project.settings.events, progress)
+                write_event_files(data_dir, found_log(project), project.settings.events, progress)
                 now = clock.now().replace(tzinfo=None)
                 report = load(
                     con, project.settings.sources, known_at=now, full_refresh=full_refresh, **loaded

@@ -20,6 +20,7 @@ from evervalue.core.duration import Duration, duration
 from evervalue.core.errors import SettingsError
 from evervalue.core.text import did_you_mean
 from evervalue.identity.settings import IdentitySettings
+from evervalue.pipeline.collector_settings import CollectorSettings
 from evervalue.pipeline.event_settings import of_events, silence_of
 from evervalue.sources.settings import told
 from evervalue.sources.systems import System, system
@@ -249,6 +250,7 @@ class Settings:
     actions: ActionSettings
     value: ValueSettings = field(default_factory=ValueSettings)
     identity: IdentitySettings = field(default_factory=IdentitySettings)
+    collector: CollectorSettings = field(default_factory=CollectorSettings)
     events: tuple[str, ...] = ()
     """Sources whose events the collector takes (kind = "events")."""
     streams: dict[str, StreamSettings] = field(default_factory=dict)
@@ -296,6 +298,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "actions": ActionSettings,
     "value": ValueSettings,
     "identity": IdentitySettings,
+    "collector": CollectorSettings,
 }
 
 
@@ -388,6 +391,7 @@ def settings_from(values: dict[str, Any], options: Mapping[str, str] | None = No
         parts["actions"],
         parts["value"],
         parts["identity"],
+        parts["collector"],
         tuple(events),
         streams,
         silences,

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from evervalue.collector.log import LOG
+from evervalue.collector.log import LOG, EventLog
 from evervalue.core.errors import SettingsError, StorageError
 from evervalue.core.progress import Silent
 from evervalue.pipeline.event_files import write_event_files
@@ -252,7 +252,7 @@ def test_names_of_files_are_on_disk_before_that_of_the_events(
     monkeypatch.setattr(os, "fsync", fsync)
     site.send(order("o1", "2024-01-05", ("p1", 10, 1)))
     data = site.folder / "evervalue-data"
-    write_event_files(data, data / LOG, ["web"], Silent())
+    write_event_files(data, EventLog(data / LOG), ["web"], Silent())
     told = told[1:]  # of the layout, before the first file
     assert told == [None, folder / "order_lines", folder, None, folder / "events", folder]
 
@@ -264,7 +264,7 @@ def test_events_are_copied_nowhere_but_into_the_data_directory(
     site.send(order("o1", "2024-01-05", ("p1", 10, 1)))
     data = site.folder / "evervalue-data"
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
-    write_event_files(data, data / LOG, ["web"], Silent())
+    write_event_files(data, EventLog(data / LOG), ["web"], Silent())
     assert len(list(data.glob("events/web/*/*.parquet"))) == 2
     assert list((data / "tmp").iterdir()) == []
 
