@@ -19,7 +19,7 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "nats": ("nats://HOST:PORT/STREAM", "nats://host:4222/CLICKS"),
 }
 """Kind of stream: how its address is written, and an example."""
-SECRET = re.compile(r"password|secret|token|seed|session|pem|jaas|passphrase", re.IGNORECASE)
+SECRET = re.compile(r"password|passphrase|secret|(^|[._])token$|seed|\.pem$|oauthbearer\.config$")
 VARIABLE = re.compile(r"\$\{(\w+)\}")
 OPTIONS: Mapping[str, tuple[str, ...]] = {
     "kinesis": ("endpoint", "profile", "access_key_id", "secret_access_key", "session_token", "role_arn", "ca"),
@@ -156,17 +156,12 @@ def _options(where: str, kind: str, url: str, table: object) -> dict[str, str]:
                 f"{where}.options.{key} is not an option of {kind}{did_you_mean(key, known)}. There are "
                 f"{', '.join(known)}."
             )
-        if SECRET.search(key) and not VARIABLE.fullmatch(value) and not _is_file(key):
+        if SECRET.search(key) and not VARIABLE.fullmatch(value):
             raise SettingsError(
                 f"{where}.options.{key} is a secret, which does not belong into the file. Put it into an environment "
                 f'variable and write {key} = "${{NAME}}".'
             )
     return found
-
-
-def _is_file(key: str) -> bool:
-    """Whether an option of librdkafka names a file, or how a secret is got, and is none itself."""
-    return key.endswith((".location", ".mechanism", ".mechanisms", ".url", ".method", ".enable"))
 
 
 def _instant(text: str) -> dt.datetime | None:

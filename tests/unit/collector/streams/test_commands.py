@@ -51,6 +51,7 @@ def test_a_stream_is_read_beside_http_and_shown(clicks: Kinesis, tmp_path: Path)
     assert "✓ web, stream: kinesis://us-east-1/clicks can be read: 1 shard" in checked
 
 
+@pytest.mark.slow
 def test_a_stream_that_is_not_there_is_told_while_http_goes_on(clicks: Kinesis, tmp_path: Path) -> None:
     text = TOML.format(endpoint=clicks.url).replace("us-east-1/clicks", "us-east-1/absent")
     (tmp_path / "evervalue.toml").write_text(text)

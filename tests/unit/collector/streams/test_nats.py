@@ -63,6 +63,7 @@ def test_every_message_is_stored_once(clicks: Nats, log: Log, table: dict[str, A
     assert log.positions() == {"stream": "8"}
 
 
+@pytest.mark.slow
 def test_a_checkpoint_that_is_lost_doubles_nothing(clicks: Nats, log: Log) -> None:
     clicks.put([body(None, n=n) for n in range(3000)])
     with consumed(clicks.settings(), into=log):
