@@ -48,7 +48,8 @@ class Mapped:
             "allow_missing_cost": False, "bins": 4, "ties": "share", "high_value_at": 14, "mid_value_at": 10,
             "gem_rule": "m_score", "gem_min_m_score": 4, "gem_top_n": 20, "gem_top_share": 0.1, "what_if_max_orders": 1,
             "value_interval": 0.9, "value_discount_rate_annual": 0.1, "value_model": "none", "value_spend": "auto",
-            "value_recalibrate": False, "same_orders": self.identity.same_orders, **values,
+            "value_recalibrate": False, "same_orders": self.identity.same_orders,
+            "session_minutes": 30, **values,
         }  # fmt: skip
         known = self.models["run.settings"].head.columns
         self.con.execute("delete from run.settings")

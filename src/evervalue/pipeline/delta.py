@@ -12,6 +12,8 @@ from functools import cached_property
 
 from evervalue.core.progress import Progress
 from evervalue.core.text import count
+from evervalue.pipeline.event_delta import TABLES as OF_EVENTS
+from evervalue.pipeline.event_delta import EventDelta
 from evervalue.pipeline.unchanged import Unchanged, differ
 from evervalue.sources.touched import LINES
 from evervalue.warehouse.delta import BEFORE, CUSTOMERS, KEYS, SUSPECTS
@@ -38,6 +40,7 @@ class Delta:
         self.con = con
         self.unchanged = unchanged
         self.progress = progress
+        self.events = EventDelta(con, unchanged)
         self.same_cutoff = "run.settings" in unchanged
         listed = ", ".join(map(literal, LINES))
         self.known = not con.execute(
@@ -51,6 +54,8 @@ class Delta:
         If so the temporary tables that its head names are filled. It is asked when the table has its turn, so what
         stands before it in the order of tables is there: rates, costs and verdicts before the lines.
         """
+        if model.name in OF_EVENTS:
+            return self.events.serves(model.name)
         if not self.known or "run.source_settings" not in self.unchanged or _some(self.con, ONCE):
             return False
         if model.name == JUDGED:

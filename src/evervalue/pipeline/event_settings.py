@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict, Field
+
 from evervalue.core.errors import SettingsError
 from evervalue.core.text import did_you_mean, joined
 from evervalue.sources.presets import preset
@@ -17,6 +19,15 @@ TRUST = ("server", "browser")
 OWN = ("trust", "silence")
 """Settings of a source of events that its files do not have."""
 UNITS = {"m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+class SessionSettings(BaseModel):
+    """`[sessions]`: what is one visit."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    minutes: int = Field(default=30, ge=1, le=1440)
+    """A longer pause between two events of a visitor begins a new session."""
 
 
 def of_events(name: str, table: Mapping[str, Any], data_dir: str) -> dict[str, Any]:

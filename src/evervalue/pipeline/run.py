@@ -35,6 +35,7 @@ from evervalue.pipeline.earlier import Earlier, before_this
 from evervalue.pipeline.event_files import write_event_files
 from evervalue.pipeline.event_log import found_log
 from evervalue.pipeline.event_places import last_read
+from evervalue.pipeline.event_view import show_events
 from evervalue.pipeline.settings import Project, Settings
 from evervalue.pipeline.tables import all_models, definitions_sha256, fill_run_tables
 from evervalue.sources import conflicts, raw_zone
@@ -130,6 +131,7 @@ def run(
                 identity,
                 run_id=run_id,
                 as_of=as_of,
+                known_at=known_at,
                 full_refresh=full_refresh,
                 progress=progress,
             )
@@ -173,6 +175,7 @@ def _build(
     *,
     run_id: str,
     as_of: dt.date | None,
+    known_at: dt.datetime | None,
     full_refresh: bool,
     progress: Progress,
 ) -> list[Built]:
@@ -187,6 +190,7 @@ def _build(
     if not history and not full_refresh:
         snapshot = before_this(con, publisher, wanted=_made_of(settings), file=file, progress=progress)
     con.execute(f"attach {literal(str(file))} as snapshot")
+    show_events(con, publisher.data_dir, settings.events, known_at=known_at)
     con.execute("use snapshot")
     con.execute("set search_path = 'snapshot.main,warehouse.raw,warehouse.mapped'")
     models = all_models()

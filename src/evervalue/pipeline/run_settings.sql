@@ -27,4 +27,5 @@ columns:
   value_spend: {type: text, says: spend model that was asked for}
   value_recalibrate: {type: boolean, says: whether predictions are corrected by what came of those made one horizon ago}
   same_orders: {type: text, check: "in ('keep', 'once')", says: "what happens to an order that two systems hold alike: both are kept, or it counts once"}
+  session_minutes: {type: integer, check: ">= 1", says: "a longer pause between two events of a visitor begins a new session"}
 --- */

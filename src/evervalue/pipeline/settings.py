@@ -21,7 +21,7 @@ from evervalue.core.errors import SettingsError
 from evervalue.core.text import did_you_mean
 from evervalue.identity.settings import IdentitySettings
 from evervalue.pipeline.collector_settings import CollectorSettings
-from evervalue.pipeline.event_settings import of_events, silence_of
+from evervalue.pipeline.event_settings import SessionSettings, of_events, silence_of
 from evervalue.sources.settings import told
 from evervalue.sources.systems import System, system
 
@@ -257,6 +257,7 @@ class Settings:
     """Source of events: the stream that brings some of them."""
     silences: dict[str, float] = field(default_factory=dict)
     """Source of events: how many seconds it may be silent, where that is set."""
+    sessions: SessionSettings = field(default_factory=SessionSettings)
 
     @property
     def rules(self) -> tuple[ActionRule, ...]:
@@ -274,6 +275,7 @@ class Settings:
             "actions": [r.model_dump(mode="json") for r in self.rules],
             "value": self.value.model_dump(mode="json"),
             "identity": self.identity.model_dump(mode="json"),
+            "sessions": self.sessions.model_dump(mode="json"),
         }
         return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
 
@@ -299,6 +301,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "value": ValueSettings,
     "identity": IdentitySettings,
     "collector": CollectorSettings,
+    "sessions": SessionSettings,
 }
 
 
@@ -395,4 +398,5 @@ def settings_from(values: dict[str, Any], options: Mapping[str, str] | None = No
         tuple(events),
         streams,
         silences,
+        parts["sessions"],
     )

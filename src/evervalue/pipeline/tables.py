@@ -100,6 +100,7 @@ def fill_run_tables(
                 value.spend,
                 value.recalibrate,
                 settings.identity.same_orders,
+                settings.sessions.minutes,
             ]
         ],
     )

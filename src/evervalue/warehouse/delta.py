@@ -14,6 +14,8 @@ BEFORE = "before"
 """Name of the attached snapshot of the run before."""
 CUSTOMERS, KEYS = "delta_customers", "delta_keys"
 """Temporary tables: (customer_id) of the customers who changed, and (source, customer_key) of their records."""
+WHOS, VISITORS = "delta_whos", "delta_visitors"
+"""Temporary tables: (source, who) of the names of visitors who have something new, and (visitor_id) of the visitors."""
 SUSPECTS = "delta_suspects"
 """Temporary table: (source, file_id, line) of the lines that may be judged otherwise than in the run before."""
 
@@ -26,7 +28,8 @@ def build_delta(con: Connection, model: SqlModel) -> int:
     """
     name = model.name
     of_customers = "customer_id" in model.head.columns
-    changed = f"customer_id in (select customer_id from {CUSTOMERS})" if of_customers else "true"
+    customers = f"customer_id in (select customer_id from {CUSTOMERS})" if of_customers else "true"
+    changed = model.head.changed or customers
     con.execute(f"delete from {name} where {changed}")
     for setting in bindings(model):
         con.execute(setting)

@@ -50,6 +50,8 @@ class Head(BaseModel):
     """Sentence: predicate that must hold of every row."""
     order_by: tuple[str, ...] = ()
     """How the rows are laid out on disk, for those who read a few of them; the grain settles what it leaves open."""
+    index: tuple[str, ...] = ()
+    """Columns by which single rows are looked up while people wait; the engine then finds them without scanning."""
     filled_by: str | None = None
     """The part of the code that fills a table which has no SELECT."""
     reads: tuple[str, ...] = ()
@@ -61,7 +63,11 @@ class Head(BaseModel):
     and takes the others over from the run before. A table without customers is made anew whole from the rows that are
     picked (`delta_suspects`): the others must not be able to bring it any."""
 
-    @field_validator("grain", "order_by", "reads", mode="before")
+    changed: str | None = None
+    """With `delta`: the predicate of the rows of this table that are made anew. Default: those of customers who
+    changed, or all where it has no customers."""
+
+    @field_validator("grain", "order_by", "index", "reads", mode="before")
     @classmethod
     def _names(cls, value: Any) -> Any:
         return (
@@ -74,9 +80,9 @@ class Head(BaseModel):
     def _known_columns(self) -> Head:
         if self.table.count(".") != 1:
             raise ValueError(f"table '{self.table}' must be named schema.table")
-        unknown = [c for c in (*self.grain, *self.order_by) if c not in self.columns]
+        unknown = [c for c in (*self.grain, *self.order_by, *self.index) if c not in self.columns]
         if unknown:
-            raise ValueError(f"grain or order_by names {unknown}, which no column is called")
+            raise ValueError(f"grain, order_by or index names {unknown}, which no column is called")
         if self.reads and not self.filled_by:
             raise ValueError(
                 "'reads' is for a table that is filled by code; a SELECT says itself what it reads"

@@ -33,7 +33,9 @@ columns = { rate_date = "day", from_currency = "from", to_currency = "to", rate 
 
 
 def test_a_currency_without_a_rate_waits_for_one(tmp_path: Path) -> None:
-    site = Site(tmp_path / "shop", TOML + RATES, **{"rates.csv": "day,from,to,rate\n2024-01-05,EUR,USD,2\n"})
+    site = Site(
+        tmp_path / "shop", TOML + RATES, files={"rates.csv": "day,from,to,rate\n2024-01-05,EUR,USD,2\n"}
+    )
     site.send(
         order("o1", DAY, ("p1", 10, 1)),
         order("o2", DAY, ("p1", 10, 1), currency="EUR"),
@@ -80,7 +82,7 @@ def test_other_sources_stop_for_a_rate_unless_they_are_told_not_to(tmp_path: Pat
 
 
 def test_a_user_id_that_is_a_number_of_the_sales_database_stops_nothing(tmp_path: Path) -> None:
-    site = Site(tmp_path / "shop", TOML + ERP, **{"sales.csv": SALES})
+    site = Site(tmp_path / "shop", TOML + ERP, files={"sales.csv": SALES})
     site.send(order("o1", DAY, ("p1", 10, 1), user="u1"))
     run_project(site.folder)
     assert published(site.folder, "select count(*) from customers.lrfm where frequency > 0") == [(3,)]
@@ -92,7 +94,7 @@ def test_a_key_of_a_page_tells_of_visits_and_never_of_orders_or_people(tmp_path:
         + 'trust = "browser"\ncustomer_keys = "shop"\n'
         + ERP.replace("columns", 'customer_keys = "shop"\ncolumns')
     )
-    site = Site(tmp_path / "shop", toml, **{"sales.csv": SALES})
+    site = Site(tmp_path / "shop", toml, files={"sales.csv": SALES})
     site.send(
         order("e1", DAY, ("p1", 1e9, 1)),
         order("e1", DAY, ("p1", 16, 1), event="Order Cancelled"),
@@ -192,7 +194,7 @@ def test_whatever_is_sent_a_run_goes_on(tmp_path: Path, seed: int) -> None:
 
 
 def test_orders_of_which_none_can_be_read_stop_nothing(tmp_path: Path) -> None:
-    site = Site(tmp_path / "shop", TOML + ERP, **{"sales.csv": SALES})
+    site = Site(tmp_path / "shop", TOML + ERP, files={"sales.csv": SALES})
     site.send(order("o1", DAY, ("p1", "x", 1)), order("o2", DAY, ("p1", "y", 1)))
     run_project(site.folder)
     assert published(site.folder, "select count(*) from curated.orders") == [(2,)]
