@@ -207,7 +207,8 @@ class PostgresLog:
         """How many events are in quarantine by source and code, the most first."""
         rows = self._shared.rows(
             "select s.name, r.code, count(*) from evervalue.refused as r join evervalue.source as s using (source_id) "
-            'where s.name = coalesce(%s::text, s.name) group by 1, 2 order by 3 desc, 1 collate "C", 2 collate "C"',
+            "where s.name = coalesce(%s::text, s.name) group by 1, 2 "
+            'order by 3 desc, s.name collate "C", r.code collate "C"',
             source,
         )
         return [(str(name), str(code), int(n)) for name, code, n in rows]
