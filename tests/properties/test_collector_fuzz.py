@@ -10,11 +10,9 @@ import asyncio
 import hashlib
 import json
 import random
-import sqlite3
 import zlib
 from collections import Counter, defaultdict
 from collections.abc import MutableMapping, Sequence
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -87,10 +85,11 @@ class Ledger:
 
     def is_stored(self, message_id: str) -> bool:
         """Whether the log has an event of this id."""
-        with closing(sqlite3.connect(self.log.path)) as con:
-            return (
-                con.execute("select 1 from event where message_id = ?", (message_id,)).fetchone() is not None
-            )
+        con = (
+            self.log.con
+        )  # never a second SQLite in one process: closing its files drops the locks of the first
+        assert con is not None
+        return con.execute("select 1 from event where message_id = ?", (message_id,)).fetchone() is not None
 
 
 def outcome(case: Case, status: int, answer: Any) -> tuple[list[tuple[str | None, str]], int]:

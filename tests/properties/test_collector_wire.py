@@ -66,8 +66,8 @@ class Sent:
 @pytest.fixture
 def web(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Collecting]:
     monkeypatch.setattr(Connection, "head_seconds", 0.3)  # who sends half a head is not waited for here
+    monkeypatch.setattr(Connection, "body_seconds", 0.3)
     with collecting(tmp_path / "data") as found:
-        found.app.bodies.seconds = 0.3
         yield found
 
 

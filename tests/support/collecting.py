@@ -83,7 +83,9 @@ def collecting(
     keys = WriteKeys(data_dir, clock)
     app = Collector(open_log or (lambda: EventLog(data_dir / LOG)), keys, clock)
     listening = listen("127.0.0.1", 0)
-    server = uvicorn.Server(uvicorn.Config(app, http=connections(), lifespan="on", log_level="warning"))
+    server = uvicorn.Server(
+        uvicorn.Config(app, http=connections(), proxy_headers=False, lifespan="on", log_level="warning")
+    )
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     try:

@@ -10,17 +10,19 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from evervalue.collector.acknowledging import Acknowledging, Outcome
 from evervalue.collector.bodies import Bodies, NotRead
 from evervalue.collector.canary import Door
 from evervalue.collector.keys import Keys
 from evervalue.collector.messages import Refusal
 from evervalue.collector.metrics import CONTENT, Meters, rendered
 from evervalue.collector.records import Delivery, Log
+from evervalue.collector.remembered import Remembered
 from evervalue.collector.requests import (
     ROUTES,
     Judged,
@@ -34,7 +36,7 @@ from evervalue.collector.requests import (
 )
 from evervalue.collector.writer import Writer
 from evervalue.core.clock import Clock
-from evervalue.core.errors import EvervalueError, StorageError
+from evervalue.core.errors import StorageError
 from evervalue.core.logs import fault, tell
 
 if TYPE_CHECKING:
@@ -49,8 +51,6 @@ Headers = tuple[tuple[bytes, bytes], ...]
 LOG = logging.getLogger("evervalue.collector")
 JSON = (b"content-type", b"application/json")
 RETRY = (b"retry-after", b"1")
-CLOSE: Mapping[int, Headers] = {400: (), 408: ((b"connection", b"close"),), 413: ()}
-"""After a body that was not read to its end: a large one may still be on its way, a slow one is not waited for."""
 LONGEST_WAIT_SECONDS = 20.0
 """How long a request waits for the disk before its sender is told to come again."""
 PREFLIGHT = (
@@ -77,6 +77,8 @@ class Collector:
         self.clock = clock
         self.open_log = open_log
         self.bodies = Bodies()
+        self.remembered = Remembered()
+        self.acknowledging: Acknowledging | None = None
         self.meters = Meters()
         self.writer = Writer(open_log, self.meters.committed)
         self.watch: Watch | None = None
@@ -109,6 +111,8 @@ class Collector:
 
     def close(self) -> None:
         """Write what waits and let the log go."""
+        if self.watch is not None:  # here: a server that is told to end by a signal ends by it, and nothing comes after
+            self.watch.stop()
         self.writer.close()
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
@@ -139,7 +143,9 @@ class Collector:
             ready, says = self.watch.ready() if self.watch else (True, {})
             return (200 if ready else 503), {"status": "ok" if ready else "failing", **says}, ()
         if path.startswith("/v1/projects/") and path.endswith("/settings"):
-            return self._settings(path.split("/")[3], scope["scheme"], headers)
+            proxied = headers.get(b"x-forwarded-proto")
+            scheme = proxied.decode() if proxied in (b"http", b"https") else scope["scheme"]
+            return self._settings(path.split("/")[3], scheme, headers)
         return (
             404,
             _fault("path", f"There is nothing at {path}; events are sent to /v1/batch, /v1/track ..."),
@@ -162,14 +168,12 @@ class Collector:
         except TooLarge as error:
             return 413, _fault("too_large", str(error)), ()
         except NotRead as error:
-            more = (RETRY,) if error.again else CLOSE[error.status]
-            return error.status, _fault(error.code, str(error)), more
-        key = basic_key(headers.get(b"authorization", b"").decode("latin-1")) or body_key(value)
-        source = self.keys.source_of(key) if key else None
+            return error.status, _fault(error.code, str(error)), (RETRY,) if error.again else ()
+        source = self._source(headers.get(b"authorization", b""), value)
         if source is None:
-            says = "The write key is not known, or was revoked." if key else (
-                "No write key came: send it as the user name of Basic authorization."
-            )  # fmt: skip
+            says = "The write key is not known, or was revoked."
+            if b"authorization" not in headers and body_key(value) is None:
+                says = "No write key came: send it as the user name of Basic authorization."
             return 401, _fault("write_key", says), ((b"www-authenticate", b'Basic realm="evervalue"'),)
         try:
             if unreadable is not None:
@@ -184,20 +188,33 @@ class Collector:
             self.meters.refuse(source, judged.refused)
         return await self._store(Delivery(source, received_us, judged.taken, judged.refused), judged)
 
+    def _source(self, header: bytes, value: Any) -> str | None:
+        """Whose events they are: the key stands in the header, or else in the body."""
+        now = monotonic()
+        source = self.remembered.known(header, now) if header else None
+        if source is None:
+            key = basic_key(header.decode("latin-1"))
+            found = key or body_key(value)
+            source = self.keys.source_of(found) if found else None
+            if key and source is not None:
+                self.remembered.let_in(header, source, now)
+        return source
+
     async def _store(
         self, delivery: Delivery, judged: Judged
     ) -> tuple[int, Any, tuple[tuple[bytes, bytes], ...]]:
         loop = asyncio.get_running_loop()
-        written: asyncio.Future[EvervalueError | None] = loop.create_future()
-
-        def done(error: EvervalueError | None) -> None:
-            loop.call_soon_threadsafe(lambda: None if written.done() else written.set_result(error))
-
+        if self.acknowledging is None or self.acknowledging.loop is not loop:
+            self.acknowledging = Acknowledging(loop)
+        written, done = self.acknowledging.expect()
         if not self.writer.put(delivery, done):
             return 429, _fault("busy", "More came than can be written just now; come again."), (RETRY,)
+        late = loop.call_later(LONGEST_WAIT_SECONDS, _give_up, written)
         try:
-            failed = await asyncio.wait_for(asyncio.shield(written), LONGEST_WAIT_SECONDS)
-        except TimeoutError:
+            failed = await written
+        finally:
+            late.cancel()
+        if failed is LATE:
             return (
                 503,
                 _fault("slow_disk", "The event log is slow; come again, nothing is stored twice."),
@@ -235,6 +252,14 @@ class Collector:
             "metrics": {"sampleRate": 0}, "legacyVideoPluginsEnabled": False, "remotePlugins": [],
         }  # fmt: skip
         return 200, settings, ()
+
+
+LATE = StorageError("The event log is slow.")
+
+
+def _give_up(written: Outcome) -> None:
+    if not written.done():
+        written.set_result(LATE)
 
 
 def _fault(code: str, says: str) -> dict[str, Any]:

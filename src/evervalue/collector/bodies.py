@@ -1,15 +1,15 @@
-"""Bodies of requests as they come in: bounded in size, in time, and together in memory."""
+"""Bodies of requests as they come in: bounded in size, and together in memory.
+
+For how long one is waited for, its connection knows (connections.py).
+"""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from evervalue.collector.messages import LARGEST_BATCH
 
-LONGEST_SECONDS = 60.0
-"""How long a body may take, from its head to its end."""
 MOST_HELD = 64 * 1024 * 1024
 """Bytes of bodies that are not complete yet, all connections together."""
 
@@ -39,12 +39,11 @@ class Bodies:
 
     Parameters
     ----------
-    seconds, most_held
-        Limits other than the usual ones, in tests.
+    most_held
+        A limit other than the usual one, in tests.
     """
 
-    def __init__(self, seconds: float = LONGEST_SECONDS, most_held: int = MOST_HELD) -> None:
-        self.seconds = seconds
+    def __init__(self, most_held: int = MOST_HELD) -> None:
         self.most_held = most_held
         self.held = 0
 
@@ -54,31 +53,27 @@ class Bodies:
         Raises
         ------
         NotRead
-            It is too large (413) or too slow (408), its sender is gone (400), or too much is under way (429).
+            It is too large (413), its sender is gone (400), or too much is under way (429).
         """
         parts: list[bytes] = []
         size = held = 0
         try:
-            async with asyncio.timeout(self.seconds):
-                while True:
-                    message = await receive()
-                    if message["type"] == "http.disconnect":
-                        raise NotRead(400, "broken_off", "The request broke off.")
-                    part = message.get("body", b"")
-                    size += len(part)
-                    if size > LARGEST_BATCH:
-                        says = f"A request may have at most {LARGEST_BATCH // 1024} KB."
-                        raise NotRead(413, "too_large", says)
-                    if not message.get("more_body", False):
-                        return b"".join((*parts, part)) if parts else part
-                    parts.append(part)
-                    held += len(part)
-                    self.held += len(part)
-                    if self.held > self.most_held:
-                        says = "More bodies are under way than fit into memory; come again."
-                        raise NotRead(429, "busy", says, again=True)
-        except TimeoutError:
-            says = f"The body did not come within {self.seconds:g} seconds; send less at once."
-            raise NotRead(408, "slow_body", says) from None
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise NotRead(400, "broken_off", "The request broke off.")
+                part = message.get("body", b"")
+                size += len(part)
+                if size > LARGEST_BATCH:
+                    says = f"A request may have at most {LARGEST_BATCH // 1024} KB."
+                    raise NotRead(413, "too_large", says)
+                if not message.get("more_body", False):
+                    return b"".join((*parts, part)) if parts else part
+                parts.append(part)
+                held += len(part)
+                self.held += len(part)
+                if self.held > self.most_held:
+                    says = "More bodies are under way than fit into memory; come again."
+                    raise NotRead(429, "busy", says, again=True)
         finally:
             self.held -= held

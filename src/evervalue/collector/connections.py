@@ -1,7 +1,7 @@
 """Connections of senders, which may be slow, broken or many without harm to the others.
 
-uvicorn's protocol has no limit for the head of a request: neither for how long it takes nor for how large it grows, and
-a connection that never says anything is kept. Bodies are bounded where they are read (bodies.py).
+uvicorn's protocol has no limit for how long a request takes to come, nor for how large its head grows, and a connection
+that never says anything is kept. How large bodies may be is known where they are read (bodies.py).
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 HEAD_SECONDS = 10.0
 """How long a head may take: from the connection, or from its first byte on one that is kept open."""
+BODY_SECONDS = 60.0
+"""How long a body may take, from its head to its end."""
 LARGEST_HEAD = 64 * 1024
 MOST_CONNECTIONS = 8000
 OTHER_FILES = 200
@@ -30,10 +32,11 @@ LARGE = _said("431 Request Header Fields Too Large")
 
 
 class Connection(HttpToolsProtocol):
-    """One connection. A head that comes too slowly or grows too large ends it."""
+    """One connection. A request that comes too slowly, or a head that grows too large, ends it."""
 
     most = MOST_CONNECTIONS
     head_seconds = HEAD_SECONDS
+    body_seconds = BODY_SECONDS
 
     def __init__(self, *args: Any, **settings: Any) -> None:
         super().__init__(*args, **settings)
@@ -44,7 +47,7 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take the connection, if there is room for it."""
         super().connection_made(transport)
-        self.transport = Ending(transport)  # type: ignore[assignment]
+        self.transport = Together(transport, self.loop)  # type: ignore[assignment]
         if len(self.connections) > self.most:
             self._end(BUSY)
         else:
@@ -80,6 +83,9 @@ class Connection(HttpToolsProtocol):
                 self._end(LARGE)
             elif self._late is None:
                 self._late = self.loop.call_later(self.head_seconds, self._end, LATE)
+        elif self.cycle.more_body and not self.cycle.response_complete:
+            if self._late is None:
+                self._late = self.loop.call_later(self.body_seconds, self._end, LATE)
         elif self.cycle.response_complete and self.timeout_keep_alive_task is None:
             # The rest of a body that was answered before its end, or stray bytes: uvicorn would wait for ever.
             self.timeout_keep_alive_task = self.loop.call_later(
@@ -97,6 +103,11 @@ class Connection(HttpToolsProtocol):
         self._in_head = False
         self._punctual()
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """The body is there."""
+        self._punctual()
+        super().on_message_complete()
 
     def _punctual(self) -> None:
         if self._late is not None:
@@ -120,18 +131,30 @@ class Connection(HttpToolsProtocol):
         self.transport.close()
 
 
-class Ending:
-    """A transport that passes over what is written once it closes; uvloop's raises."""
+class Together:
+    """A transport that writes head and body of an answer at once, and nothing once it closes, where uvloop's raises."""
 
-    def __init__(self, transport: asyncio.Transport) -> None:
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         self._transport = transport
-        self.close = transport.close
+        self._loop = loop
+        self._parts: list[bytes] = []
         self.is_closing = transport.is_closing
 
     def write(self, data: bytes) -> None:
-        """Write, while there is somebody to write to."""
-        if not self._transport.is_closing():
-            self._transport.write(data)
+        """Write before the loop waits again."""
+        if not self._parts:
+            self._loop.call_soon(self._flush)
+        self._parts.append(data)
+
+    def close(self) -> None:
+        """Write what waits, and close."""
+        self._flush()
+        self._transport.close()
+
+    def _flush(self) -> None:
+        parts, self._parts = self._parts, []
+        if parts and not self._transport.is_closing():
+            self._transport.write(b"".join(parts))
 
 
 def connections() -> type[Connection]:

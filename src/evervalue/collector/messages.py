@@ -108,7 +108,8 @@ def judged(message: Any, type: str | None, *, sent: object, received_us: int) ->
         return _refused(
             message, "absurd_timestamp", "By 'timestamp' and 'sentAt' it happened before 1970 or after 9999."
         )
-    stored = {key: value for key, value in message.items() if key != "writeKey"}
+    stored = message.copy()
+    stored.pop("writeKey", None)
     stored.update(
         type=kind, messageId=message_id, timestamp=written(at_us), receivedAt=written(received_us),
         originalTimestamp=original, sentAt=own_sent if sent_us is not None else None,

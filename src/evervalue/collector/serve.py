@@ -75,7 +75,8 @@ def collect(
         watch = Watch(app, keys, data_dir, clock, silences)
         config = uvicorn.Config(
             app, http=connections(), ws="none", loop="auto", lifespan="on", log_level="warning", access_log=False,
-            server_header=False, date_header=False, timeout_graceful_shutdown=GRACE_SECONDS, backlog=2048,
+            proxy_headers=False, server_header=False, date_header=False, backlog=2048,
+            timeout_graceful_shutdown=GRACE_SECONDS,
             log_config=None,
         )  # fmt: skip
         found = int(listening.getsockname()[1])
@@ -90,7 +91,6 @@ def collect(
         with (
             suppress(KeyboardInterrupt),
             consuming(streams or {}, put, open_log, clock),
-            watch,
         ):
             Announced(config, begun).run(sockets=[listening])
     finally:

@@ -7,6 +7,7 @@ import base64
 import gzip
 import json
 import socket
+import time
 import zlib
 from collections.abc import Iterator, MutableMapping
 from pathlib import Path
@@ -19,6 +20,7 @@ from evervalue.collector.app import LONGEST_WAIT_SECONDS, Collector
 from evervalue.collector.keys import WriteKeys
 from evervalue.collector.log import EventLog, Tally
 from evervalue.collector.messages import LARGEST_BATCH, MOST_EVENTS
+from evervalue.collector.remembered import REMEMBERED_SECONDS
 from evervalue.collector.serve import GRACE_SECONDS
 from evervalue.core.clock import SystemClock
 from tests.support.collecting import Collecting, collecting
@@ -115,6 +117,7 @@ def test_a_key_that_was_revoked_lets_nobody_in(web: Collecting) -> None:
     till = keys.create("till")
     assert web.send("/v1/page", PAGE, key=till).status == 200
     keys.revoke(till[:8])
+    time.sleep(REMEMBERED_SECONDS)
     assert web.send("/v1/page", PAGE, key=till).status == 401
     assert [t.source for t in web.log().tallies()] == ["till"]
 

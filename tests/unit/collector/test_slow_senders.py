@@ -24,8 +24,8 @@ HEAD = b"POST /v1/page HTTP/1.1\r\nHost: x\r\nAuthorization: Basic %b\r\nContent
 @pytest.fixture
 def web(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Collecting]:
     monkeypatch.setattr(Connection, "head_seconds", 0.3)
+    monkeypatch.setattr(Connection, "body_seconds", 0.3)
     with collecting(tmp_path / "data") as found:
-        found.app.bodies.seconds = 0.3
         yield found
 
 
@@ -48,7 +48,6 @@ def test_a_body_that_does_not_come_is_not_waited_for(web: Collecting) -> None:
     begun = time.monotonic()
     said = heard(opened(web, HEAD % (web.basic, 500) + b'{"userId":'))
     assert said.startswith(b"HTTP/1.1 408")
-    assert b"slow_body" in said
     assert time.monotonic() - begun < 5
     assert web.log().tallies() == []
 
