@@ -12,7 +12,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from evervalue.collector import standing
 from evervalue.collector.app import Collector
@@ -91,22 +91,21 @@ class Watch:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="evervalue-watch", daemon=True)
 
-    def start(self, host: str, port: int, shown_address: str) -> None:
-        """Begin, once the collector listens there."""
+    def listens_at(self, host: str, port: int, shown_address: str) -> None:
+        """Send canaries there."""
         self._address = (_loopback(host), port)
         self._shown_address = shown_address
+
+    def start(self, host: str, port: int, shown_address: str) -> None:
+        """Begin, once the collector listens there."""
+        self.listens_at(host, port, shown_address)
         tell(LOG, logging.INFO, "started", address=shown_address)
         self._thread.start()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._thread.ident is not None:
-            self.stop()
-
     def stop(self) -> None:
-        """End, and say that the collector was ended in good order."""
+        """End, and say that the collector was ended in good order; once, and only if it began."""
+        if self._stop.is_set() or self._thread.ident is None:
+            return
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join(BEAT_SECONDS)
@@ -217,17 +216,18 @@ class Watch:
         if self._log_faulty:
             self._log_faulty = False
             tell(LOG, logging.INFO, "log_recovered")
+        lost = [
+            name
+            for name, was in (self._was or {}).items()
+            if name not in tallies or tallies[name].accepted < was.accepted
+        ]
+        if lost:
+            tell(
+                LOG, logging.ERROR, "log_replaced", "Fewer events are in the log than before.",
+                sources=",".join(lost),
+            )  # fmt: skip
         changed = False
         for name, tally in tallies.items():
-            was = self._was.get(name) if self._was else None
-            if was is not None and tally.accepted < was.accepted:
-                tell(
-                    LOG,
-                    logging.ERROR,
-                    "log_replaced",
-                    "Fewer events are in the log than before.",
-                    source=name,
-                )
             changed |= self._hear(name, tally, now)
             self._judge(name, now)
         self._was = tallies
