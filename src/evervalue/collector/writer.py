@@ -5,13 +5,16 @@ A queue that is full refuses at once: who sends is told to come again, and memor
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from time import perf_counter
 
 from evervalue.collector.records import Delivery, Log
 from evervalue.core.errors import EvervalueError, StorageError
+from evervalue.core.logs import fault, tell
 
+LOG = logging.getLogger("evervalue.collector")
 MOST_BYTES = 64 * 1024 * 1024
 MOST_EVENTS = 50_000
 """What may wait for the disk."""
@@ -85,7 +88,8 @@ class Writer:
             except EvervalueError as error:
                 failed = error
             except Exception as error:  # the one thread that writes must not end
-                failed = StorageError(f"What came could not be written: {error}.")
+                tell(LOG, logging.ERROR, "fault", fault=fault(error))
+                failed = StorageError("What came could not be written; the collector's lines tell the fault.")
             if self._committed is not None:
                 self._committed(perf_counter() - begun, failed is not None)
             for _, done in batch:
