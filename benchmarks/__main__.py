@@ -14,7 +14,18 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import changes, full_load, full_run, identity, incremental, lrfm, models, scale
+from benchmarks import (
+    changes,
+    collector,
+    collector_soak,
+    full_load,
+    full_run,
+    identity,
+    incremental,
+    lrfm,
+    models,
+    scale,
+)
 
 REPORT = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 SECTIONS = {
@@ -24,6 +35,8 @@ SECTIONS = {
     "incremental": incremental.section,
     "full_load": full_load.section,
     "changes": changes.section,
+    "collector": collector.section,
+    "collector_soak": collector_soak.section,
     "identity": identity.section,
     "models": models.section,
 }

@@ -150,7 +150,8 @@ def _fault(message: dict[str, Any], kind: str) -> tuple[str, str] | None:
     if kind == "alias" and not _named(message.get("previousId")):
         return "no_previous_id", "An alias must say who it was before: 'previousId'."
     for name in OBJECTS:
-        if message.get(name) is not None and not isinstance(message[name], dict):
+        value = message.get(name)
+        if value is not None and not isinstance(value, dict):
             return "not_an_object", f"'{name}' must be a JSON object."
     return None
 
