@@ -39,7 +39,8 @@ COLUMNS = {
 
 COLLECTOR = "collector"
 """What the collector is called among those that need attention."""
-SEVERITY = "case told.state when 'alarm' then 3 when 'watch' then 2 when 'learning' then 1 else 0 end"
+STATES = ("ok", "learning", "watch", "alarm")
+SEVERITY = f"list_position({list(STATES)}, told.state)"
 _TYPES = json.dumps({name: kind for name, (kind, _) in COLUMNS.items()})
 
 
@@ -57,14 +58,15 @@ order by {SEVERITY} desc, told.source"""
 
 
 def rows(found: Collecting) -> list[Row]:
-    """The same as rows, by name."""
+    """The same as rows."""
+    worst_first = sorted(found.sources, key=lambda one: (-STATES.index(one.state), one.source))
     return [
         {
             **asdict(one),
             "last_event_at": one.last_event_at and one.last_event_at.replace(tzinfo=None, microsecond=0),
             "silent_seconds": None if one.silent_seconds is None else one.silent_seconds // 60 * 60,
         }
-        for one in found.sources
+        for one in worst_first
     ]
 
 
