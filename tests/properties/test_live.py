@@ -126,7 +126,7 @@ def test_live_is_what_the_next_run_says(
     live, reader = Live(data_dir), SnapshotReader(data_dir, ServerSettings())
     with reader.lease() as reading:
         published = reading.once(live_rules.published)
-        known = {row["customer_id"]: row["customer"] for row in reading.rows(CUSTOMERS)}
+        known = {row["customer_id"]: row for row in reading.rows(CUSTOMERS)}
         said = {f"u{n}": live.profile(reading, f"u{n}", known.get(f"u{n}")) for n in range(1, 41)}
     reader.close()
     run_project(site.folder)

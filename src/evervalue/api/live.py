@@ -89,7 +89,7 @@ class Live:
         log = self.log() if self.speaks(reading) else None
         return (str(log.last()),) if log else ()
 
-    def profile(self, reading: Reading, customer_id: str, name: str | None) -> LiveProfile | None:
+    def profile(self, reading: Reading, customer_id: str, known: Row | None) -> LiveProfile | None:
         """The live profile of a customer; None where nothing is live, or nobody has the key.
 
         Parameters
@@ -98,18 +98,18 @@ class Live:
             The snapshot.
         customer_id
             Key of the customer; where the snapshot does not know it, of somebody whose events came since.
-        name
-            The name as shown; None for who is not in the snapshot.
+        known
+            The customer's row of the snapshot; None for who is not in it.
         """
         if not self.speaks(reading):
             return None
         log = self.log()
         assert log is not None
         published = reading.once(live_rules.published)
-        if name is None:
+        if known is None:
             return self._of_new(reading, log, published, customer_id)
         keys = tuple((row["namespace"], row["customer_key"]) for row in reading.rows(asked.keys(customer_id)))
-        return self._profile(reading, log, published, Customer(customer_id, name, keys))
+        return self._profile(reading, log, published, Customer(customer_id, known["customer"], keys))
 
     def _of_new(self, reading: Reading, log: Log, published: Published, key: str) -> LiveProfile | None:
         """The profile of somebody whom the run does not know yet."""
@@ -231,7 +231,8 @@ def _people(
     found = [customer.customer_id]
     for one in visitors:
         space = published.sources[one.source].customer_keys
-        found += [other for key in one.keys if (other := _customer_of(reading, space, key)) is not None]
+        others = [key for key in one.keys if (space, key) not in customer.keys]
+        found += [other for key in others if (other := _customer_of(reading, space, key)) is not None]
     return tuple(dict.fromkeys(found))
 
 

@@ -123,7 +123,7 @@ def customer(
         tag = etag(reading, request, *live.mark(reading))
         if (same := unchanged(request, tag)) is not None:
             return same
-        statement = one.customer(customer_id)
+        statement = one.of_list(customer_id)
         found = reading.row(statement)
         now = None
         if found is None or (format == "json" and part in ("customer", "live")):
@@ -137,8 +137,11 @@ def customer(
         if part != "customer":
             return table_answer(request, reader, reading, part, one.PARTS[part](customer_id), format)
         if format != "json":
-            return file_answer(request, reader, "customer", statement, format)
-        known: Row = found or dict.fromkeys(one.FIELDS)
+            return file_answer(request, reader, "customer", one.customer(customer_id), format)
+        # What predicted is the same for all who are predicted; only of the others the table says why not.
+        is_predicted = found is not None and found["expected_clv"] is not None
+        by = reading.row(value.asked() if is_predicted else one.customer(customer_id))
+        known: Row = {**dict.fromkeys(one.FIELDS), **(found or {}), **(by or {})}
         whole = {
             **known,
             "gem": reading.row(one.gem(customer_id)) if known["is_gem"] else None,
@@ -163,7 +166,7 @@ async def live_customer(request: Request, customer_id: str) -> Response:
 
     def make() -> LiveProfile | None:
         with reader.lease() as reading:
-            found = reading.row(one.customer(customer_id))
+            found = reading.row(one.of_list(customer_id))
             return live.profile(reading, customer_id, found)
 
     first = await run_in_threadpool(make)

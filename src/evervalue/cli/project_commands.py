@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -105,15 +106,30 @@ def serve(
             help="Follow databases whose changes are captured, and publish what came this often (15m)."
         ),
     ] = None,
+    collect: Annotated[
+        bool | None,
+        typer.Option(
+            "--collect/--no-collect",
+            help="Take events beside it. [default: where a source of the settings is of kind events]",
+        ),
+    ] = None,
+    collect_port: Annotated[
+        int, typer.Option(help="Port that events are taken at; 0 takes a free one.")
+    ] = 8766,
 ) -> None:
-    """Serve the dashboard and the API over the published snapshot."""
-    if watch is None:
-        _serve(project, host, port, workers)
-        return
-    from evervalue.pipeline.watching import followed_beside
+    """Serve the dashboard and the API over the published snapshot, and take events beside them."""
+    found = _project(project)
+    with ExitStack() as beside:
+        if watch is not None:
+            from evervalue.pipeline.watching import followed_beside
 
-    with followed_beside(_project(project), publish_every=watch):
-        _serve(project, host, port, workers)
+            beside.enter_context(followed_beside(found, publish_every=watch))
+        address = None
+        if collect or (collect is None and found.settings.events):
+            from evervalue.pipeline.collector_beside import collected_beside
+
+            address = beside.enter_context(collected_beside(found, host=host, port=collect_port))
+        _serve(project, host, port, workers, address)
 
 
 @app.command()
@@ -191,12 +207,18 @@ def _run(
         )
 
 
-def _serve(folder: Path, host: str, port: int, workers: int) -> None:
+def _serve(folder: Path, host: str, port: int, workers: int, events: str | None = None) -> None:
     from evervalue.cli import show
     from evervalue.dashboard.serve import serve as serve_project
 
     def ready(address: str) -> None:
         show.heading(f"Dashboard: {address}")
+        if events is not None:
+            show.say(
+                "  Events are taken at "
+                + events
+                + "v1/batch    evervalue keys create NAME makes a write key."
+            )
         show.say("  Hidden gems: " + address + "gems    Ctrl-C stops it.")
 
     serve_project(_project(folder).data_dir, host=host, port=port, workers=workers, ready=ready)

@@ -1,6 +1,7 @@
 /* ---
 table: curated.customer_keys
 grain: namespace, customer_key
+index: customer_id
 says: "Which customer each key of each system means in this run."
 columns:
   namespace: {type: text, says: "whose key it is"}

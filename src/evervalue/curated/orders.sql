@@ -3,6 +3,7 @@ table: curated.orders
 grain: order_key
 says: "One row an order, with the sums of its lines; lines that take something back are a row of their own, of their own day, also where they carry the number of the sale."
 order_by: customer_id, order_date, order_key
+index: customer_id
 delta:
   curated.order_lines: "customer_id in (select customer_id from delta_customers)"
 columns:

@@ -43,6 +43,7 @@ def create_app(
             Route("/segments", segments.page),
             Route("/customers", customers.page),
             Route("/customers/{customer_id:key}", profile.page),
+            Route("/live/{customer_id:key}", profile.live),
             Route("/sources", sources.index),
             Route("/sources/{source}", sources.page),
             Route("/tables", tables.index),

@@ -17,6 +17,15 @@ def customer_url(customer_id: str) -> str:
     return "/customers/" + quote(customer_id, safe="")
 
 
+def live_url(customer_id: str) -> str:
+    """The part of a customer's page that events change; under /v1 its stream. Empty for a key that no path can say.
+
+    >>> live_url("A/B"), live_url("..")
+    ('/live/A%2FB', '')
+    """
+    return "" if customer_id in (".", "..") else "/live/" + quote(customer_id, safe="")
+
+
 def source_url(source: str) -> str:
     """The page of a source.
 

@@ -3,6 +3,7 @@ table: insight.customer_list
 grain: customer_id
 says: "Everything the customer table shows, one row a customer, the most valuable first."
 order_by: list_position
+index: customer_id
 columns:
   list_position: {type: bigint, says: "place by monetary value, unscored customers last"}
   customer_id: {type: text, references: customers.lrfm.customer_id, says: stable customer key}

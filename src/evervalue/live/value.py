@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,8 @@ def predictor(
     )
 
 
-def valued(found: Purchases, by: Predictor) -> dict[str, float | Decimal | None]:
+@lru_cache(maxsize=20_000)
+def valued(found: Purchases, by: Predictor) -> Mapping[str, float | Decimal | None]:
     """P(alive), orders and value with their intervals; None where nothing can be said."""
     columns = {
         "frequency": found.repeat_orders,

@@ -107,6 +107,7 @@ def _built(
         else:
             _anew(con, model, fillers, replace=earlier is not None)
             rows = check(con, model.head)
+            _index(con, model)
             if earlier is not None:
                 earlier.landed(con, model)
     except EngineError as error:
@@ -134,6 +135,13 @@ def _anew(con: Connection, model: SqlModel, fillers: Mapping[str, Filler], *, re
             "and build() was given no filler for it."
         )
     fillers[model.name](con)
+
+
+def _index(con: Connection, model: SqlModel) -> None:
+    """Make the index that the head asks for."""
+    if model.head.index:
+        name = f"{model.name.split('.')[1]}_by_{'_'.join(model.head.index)}"
+        con.execute(f"create index {name} on {model.name} ({', '.join(model.head.index)})")
 
 
 def engine_failure(error: EngineError, doing: str) -> EvervalueError:

@@ -25,6 +25,11 @@ def customer(customer_id: str) -> Statement:
     return Statement(f"{sql}\nwhere l.customer_id = $customer_id", {"customer_id": customer_id})
 
 
+def of_list(customer_id: str) -> Statement:
+    """The customer's row of the list alone: one look-up, for who asks often."""
+    return _of(f"select {', '.join(COLUMNS)}\nfrom {TABLE}", customer_id)
+
+
 def gem(customer_id: str) -> Statement:
     """The customer's row among the hidden gems; nothing where it is none."""
     return _of(f"select {', '.join(GEM_COLUMNS)}\nfrom {GEM_TABLE}", customer_id)

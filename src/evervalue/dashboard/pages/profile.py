@@ -8,8 +8,9 @@ from starlette.responses import Response
 from evervalue.api.errors import NotFound
 from evervalue.api.queries import customer as one
 from evervalue.api.queries import value as of_value
-from evervalue.api.snapshots import Row
-from evervalue.dashboard import prospect, words
+from evervalue.api.routes import live_of
+from evervalue.api.snapshots import Reading, Row
+from evervalue.dashboard import live_words, prospect, words
 from evervalue.dashboard.charts.months import months
 from evervalue.dashboard.view import formats_of, reader_of, render
 
@@ -34,8 +35,10 @@ def profile(request: Request, customer_id: str) -> Response:
     with reader_of(request).lease() as reading:
         formats = formats_of(request, reading)
         customer = reading.row(one.customer(customer_id))
+        found = live_of(request).profile(reading, customer_id, customer)
+        now = None if found is None else found.row
         if customer is None:
-            raise NotFound(f"No customer in run {reading.run_id} has the key “{customer_id[:200]}”.")
+            return _new(request, reading, now, customer_id)
         scored = customer["lrfm_score"] is not None
         peers = reading.row(one.peers(customer_id)) if scored else None
         by_month = reading.rows(one.months(customer_id))
@@ -51,6 +54,8 @@ def profile(request: Request, customer_id: str) -> Response:
             reading,
             page="customers",
             customer=customer,
+            now=now,
+            words_of_live=live_words,
             scored=scored,
             held=words.what_holds_back(customer, peers, reading.run, formats) if peers else [],
             value=value,
@@ -66,6 +71,45 @@ def profile(request: Request, customer_id: str) -> Response:
             attributes=by_attribute(known),
             held_for=words.held_for,
         )
+
+
+def live(request: Request) -> Response:
+    """The part of the page that events change, at /live/<key>; nothing where nothing is live.
+
+    Raises
+    ------
+    NotFound
+        No customer has the key.
+    """
+    customer_id = str(request.path_params["customer_id"])
+    with reader_of(request).lease() as reading:
+        customer = reading.row(one.customer(customer_id))
+        found = live_of(request).profile(reading, customer_id, customer)
+        if found is None:
+            raise _unknown(reading, customer_id)
+        return render(
+            request, "profile_live.html", reading, page="customers", customer=customer, now=found.row,
+            words_of_live=live_words,
+        )  # fmt: skip
+
+
+def _new(request: Request, reading: Reading, now: Row | None, customer_id: str) -> Response:
+    """The page of somebody whom events alone tell of."""
+    if now is None:
+        raise _unknown(reading, customer_id)
+    return render(
+        request,
+        "profile_new.html",
+        reading,
+        page="customers",
+        customer=None,
+        now=now,
+        words_of_live=live_words,
+    )
+
+
+def _unknown(reading: Reading, customer_id: str) -> NotFound:
+    return NotFound(f"No customer in run {reading.run_id} has the key “{customer_id[:200]}”.")
 
 
 def by_attribute(known: list[Row]) -> list[Row]:

@@ -241,6 +241,37 @@
     if (event.persisted) location.reload();
   });
 
+  // ---- a profile follows the events of its customer: told by a stream, fetched as HTML ----
+  const live = document.querySelector("[data-stream]");
+  if (live && live.dataset.stream) {
+    const stream = new EventSource("/v1" + live.dataset.stream);
+    let fetching = null;
+    let again = false;
+    const refresh = async () => {
+      if (fetching) {
+        again = true;
+        return;
+      }
+      do {
+        again = false;
+        fetching = fetch(live.dataset.stream, { headers: { "HX-Request": "true" } });
+        try {
+          const answer = await fetching;
+          if (answer.ok) live.innerHTML = await answer.text();
+        } catch {
+          // away for a moment; the stream comes back by itself and tells the newest state
+        }
+        fetching = null;
+      } while (again);
+    };
+    stream.addEventListener("profile", (event) => {
+      if (event.lastEventId === live.dataset.seen) return;
+      live.dataset.seen = event.lastEventId;
+      refresh();
+    });
+    addEventListener("pagehide", () => stream.close());
+  }
+
   drawAll();
   comeBack();
   root.dataset.ready = "true";
