@@ -111,7 +111,8 @@ class Collector:
 
     def close(self) -> None:
         """Write what waits and let the log go."""
-        if self.watch is not None:  # here: a server that is told to end by a signal ends by it, and nothing comes after
+        # Here: a server that is told to end by a signal ends by it, and nothing comes after.
+        if self.watch is not None:
             self.watch.stop()
         self.writer.close()
 
