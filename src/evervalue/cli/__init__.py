@@ -30,6 +30,7 @@ def main() -> None:
     from evervalue.cli import (  # noqa: F401 - they register
         backtest_commands,
         event_commands,
+        event_keeping,
         file_commands,
         identity_commands,
         project_commands,

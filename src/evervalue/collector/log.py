@@ -21,6 +21,7 @@ from typing import Any
 
 import apsw
 
+from evervalue.collector import compaction
 from evervalue.collector.log_schema import LAYOUT, made_ready
 from evervalue.collector.records import CANARY, Delivery, Position, Refused, Stored, Tally, Whose
 from evervalue.core.errors import StorageError
@@ -39,6 +40,8 @@ BLOCK = 50
 """Events of one statement. Python's lock is let go and asked for again at each; beside a busy server that costs more
 than the rows do."""
 INSERT_BLOCK = INSERT + ", ".join([ROW] * BLOCK)
+FEW = 500
+"""Bodies that are let go in one commit, so that whoever writes waits for milliseconds alone."""
 SELECT = (
     "select e.seq, s.name, e.message_id, e.type, e.at_us, e.received_us, e.body from event as e "
     "join source as s using (source_id) where e.body is not null and "
@@ -192,6 +195,24 @@ class EventLog:
             "delete from event where source_id = (select source_id from source where name = ?) and received_us < ?",
             (source, before_us),
         )
+
+    def let_go(self, source: str, events: Sequence[tuple[int, bytes]]) -> int:
+        """How many events lost their bodies: of these (seq and body) all that stand in the log just so."""
+        gone = 0
+        for start in range(0, len(events), FEW):
+            with self._told():
+                gone += compaction.let_go(self._open(), source, events[start : start + FEW])
+        return gone
+
+    def put_back(self, source: str, rows: Sequence[tuple[int, str, str, int, int, str | None, bytes]]) -> int:
+        """How many events were stored in their own places (seq, messageId, type, instants, who, body), none twice."""
+        with self._told():
+            return compaction.put_back(self._open(), source, rows)
+
+    def give_back(self) -> None:
+        """Give the space back that bodies have left, while others write."""
+        with self._told():
+            compaction.give_back(self._open())
 
     def positions(self, source: str) -> list[Position]:
         """How far the streams of a source are read, by stream and part."""

@@ -222,6 +222,22 @@ class PostgresLog:
             before_us,
         )
 
+    def let_go(self, source: str, events: Sequence[tuple[int, bytes]]) -> int:
+        """How many events lost their bodies: of these (seq and body) all that stand in the log just so."""
+        rows = self._shared.rows(
+            "update evervalue.event as e set body = null, who = null "
+            "from unnest(%s::bigint[], %s::bytea[]) as gone (seq, body) where e.seq = gone.seq and e.body = gone.body "
+            "and e.source_id = (select source_id from evervalue.source where name = %s) returning 1",
+            [seq for seq, _ in events],
+            [body for _, body in events],
+            source,
+        )
+        return len(rows)
+
+    def give_back(self) -> None:
+        """Give the space that bodies have left to the events that come."""
+        self._shared.rows("vacuum (analyze) evervalue.event")
+
     def positions(self, source: str) -> list[Position]:
         """How far the streams of a source are read, by stream and part."""
         rows = self._shared.rows(

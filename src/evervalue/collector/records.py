@@ -133,6 +133,15 @@ class Log(Protocol):
     def forget(self, source: str, before_us: int) -> None:
         """Take the events out of the log that a source sent before an instant (microseconds since 1970)."""
 
+    def let_go(self, source: str, events: Sequence[tuple[int, bytes]]) -> int:
+        """How many events lost their bodies: of these (seq and body) all that stand in the log just so.
+
+        They stay known: an event that comes again is a duplicate for ever.
+        """
+
+    def give_back(self) -> None:
+        """Give the space back that bodies have left, while others write."""
+
     def positions(self, source: str) -> list[Position]:
         """How far the streams of a source are read, by stream and part."""
 

@@ -8,9 +8,12 @@ whatever broke off before is written again.
 
 from __future__ import annotations
 
+import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+
+import orjson
 
 from evervalue.collector.records import Log
 from evervalue.core.disk import sync
@@ -18,6 +21,8 @@ from evervalue.core.errors import StorageError
 from evervalue.core.progress import Progress
 from evervalue.core.text import count
 from evervalue.pipeline import event_orders
+from evervalue.pipeline.event_bodies import bodies, checksum_file, holds_bodies, in_order, note
+from evervalue.pipeline.event_places import place
 from evervalue.pipeline.event_rows import (
     CELLS,
     COMING,
@@ -37,8 +42,10 @@ from evervalue.warehouse import duckdb
 from evervalue.warehouse.duckdb import Connection, literal
 
 READ_AT_ONCE = 10_000
-LAYOUT = 2
-"""Version of what the files hold; files of another one are written anew from the log."""
+LAYOUT = 3
+"""Version of what the files hold; files of another one are written anew."""
+BEFORE = "before"
+"""Folder of the events that another version wrote, until they are written anew."""
 
 
 def write_event_files(data_dir: Path, log: Log | None, sources: Iterable[str], progress: Progress) -> None:
@@ -68,7 +75,7 @@ def write_event_files(data_dir: Path, log: Log | None, sources: Iterable[str], p
 def _write(log: Log, folder: Path, source: str, progress: Progress) -> None:
     """One more file of each kind, where events of the source came."""
     _of_this_layout(folder)
-    after = max((_last(path) for path in folder.glob(f"{EVENTS}/*.parquet")), default=0)
+    after = max((place(path) for path in folder.glob(f"{EVENTS}/*.parquet")), default=0)
     if after > log.last():
         raise StorageError(
             f"{log.where} ends at event {log.last()}, and {folder} holds events up to {after}: the log is another one, "
@@ -76,8 +83,8 @@ def _write(log: Log, folder: Path, source: str, progress: Progress) -> None:
             "files; or move the folder away, and all that the log holds is written out again."
         )
     for path in folder.glob("*/*.parquet"):
-        if _last(path) > after:
-            path.unlink()  # of a run that broke off before it wrote the events
+        if place(path) > after and path.parent.name != BEFORE:
+            _remove(path)  # of a run that broke off before it wrote the events
     # In the run's own folder, which it empties: whose events these are stays in the data directory.
     room = folder.parents[1] / "tmp"
     room.mkdir(parents=True, exist_ok=True)
@@ -85,9 +92,9 @@ def _write(log: Log, folder: Path, source: str, progress: Progress) -> None:
         lines = Path(temp) / "events.jsonl"
         first = last = n = 0
         with lines.open("wb") as file:
-            for event in log.of(source, after, READ_AT_ONCE):
-                first, last, n = first or event.seq, event.seq, n + 1
-                file.write(b'{"seq":%d,"event":%b}\n' % (event.seq, event.body))
+            for seq, body in _coming(log, folder, source, after):
+                first, last, n = first or seq, seq, n + 1
+                file.write(b'{"seq":%d,"body":%b}\n' % (seq, orjson.dumps(body.decode())))
         if not n:
             return
         con = duckdb.connect(temp_directory=Path(temp))
@@ -104,24 +111,53 @@ def _write(log: Log, folder: Path, source: str, progress: Progress) -> None:
             _put(con, EVENT_ROWS, folder / EVENTS / name)
         finally:
             con.close()
+    shutil.rmtree(folder / BEFORE, ignore_errors=True)
     progress.step(f"Events of {source}", detail=f"{count(n, 'event')} taken from the log")
 
 
-def _last(path: Path) -> int:
-    """The last place in the log that a file covers."""
-    return int(path.stem.partition("-")[2])
+def _coming(log: Log, folder: Path, source: str, after: int) -> Iterator[tuple[int, bytes]]:
+    """Place and body of the events behind `after`: of files that another version wrote, and of the log behind them.
+
+    The log may have let the bodies go that lie in files.
+    """
+    for path in in_order(folder / BEFORE):
+        if place(path) > after:
+            for some in bodies(path):
+                yield from some
+            after = place(path)
+    for event in log.of(source, after, READ_AT_ONCE):
+        yield event.seq, event.body
 
 
 def _of_this_layout(folder: Path) -> None:
-    """Take out files that another version wrote; all that the log holds is then written out again."""
+    """Take out files that another version wrote: all is written anew, of those that hold events whole, and the log."""
     mark = folder / "layout"
     if mark.exists() and mark.read_text("utf-8").strip() == str(LAYOUT):
         return
+    events = in_order(folder / EVENTS)
+    if events and _hold_bodies(events):
+        shutil.rmtree(folder / BEFORE, ignore_errors=True)  # of a change before, written anew since
+        (folder / EVENTS).replace(folder / BEFORE)
+        sync(folder)
     for path in folder.glob("*/*.parquet"):
-        path.unlink()
+        if path.parent.name != BEFORE:
+            _remove(path)
     folder.mkdir(parents=True, exist_ok=True)
     mark.write_text(f"{LAYOUT}\n", "utf-8")
     sync(mark)
+
+
+def _hold_bodies(files: list[Path]) -> bool:
+    con = duckdb.connect()
+    try:
+        return all(holds_bodies(con, path) for path in files)
+    finally:
+        con.close()
+
+
+def _remove(path: Path) -> None:
+    path.unlink()
+    checksum_file(path).unlink(missing_ok=True)
 
 
 def _before(con: Connection, folder: Path) -> None:
@@ -171,11 +207,13 @@ def _put(con: Connection, sql: str, path: Path) -> None:
     con.execute(f"create or replace temp table written as {sql}")
     if not con.execute("select 1 from written limit 1").fetchone():
         path.unlink(missing_ok=True)
+        checksum_file(path).unlink(missing_ok=True)
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
     con.execute(f"copy written to {literal(str(partial))} (format parquet)")
     sync(partial)
+    note(partial, path)
     partial.replace(path)
     sync(path.parent)  # the name, too, before that of the events says that all is there
     sync(path.parent.parent)

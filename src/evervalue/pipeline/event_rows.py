@@ -39,7 +39,7 @@ create temp macro campaign(context, name) as cell(context, '$.campaign.' || name
 COMING = """
 create or replace temp table coming as
 select
-    seq, event ->> '$.messageId' as message_id, event ->> '$.type' as type, event ->> '$.event' as event,
+    seq, body, event ->> '$.messageId' as message_id, event ->> '$.type' as type, event ->> '$.event' as event,
     id_of(event, '$.userId') as user_id, id_of(event, '$.anonymousId') as anonymous_id,
     id_of(event, '$.previousId') as previous_id,
     -- Nothing happened after it came: a clock that runs ahead must not move the cutoff of everybody.
@@ -51,7 +51,11 @@ select
     event ->> '$.originalTimestamp' as original_timestamp, event ->> '$.sentAt' as sent_at,
     coalesce(id_of(event, '$.userId'), id_of(event, '$.anonymousId')) as customer_id,
     event -> '$.properties' as properties, event -> '$.traits' as traits, event -> '$.context' as context
-from read_json({file}, format = 'newline_delimited', columns = {{seq: 'bigint', event: 'json'}})
+from (
+    -- As a text, the body stays what it was to the last letter; as JSON its numbers are written anew.
+    select seq, body, body::json as event
+    from read_json({file}, format = 'newline_delimited', columns = {{seq: 'bigint', body: 'varchar'}})
+)
 """
 
 EVENT_ROWS = """
@@ -67,7 +71,7 @@ select
     campaign(context, 'content') as campaign_content,
     coalesce(id_of(properties, '$.product_id'), id_of(properties, '$.id'), id_of(properties, '$.sku')) as product_id,
     coalesce(id_of(properties, '$.order_id'), id_of(properties, '$.orderId')) as order_id,
-    properties::text as properties, traits::text as traits
+    properties::text as properties, traits::text as traits, body
 from coming
 order by seq
 """

@@ -32,6 +32,7 @@ from evervalue.pipeline import findings
 from evervalue.pipeline.cutoff import refuse_no_orders
 from evervalue.pipeline.describe import write_descriptions
 from evervalue.pipeline.earlier import Earlier, before_this
+from evervalue.pipeline.event_compaction import compact_events
 from evervalue.pipeline.event_files import write_event_files
 from evervalue.pipeline.event_log import found_log
 from evervalue.pipeline.event_places import last_read
@@ -149,6 +150,9 @@ def run(
         raise
     con.close()
     shutil.rmtree(data_dir / "tmp", ignore_errors=True)
+    keep_days = project.settings.collector.keep_days
+    if keep_days is not None and known_at is None:
+        compact_events(project, clock, progress, keep_days=keep_days)
     progress.step("Published" if known_at is None else "Kept beside what is published", detail=run_id)
     return RunResult(snapshot, report, built)
 

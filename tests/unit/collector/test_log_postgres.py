@@ -265,3 +265,14 @@ def test_the_settings_name_the_database(
     monkeypatch.setenv("EVENTS_DSN", "mysql://u:p@h/d")
     with pytest.raises(SettingsError, match="'mysql' is another database"):
         database(found)
+
+
+def test_bodies_leave_it_and_events_stay_known(log: PostgresLog) -> None:
+    log.write([Delivery("web", 9, [event("a"), event("b")]), Delivery("till", 9, [event("a")])])
+    first, second, _ = log.read(0)
+    assert log.let_go("web", [(first.seq, first.body), (second.seq, b"another"), (99, b"")]) == 1
+    log.give_back()
+    assert [(e.source, e.message_id) for e in log.read(0)] == [("web", "b"), ("till", "a")]
+    log.write([Delivery("web", 9, [event("a")])])
+    assert log.tallies() == [Tally("till", 1, 1, 0, 0), Tally("web", 3, 2, 1, 0)]
+    assert log.newest_us(0) == 5

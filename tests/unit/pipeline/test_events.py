@@ -254,7 +254,8 @@ def test_names_of_files_are_on_disk_before_that_of_the_events(
     data = site.folder / "evervalue-data"
     write_event_files(data, EventLog(data / LOG), ["web"], Silent())
     told = told[1:]  # of the layout, before the first file
-    assert told == [None, folder / "order_lines", folder, None, folder / "events", folder]
+    # Each file, its checksum, then their names.
+    assert told == [None, None, folder / "order_lines", folder, None, None, folder / "events", folder]
 
 
 def test_events_are_copied_nowhere_but_into_the_data_directory(
