@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 import evervalue
 from evervalue.api.errors import HANDLED, handle
-from evervalue.api.live import Live
+from evervalue.api.live import Live, OpenLog
 from evervalue.api.middleware import Heads, Incidents, KnownHosts, SecurityHeaders
 from evervalue.api.openapi import Described
 from evervalue.api.routes import router
@@ -34,6 +34,7 @@ def create_app(
     answer: ErrorAnswer = handle,
     warm: Callable[[], None] | None = None,
     clock: Clock | None = None,
+    open_log: OpenLog | None = None,
 ) -> FastAPI:
     """The application for one data directory; it serves whatever is published there, now and later.
 
@@ -49,6 +50,8 @@ def create_app(
         What else to do before the first request.
     clock
         Tells how old the snapshot and its sources are; the machine's own unless a test gives another.
+    open_log
+        Opens the event log for a thread, or gives None where there is none; default: the file in `data_dir`.
     """
     chosen = settings or ServerSettings()
     reader = SnapshotReader(data_dir, chosen)
@@ -74,7 +77,7 @@ def create_app(
         redirect_slashes=False,
     )
     app.state.reader = reader
-    app.state.live = Live(data_dir)
+    app.state.live = Live(data_dir, open_log)
     app.state.streams = streams = Streams(app.state.live, reader.publisher.current_id)
     app.state.settings = chosen
     app.state.clock = clock or SystemClock()

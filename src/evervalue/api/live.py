@@ -26,6 +26,7 @@ from evervalue.live.rules import EventSource, Published
 from evervalue.live.scores import scored
 from evervalue.live.visitor import Seen, Visitor, visitor
 
+OpenLog = Callable[[], Log | None]
 RECENT = 50
 """Newest events that are told."""
 LOOK_BACK = 10_000
@@ -67,7 +68,7 @@ class Live:
         Opens the log for a thread; None where there is none yet.
     """
 
-    def __init__(self, data_dir: Path, open_log: Callable[[], Log | None] | None = None) -> None:
+    def __init__(self, data_dir: Path, open_log: OpenLog | None = None) -> None:
         self._open_log = open_log or (lambda: EventLog(data_dir / LOG) if (data_dir / LOG).exists() else None)
         self._own = threading.local()
         self._lock = threading.Lock()

@@ -35,24 +35,17 @@ def collect(
 ) -> None:
     """Take events of SDKs, and of the streams that the settings name; each is acknowledged once it is on disk."""
     from evervalue.cli import show
-    from evervalue.collector.serve import collect as taken
     from evervalue.core import logs
     from evervalue.core.clock import SystemClock
-    from evervalue.pipeline.event_log import open_keys, open_log
-    from evervalue.pipeline.settings import read_project
+    from evervalue.pipeline.collect import collect_project
 
     def ready(address: str) -> None:
         show.say(
             f"Taking events at {address}v1/batch   (ctrl-C stops; make a write key: evervalue keys create NAME)"
         )
 
-    found = read_project(project)
     logs.setup(log_format)
-    taken(
-        found.data_dir, SystemClock(), host=host, port=port, ready=ready, streams=found.settings.streams,
-        silences=lambda: read_project(project).settings.silences,
-        open_log=lambda: open_log(found), keys=open_keys(found, SystemClock()),
-    )  # fmt: skip
+    collect_project(project, SystemClock(), host=host, port=port, ready=ready)
 
 
 @keys.command()

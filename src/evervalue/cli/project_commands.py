@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -210,6 +211,7 @@ def _run(
 def _serve(folder: Path, host: str, port: int, workers: int, events: str | None = None) -> None:
     from evervalue.cli import show
     from evervalue.dashboard.serve import serve as serve_project
+    from evervalue.pipeline.event_log import found_log_of
 
     def ready(address: str) -> None:
         show.heading(f"Dashboard: {address}")
@@ -221,4 +223,11 @@ def _serve(folder: Path, host: str, port: int, workers: int, events: str | None 
             )
         show.say("  Hidden gems: " + address + "gems    Ctrl-C stops it.")
 
-    serve_project(_project(folder).data_dir, host=host, port=port, workers=workers, ready=ready)
+    serve_project(
+        _project(folder).data_dir,
+        host=host,
+        port=port,
+        workers=workers,
+        ready=ready,
+        open_log=partial(found_log_of, folder),
+    )

@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from evervalue.api.app import create_app as create_api
 from evervalue.api.errors import UnknownHost, problem_of, respond
+from evervalue.api.live import OpenLog
 from evervalue.api.settings import ServerSettings
 from evervalue.core.clock import Clock
 from evervalue.dashboard import assets
@@ -22,7 +23,11 @@ YEAR_SECONDS = 365 * 24 * 3600
 
 
 def create_app(
-    data_dir: Path, settings: ServerSettings | None = None, *, clock: Clock | None = None
+    data_dir: Path,
+    settings: ServerSettings | None = None,
+    *,
+    clock: Clock | None = None,
+    open_log: OpenLog | None = None,
 ) -> FastAPI:
     """What `evervalue serve` runs for one data directory.
 
@@ -34,8 +39,10 @@ def create_app(
         What differs from the defaults.
     clock
         Tells how old the snapshot and its sources are; the machine's own unless a test gives another.
+    open_log
+        Opens the event log for a thread, or gives None where there is none; default: the file in `data_dir`.
     """
-    app = create_api(data_dir, settings, answer=handle, warm=warm, clock=clock)
+    app = create_api(data_dir, settings, answer=handle, warm=warm, clock=clock, open_log=open_log)
     app.router.routes.extend(
         [
             Route("/", overview.page),

@@ -14,6 +14,7 @@ from uvicorn.supervisors import Multiprocess
 
 from evervalue.api.cells import to_json
 from evervalue.api.errors import MEDIA_TYPE, Problem
+from evervalue.api.live import OpenLog
 from evervalue.api.middleware import HEADERS
 from evervalue.api.settings import ServerSettings
 from evervalue.core.announced import Announced
@@ -100,6 +101,7 @@ def serve(
     workers: int = 1,
     ready: Callable[[str], None] | None = None,
     allowed_hosts: tuple[str, ...] = (),
+    open_log: OpenLog | None = None,
 ) -> None:
     """Serves dashboard and API until it is stopped.
 
@@ -115,6 +117,8 @@ def serve(
         Told the address when the server answers.
     allowed_hosts
         Further names under which the server may be asked for.
+    open_log
+        As for `create_app`; with several processes it is sent to each of them.
 
     Raises
     ------
@@ -125,7 +129,7 @@ def serve(
     found = int(listening.getsockname()[1])
     settings = ServerSettings(allowed_hosts=(*own_names(host), *allowed_hosts))
     config = uvicorn.Config(
-        functools.partial(create_app, data_dir, settings),
+        functools.partial(create_app, data_dir, settings, open_log=open_log),
         factory=True,
         http=_Protocol,
         loop="asyncio",

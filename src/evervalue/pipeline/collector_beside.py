@@ -14,11 +14,11 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from evervalue.collector.serve import collect
 from evervalue.core import logs
 from evervalue.core.clock import SystemClock
 from evervalue.core.errors import EvervalueError, StorageError
-from evervalue.pipeline.settings import Project, read_project
+from evervalue.pipeline.collect import collect_project
+from evervalue.pipeline.settings import Project
 
 LOG = logging.getLogger("evervalue.collector")
 READY_SECONDS = 60
@@ -123,11 +123,9 @@ def _collect(asked: _Asked, there: Connection) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     logs.setup(asked.log_format)
     try:
-        project = read_project(asked.folder)
-        collect(
-            project.data_dir, SystemClock(), host=asked.host, port=asked.port,
-            ready=lambda address: there.send((True, address)), streams=project.settings.streams,
-            silences=lambda: read_project(asked.folder).settings.silences,
+        collect_project(
+            asked.folder, SystemClock(), host=asked.host, port=asked.port,
+            ready=lambda address: there.send((True, address)),
         )  # fmt: skip
     except EvervalueError as error:
         there.send((False, str(error)))

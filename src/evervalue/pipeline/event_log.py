@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from evervalue.collector.keys import Keys, WriteKeys
 from evervalue.collector.log import LOG, EventLog
 from evervalue.collector.postgres_keys import PostgresKeys
@@ -9,7 +11,7 @@ from evervalue.collector.postgres_log import PostgresLog
 from evervalue.collector.records import Log
 from evervalue.core.clock import Clock
 from evervalue.core.errors import SettingsError
-from evervalue.pipeline.settings import Project
+from evervalue.pipeline.settings import Project, read_project
 from evervalue.sources.databases.connection import Address, address
 
 SCHEMES = ("postgresql", "postgres", "")
@@ -43,6 +45,11 @@ def found_log(project: Project) -> Log | None:
     if database(project) is None and not (project.data_dir / LOG).exists():
         return None
     return open_log(project)
+
+
+def found_log_of(folder: Path) -> Log | None:
+    """The event log of the project in a folder, as `found_log` finds it; a server's processes open it by this."""
+    return found_log(read_project(folder))
 
 
 def open_keys(project: Project, clock: Clock) -> Keys:
