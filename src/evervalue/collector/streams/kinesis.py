@@ -14,6 +14,7 @@ from typing import Any
 
 from evervalue.collector.log import Position
 from evervalue.collector.stamps import written
+from evervalue.collector.streams.aggregated import records_in
 from evervalue.collector.streams.kinesis_client import ExpiredIterator, Throttled, client, told
 from evervalue.collector.streams.reader import (
     Chunk,
@@ -267,7 +268,15 @@ class KinesisReader:
             sequence = one["SequenceNumber"]
             shard.position = f"{sequence}@{arrived_us // 1000}"
             name = f"{self._stream}|{shard.name}|{sequence}"
-            chunk.records.append(Record(one["Data"], arrived_us, name, key, shard.position))
+            held = records_in(one["Data"])
+            if held is None:
+                chunk.records.append(Record(one["Data"], arrived_us, name, key, shard.position))
+                continue
+            last = len(held) - 1  # the position stands for all of them, and moves with the last
+            chunk.records += [
+                Record(body, arrived_us, f"{name}|{n}", key if n == last else None, shard.position)
+                for n, body in enumerate(held)
+            ]
         behind_ms = int(answer.get("MillisBehindLatest") or 0)
         shard.read_to_ms = max(shard.read_to_ms, self._now_ms() - behind_ms)
         shard.iterator = answer.get("NextShardIterator") or None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
 import gzip
 import json
@@ -12,6 +13,7 @@ import pytest
 from botocore.exceptions import ClientError  # type: ignore[import-untyped]
 
 from evervalue.collector.streams import kinesis as module
+from evervalue.collector.streams.aggregated import records_in
 from evervalue.collector.streams.kinesis import KinesisReader
 from evervalue.collector.streams.kinesis_client import told
 from evervalue.core.clock import FixedClock, SystemClock
@@ -187,6 +189,27 @@ def test_an_event_is_placed_by_when_the_stream_took_it_or_says_it_came(clicks: K
     assert placed["b1"] == "2021-01-01T00:00:00.000Z"
     direct = dt.datetime.fromisoformat(placed["direct"])
     assert abs(direct - (now - dt.timedelta(seconds=10))) < dt.timedelta(seconds=5)
+
+
+AGGREGATE = base64.b64decode(
+    "84mawgoCazAKAmsxGkkIABpFeyJ0eXBlIjogInRyYWNrIiwgImV2ZW50IjogIlNlZW4iLCAidXNlcklkIjogInUxIiwgIm1lc3NhZ2VJZCI6"
+    "ICJnMCJ9GkkIARpFeyJ0eXBlIjogInRyYWNrIiwgImV2ZW50IjogIlNlZW4iLCAidXNlcklkIjogInUxIiwgIm1lc3NhZ2VJZCI6ICJnMSJ9"
+    "GkkIABpFeyJ0eXBlIjogInRyYWNrIiwgImV2ZW50IjogIlNlZW4iLCAidXNlcklkIjogInUxIiwgIm1lc3NhZ2VJZCI6ICJnMiJ9GjYIABoy"
+    "eyJ0eXBlIjogInRyYWNrIiwgImV2ZW50IjogIlNlZW4iLCAidXNlcklkIjogInUxIn3rH4rXHWWUg1d5zExt45b7"
+)
+"""Four messages, of which the last has no messageId, as the library aws_kinesis_agg 1.2.3 puts them together."""
+
+
+def test_what_a_producer_put_together_is_taken_apart(clicks: Kinesis, log: Log) -> None:
+    damaged = AGGREGATE[:-1] + b"?"
+    with consumed(clicks.settings(), into=log):
+        clicks.put([body("a"), AGGREGATE, AGGREGATE, damaged, body("z")], key="k")
+        log.stored(7)
+    assert [log.ids()[n] for n in (0, 1, 2, 3, 6)] == ["a", "g0", "g1", "g2", "z"]
+    tally = log.tally()
+    assert (tally.duplicate, tally.quarantined) == (3, 1)
+    for n in range(len(AGGREGATE)):
+        assert records_in(AGGREGATE[:n]) is None
 
 
 def refused(code: str) -> Exception:
