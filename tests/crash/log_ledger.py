@@ -6,6 +6,7 @@ import random
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from evervalue.collector.log import LOG, Delivery, EventLog
 from evervalue.collector.messages import Event, Refusal
@@ -22,9 +23,11 @@ class Ledger:
     acknowledged: set[str] = field(default_factory=set)
     refused: int = 0
     """Refusals whose quarantine was acknowledged."""
+    gone: set[str] = field(default_factory=set)
+    """Events whose bodies may have left the log."""
 
     def copy(self) -> Ledger:
-        return Ledger(dict(self.sent), set(self.acknowledged), self.refused)
+        return Ledger(dict(self.sent), set(self.acknowledged), self.refused, set(self.gone))
 
     def delivery(self, chance: random.Random, most: int = 60) -> Delivery:
         """New events, some that were sent before, and now and then one that is refused."""
@@ -49,17 +52,29 @@ class Ledger:
             self.refused += len(one.refused)
         return True
 
+    def let_go(self, log: EventLog, chance: random.Random) -> None:
+        """Let the bodies of some events go, and give their space back."""
+        some = log.read(chance.randrange(1 + log.last()), 40)
+        self.gone |= {f"{one.source} {one.message_id}" for one in some}
+        for source in ("web", "till"):
+            log.let_go(source, [(one.seq, one.body) for one in some if one.source == source])
+        log.give_back()
+
     def check(self, folder: Path) -> None:
         """Fails where a log lacks what was acknowledged, has something twice or damaged, or counts wrong."""
         log = EventLog(folder / LOG)
         try:
             assert log.con is not None
             assert log.con.pragma("integrity_check") == "ok"
-            stored = Counter(f"{event.source} {event.message_id}" for event in log.read(0, 10**9))
+            rows: list[Any] = log.con.execute(
+                "select s.name, e.message_id, e.body from event as e join source as s using (source_id)"
+            ).fetchall()
+            stored = Counter(f"{source} {name}" for source, name, _ in rows)
             lost = self.acknowledged - set(stored)
             assert not lost, f"{len(lost)} acknowledged events are lost, as {min(lost)}"
             assert set(stored.values()) <= {1}
-            assert all(event.body == self.sent[event.message_id] for event in log.read(0, 10**9))
+            for source, name, body in rows:
+                assert body == self.sent[name] or (body is None and f"{source} {name}" in self.gone)
             tallies = log.tallies()
             for tally in tallies:
                 assert tally.accepted == tally.stored + tally.duplicate + tally.quarantined

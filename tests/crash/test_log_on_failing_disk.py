@@ -45,7 +45,7 @@ class Cuts:
 
 
 def run(disk: Disk, folder: Path, ledger: Ledger, writes: int, seed: int) -> None:
-    """Write, beside somebody who reads now and then; close and open now and then."""
+    """Write, beside somebody who reads now and then; let bodies go, close and open now and then."""
     chance = random.Random(seed)
     path = folder / LOG
     opened: Callable[[], apsw.Connection] = lambda: disk.con(path, PAGES)  # noqa: E731
@@ -54,6 +54,8 @@ def run(disk: Disk, folder: Path, ledger: Ledger, writes: int, seed: int) -> Non
         assert ledger.write(log, [ledger.delivery(chance) for _ in range(chance.choice((1, 1, 3)))])
         if chance.random() < 0.3:
             reader.tallies()  # opened again: the write-ahead log stays while somebody reads
+        if chance.random() < 0.2:
+            ledger.let_go(log, chance)
         if chance.random() < 0.1:
             reader.close()
         if chance.random() < 0.1:

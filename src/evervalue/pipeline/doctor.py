@@ -13,7 +13,9 @@ from evervalue.core.clock import Clock
 from evervalue.core.errors import EvervalueError, NothingPublished
 from evervalue.core.text import count
 from evervalue.pipeline import collecting, followed
+from evervalue.pipeline.event_bodies import damaged
 from evervalue.pipeline.event_log import found_log
+from evervalue.pipeline.event_settings import FOLDER
 from evervalue.pipeline.settings import Project, read_project
 from evervalue.sources.feeds import feeds_of
 from evervalue.warehouse.publish import Publisher, Snapshot
@@ -86,6 +88,10 @@ def _events(project: Project, clock: Clock) -> Iterator[Finding]:
         if not same:
             says += f"; of those stored {there.get(one.source, 0):,} are in the log: it was damaged, put back a backup"
         yield Finding(f"events of {one.source} are all there", same and not one.unaccounted, says)
+    for source in project.settings.events:
+        faults = damaged(project.data_dir / FOLDER / source)
+        says = " ".join(faults) or "their checksums are right"
+        yield Finding(f"files of events of {source}", not faults, says)
 
 
 def _published(project: Project, clock: Clock) -> Iterator[Finding]:

@@ -16,6 +16,7 @@ from evervalue.core.clock import FixedClock
 from evervalue.core.errors import EvervalueError, InputError, StorageError
 from evervalue.core.progress import Silent
 from evervalue.pipeline import event_compaction, event_files
+from evervalue.pipeline.doctor import examine
 from evervalue.pipeline.event_backup import back_up, restore
 from evervalue.pipeline.event_compaction import compact_events
 from evervalue.pipeline.run import run
@@ -102,6 +103,9 @@ def test_a_damaged_file_lets_nothing_go(site: Site) -> None:
     with pytest.raises(StorageError, match="is damaged"):
         compacted(site)
     assert len(log_of(site).read(0)) == 3
+    told = {one.what: one for one in examine(site.folder, SUMMER)}["files of events of web"]
+    assert not told.fine
+    assert "is damaged" in told.says
 
 
 def test_a_file_without_its_checksum_lets_nothing_go(site: Site) -> None:
