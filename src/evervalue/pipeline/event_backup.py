@@ -40,7 +40,7 @@ def back_up(project: Project, to: Path) -> tuple[Copy, str]:
     StorageError
         The copy could not be written, or is damaged.
     """
-    _in_a_file(project, "pg_dump --schema=evervalue")
+    _in_a_file(project, "pg_dump -n evervalue")
     copy = backup.back_up(project.data_dir / LOG, to)
     checksum = sha256(to)
     to.with_name(f"{to.name}.sha256").write_text(f"{checksum}  {to.name}\n", "utf-8")
