@@ -75,7 +75,7 @@ def cdnow_sample() -> Path:
     return cdnow.path()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def shared_data() -> Callable[[str], Path]:
     """A function from a data set's name to its folder beside the repository; skips where it is absent."""
 

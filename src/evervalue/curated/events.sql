@@ -54,9 +54,10 @@ followed as (
 became as (
     select namespace, key, max_by(known_as, steps) as known_as from followed group by namespace, key
 ),
+-- Windows over the few columns that they need; what else an event says is joined at the end.
 placed as (
     select
-        e.*, s.namespace,
+        e.source, e.seq, e.message_id, e.user_id, e.anonymous_id, e.occurred_at, s.namespace,
         last_value(e.user_id ignore nulls) over (
             partition by s.namespace, e.anonymous_id order by e.occurred_at, e.source, e.seq
             rows between unbounded preceding and current row
@@ -70,25 +71,19 @@ placed as (
 ),
 keyed as (
     select
-        *,
+        source, seq, message_id, occurred_at, namespace,
         case when user_id is not null then user_id
             when anonymous_id is not null then coalesce(user_before, user_after, anonymous_id) end as key
     from placed
 ),
 named as (
-    select
-        k.* exclude (key), coalesce(b.known_as, k.key, k.message_id) as key
+    select k.source, k.seq, k.occurred_at, k.namespace, coalesce(b.known_as, k.key, k.message_id) as key
     from keyed as k
     left join became as b on b.namespace = k.namespace and b.key = k.key
 ),
 resolved as (
-    select
-        n.*, r.customer_id,
-        coalesce(r.customer_id, n.namespace || ':' || n.key) as visitor_id,
-        timezone(t.time_zone, timezone('UTC', n.occurred_at))::date as event_date,
-        t.session_minutes
+    select n.source, n.seq, n.occurred_at, r.customer_id, coalesce(r.customer_id, n.namespace || ':' || n.key) as visitor_id
     from named as n
-    cross join run.settings as t
     left join identity.registry as r on r.namespace = n.namespace and r.customer_key = n.key and r.is_present
 ),
 gaps as (
@@ -96,22 +91,34 @@ gaps as (
         *,
         lag(occurred_at) over (partition by visitor_id order by occurred_at, source, seq) as before_at
     from resolved
+),
+counted as (
+    select
+        g.source, g.seq, g.visitor_id, g.customer_id,
+        sum(case when g.before_at is null or date_diff('millisecond', g.before_at, g.occurred_at) > t.session_minutes * 60000
+            then 1 else 0 end) over (
+            partition by g.visitor_id order by g.occurred_at, g.source, g.seq
+            rows between unbounded preceding and current row
+        )::bigint as session_number
+    from gaps as g
+    cross join run.settings as t
 )
 select
-    source, seq, message_id, visitor_id, customer_id, user_id, anonymous_id, type, event,
+    e.source, e.seq, e.message_id, c.visitor_id, c.customer_id, e.user_id, e.anonymous_id, e.type, e.event,
     case
-        when lower(event) in ('order completed', 'completed order') then 'order'
-        when lower(event) in ('product added', 'added product', 'product removed', 'removed product', 'cart viewed',
+        when lower(e.event) in ('order completed', 'completed order') then 'order'
+        when lower(e.event) in ('product added', 'added product', 'product removed', 'removed product', 'cart viewed',
             'viewed cart', 'checkout started', 'started checkout', 'checkout step viewed', 'viewed checkout step',
             'checkout step completed', 'completed checkout step', 'payment info entered', 'coupon entered',
             'coupon applied') then 'cart'
-        when lower(event) in ('product viewed', 'viewed product') then 'product'
-        when type in ('page', 'screen') then 'page'
+        when lower(e.event) in ('product viewed', 'viewed product') then 'product'
+        when e.type in ('page', 'screen') then 'page'
     end as step,
-    occurred_at, event_date,
-    sum(case when before_at is null or date_diff('millisecond', before_at, occurred_at) > session_minutes * 60000 then 1 else 0 end) over (
-        partition by visitor_id order by occurred_at, source, seq rows between unbounded preceding and current row
-    )::bigint as session_number,
-    path, url, referrer, title, campaign_name, campaign_source, campaign_medium, campaign_term, campaign_content,
-    product_id, order_id
-from gaps
+    e.occurred_at,
+    timezone(t.time_zone, timezone('UTC', e.occurred_at))::date as event_date,
+    c.session_number,
+    e.path, e.url, e.referrer, e.title,
+    e.campaign_name, e.campaign_source, e.campaign_medium, e.campaign_term, e.campaign_content, e.product_id, e.order_id
+from mapped.events as e
+join counted as c using (source, seq)
+cross join run.settings as t

@@ -101,14 +101,44 @@ kept_once as (
         min(case when is_kept then 1 else 0 end) over (partition by order_id, customer_id, order_date, amount, currency) = 0 as is_once
     from copies
 ),
+-- What takes back an order that counts once: what an order's systems took back of it, day by day, the same amount once.
+taken_back as (
+    select o.order_id, o.system, o.keeper, l.order_date, l.currency, sum(l.amount) as amount
+    from kept_once as o
+    join run.source_settings as s on s.system = o.system
+    join mapped.order_lines as l on l.source = s.source and coalesce(l.reverses_order_id, l.order_id) = o.order_id
+    where o.is_once and l.kind <> 'sale' and (l.kind <> 'adjustment' or l.reverses_order_id is not null)
+    group by o.order_id, o.system, o.keeper, l.order_date, l.currency
+),
+numbered_back as (
+    select *, row_number() over (partition by order_id, system, keeper, currency, amount order by order_date) as nth
+    from taken_back
+),
+twice_back as (
+    select b.order_id, b.system, b.keeper, b.order_date, b.currency
+    from numbered_back as b
+    join numbered_back as k on k.order_id = b.order_id and k.keeper = b.keeper and k.system = b.keeper
+        and k.currency = b.currency and k.amount = b.amount and k.nth = b.nth
+    where b.system <> b.keeper
+),
 all_verdicts as (
     select source, file_id, line, severity, verdict, reason, says from verdicts
+    union all
+    select l.source, l.file_id, l.line, 4, 'duplicate', 'same_reversal',
+        'system ' || b.keeper || ' takes back the same of order ' || b.order_id || ' too'
+    from twice_back as b
+    join run.source_settings as s on s.system = b.system
+    join mapped.order_lines as l on l.source = s.source and coalesce(l.reverses_order_id, l.order_id) = b.order_id
+        and l.order_date = b.order_date and l.currency = b.currency
+    where l.kind <> 'sale' and (l.kind <> 'adjustment' or l.reverses_order_id is not null)
     union all
     select l.source, l.file_id, l.line, 4, 'duplicate', 'same_order',
         'order ' || l.order_id || ' is held by system ' || o.keeper || ' too, alike'
     from mapped.order_lines as l
-    join kept_once as o using (source, order_id)
-    where o.is_once and o.system <> o.keeper and l.kind = 'sale'
+    join run.source_settings as s using (source)
+    join kept_once as o on o.system = s.system and o.order_id = l.order_id
+    where o.is_once and o.system <> o.keeper
+        and ((l.kind = 'sale' and l.source = o.source) or (l.kind = 'adjustment' and l.reverses_order_id is null))
 )
 select source, file_id, line, arg_min(verdict, severity) as verdict, arg_min(reason, severity) as reason, arg_min(says, severity) as says
 from all_verdicts

@@ -8,7 +8,7 @@ columns:
   system: {type: text, says: system of the source}
   customer_id: {type: text, says: stable customer key}
   order_date: {type: date, says: business day of the order}
-  amount: {type: "decimal(38,4)", unit: currency, says: "sum of its sales lines, in their own currency"}
+  amount: {type: "decimal(38,4)", unit: currency, says: "sum of its sales lines and of what was taken off them, in their own currency"}
   currency: {type: text, says: currency of the lines}
   line_count: {type: bigint, unit: count, says: sales lines of the order}
   first_system: {type: text, says: "the system of these that comes first by name, which keeps the order where it counts once"}
@@ -36,10 +36,26 @@ orders as (
     where l.order_id is not null and l.kind = 'sale'
     group by l.source, l.order_id, s.system, coalesce(r.customer_id, l.customer_id), l.currency
 ),
+-- What was taken off the order as a whole belongs to it; one system writes it apart, another within the lines.
+taken_off as (
+    select
+        s.system, l.order_id, coalesce(r.customer_id, l.customer_id) as customer_id, l.currency, sum(l.amount) as amount
+    from several as s
+    join mapped.order_lines as l on l.source = s.source
+    left join identity.renamed as r on r.namespace = s.customer_keys and r.customer_key = l.customer_id
+    where l.order_id is not null and l.kind = 'adjustment' and l.reverses_order_id is null
+    group by s.system, l.order_id, coalesce(r.customer_id, l.customer_id), l.currency
+),
+netted as (
+    select o.* exclude (amount), o.amount + coalesce(t.amount, 0) as amount
+    from orders as o
+    left join taken_off as t
+        on t.system = o.system and t.order_id = o.order_id and t.customer_id = o.customer_id and t.currency = o.currency
+),
 compared as (
     select *, min(system) over alike as first_system, max(system) over alike as last_system,
         count(*) over (partition by source, order_id) as parts
-    from orders
+    from netted
     window alike as (partition by order_id, customer_id, order_date, amount, currency)
 )
 select

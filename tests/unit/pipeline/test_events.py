@@ -92,14 +92,44 @@ def test_an_order_that_the_sales_database_holds_too_counts_once(tmp_path: Path) 
         'customer_id = "customer"\namount = "amount"\n'
     )
     files = {"sales.csv": "order,date,customer,amount\no1,2024-01-05,u1,16\no5,2024-01-06,u1,7\n"}
-    site = Site(tmp_path / "shop", toml)
-    for name, text in files.items():
-        (site.folder / name).write_text(text)
+    site = Site(tmp_path / "shop", toml, files=files)
     site.send(
         order("o1", "2024-01-05", ("p1", 10, 1), ("p2", 3, 2)), order("o2", "2024-01-06", ("p1", 20, 1))
     )
     run_project(site.folder)
     assert published(site.folder, "select frequency, monetary::double from customers.lrfm") == [(3, 43)]
+
+
+def test_what_two_systems_take_back_of_one_order_counts_once(tmp_path: Path) -> None:
+    toml = TOML + (
+        'customer_keys = "shop"\n[identity]\nsame_orders = "once"\n[sources.erp]\npath = "sales.csv"\n'
+        'customer_keys = "shop"\n[sources.erp.columns]\norder_id = "order"\nordered_at = "date"\n'
+        'customer_id = "customer"\namount = "amount"\n'
+    )
+    sales = """order,date,customer,amount
+o1,2024-01-05,u1,14
+o1,2024-01-07,u1,-6
+o1,2024-01-09,u1,-2
+o2,2024-01-05,u1,20
+o3,2024-01-05,u1,30
+o3,2024-01-06,u1,-30
+"""
+    site = Site(tmp_path / "shop", toml, files={"sales.csv": sales})
+    site.send(
+        # A discount is a line of its own here, and within the lines there.
+        order("o1", "2024-01-05", ("p1", 10, 1), ("p2", 3, 2), discount=2),
+        order("o1", "2024-01-06", ("p2", 3, 2), event="Order Refunded"),
+        order("o2", "2024-01-05", ("p1", 20, 1)),
+        order("o2", "2024-01-06", ("p1", 20, 1), event="Order Cancelled"),
+        order("o3", "2024-01-05", ("p1", 30, 1)),
+        order("o3", "2024-01-06", ("p1", 30, 1), event="Order Cancelled"),
+    )
+    run_project(site.folder)
+    worth = "select order_id, sum(amount)::double from curated.order_lines group by all order by all"
+    assert published(site.folder, worth) == [("o1", 6), ("o2", 0), ("o3", 0)]
+    assert published(site.folder, "select frequency from customers.lrfm") == [(3,)]
+    reasons = "select reason, count(*) from curated.refused_lines group by all order by all"
+    assert published(site.folder, reasons) == [("same_order", 5), ("same_reversal", 2)]
 
 
 def test_what_is_no_amount_is_refused_and_the_rest_is_taken(tmp_path: Path) -> None:
