@@ -352,14 +352,20 @@ ODD_HEADERS = (
 
 
 def read(body: bytes) -> Any:
-    """The JSON value of a body by Python's own reader, halves of pairs replaced.
+    """The JSON value of a body by Python's own reader, halves of pairs replaced, and in a messageId written out.
 
     Raises
     ------
     ValueError
         It is none.
     """
-    return cleaned(json.loads(body.decode("utf-8"), parse_constant=_refuse))
+    value = json.loads(body.decode("utf-8"), parse_constant=_refuse)
+    if isinstance(value, dict):
+        batch = value.get("batch")
+        for message in (value, *(batch if isinstance(batch, list) else ())):
+            if isinstance(message, dict) and isinstance(message.get("messageId"), str):
+                message["messageId"] = HALF.sub(lambda half: rf"\u{ord(half[0]):x}", message["messageId"])
+    return cleaned(value)
 
 
 def _refuse(name: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import orjson
 from evervalue.collector.stamps import corrected, parsed, written
 
 TYPES = ("track", "identify", "page", "screen", "group", "alias")
+HALF = re.compile("[\ud800-\udfff]")
 LARGEST_EVENT = 32 * 1024
 LARGEST_BATCH = 500 * 1024
 MOST_EVENTS = 2500
@@ -53,7 +55,8 @@ def read_json(body: bytes) -> Any:
     Raises
     ------
     ValueError
-        It is none. Halves of surrogate pairs, which browsers may send, are taken as the replacement character.
+        It is none. Halves of surrogate pairs, which browsers may send, are taken as the replacement character; in a
+        messageId as they are written in JSON, so that two ids that differ in a half stay two.
     """
     try:
         return orjson.loads(body)
@@ -61,8 +64,19 @@ def read_json(body: bytes) -> Any:
         if b"\\u" not in body:
             raise
     value = json.loads(body.decode("utf-8"), parse_constant=_no_constant)
+    for message in _messages(value):
+        if isinstance(message, dict) and isinstance(message.get("messageId"), str):
+            message["messageId"] = HALF.sub(lambda half: f"\\u{ord(half[0]):04x}", message["messageId"])
     text = json.dumps(value, ensure_ascii=False)
     return orjson.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
+
+
+def _messages(value: Any) -> list[Any]:
+    """What may be messages in a body: itself, and those of a batch."""
+    if not isinstance(value, dict):
+        return []
+    batch = value.get("batch")
+    return [value, *batch] if isinstance(batch, list) else [value]
 
 
 def _no_constant(name: str) -> None:

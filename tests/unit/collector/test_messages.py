@@ -160,6 +160,14 @@ def test_half_a_surrogate_pair_does_not_lose_the_batch() -> None:
     assert read_json(b'{"event": "\\ud83d\\ude00"}') == {"event": "\U0001f600"}
 
 
+def test_ids_that_differ_in_half_a_surrogate_pair_are_two() -> None:
+    body = b'{"batch": [{"messageId": "a\\ud83d"}, {"messageId": "a\\ud83c"}, {"messageId": "\\ud83d\\ude00"}, 7]}'
+    ids = [message["messageId"] for message in read_json(body)["batch"][:3]]
+    assert ids == ["a\\ud83d", "a\\ud83c", "\U0001f600"]
+    assert read_json(b'{"messageId": "a\\ud83d"}') == {"messageId": ids[0]}
+    assert read_json(b'["\\ud83d"]') == ["\ufffd"]
+
+
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b'{"a": NaN}', b'{"a": "\\u12"}', b"[" * 100_000])
 def test_what_is_no_json_is_told(body: bytes) -> None:
     with pytest.raises((ValueError, RecursionError)):
