@@ -7,6 +7,7 @@ import itertools
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -96,6 +97,30 @@ def test_a_topic_is_begun_at_its_newest_message_and_misses_nothing_across_a_rest
     with consumed(cluster.settings(topic, start="newest"), into=log):
         log.stored(1)
     assert log.ids() == ["between"]
+
+
+def test_a_topic_is_begun_at_the_offsets_that_the_brokers_name_for_an_instant(
+    cluster: Kafka, topic: str, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The mock cluster does not know which offset belongs to an instant, so its answer is put in its place."""
+    import confluent_kafka
+
+    asked: list[tuple[int, int]] = []
+
+    class Knowing(confluent_kafka.Consumer):
+        def offsets_for_times(self, partitions: list[Any], timeout: float = -1) -> list[Any]:
+            asked.extend((one.partition, one.offset) for one in partitions)
+            for one in partitions:
+                one.offset = 3 if one.partition == 0 else -1
+            return partitions
+
+    monkeypatch.setattr(confluent_kafka, "Consumer", Knowing)
+    for partition in (0, 1):
+        cluster.put(topic, [body(f"p{partition}-{n}") for n in range(5)], partition=partition)
+    with consumed(cluster.settings(topic, start="2026-03-01T00:00:00Z"), into=log):
+        log.stored(2)
+    assert asked == [(n, 1_772_323_200_000) for n in range(3)]
+    assert log.ids() == ["p0-3", "p0-4"]
 
 
 def test_partitions_move_between_servers_without_loss_or_double(cluster: Kafka, topic: str, log: Log) -> None:
