@@ -65,8 +65,8 @@ class Sent:
 
 @pytest.fixture
 def web(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Collecting]:
-    monkeypatch.setattr(Connection, "head_seconds", 0.3)  # who sends half a head is not waited for here
-    monkeypatch.setattr(Connection, "body_seconds", 0.3)
+    monkeypatch.setattr(Connection, "head_seconds", 3.0)  # long enough for a machine that is busy
+    monkeypatch.setattr(Connection, "body_seconds", 3.0)
     with collecting(tmp_path / "data") as found:
         yield found
 
