@@ -71,10 +71,10 @@ def test_nobody_else_is_let_in_as_the_canary(data: Path) -> None:
 class Standing(EventLog):
     """A log whose commits wait until they are let go."""
 
-    let_go = threading.Event()
+    may_commit = threading.Event()
 
     def write(self, deliveries: Sequence[Delivery]) -> None:
-        self.let_go.wait(20)
+        self.may_commit.wait(20)
         super().write(deliveries)
 
 
@@ -87,7 +87,7 @@ def test_a_log_that_stands_still_is_told(data: Path, monkeypatch: pytest.MonkeyP
         assert collector is not None
         assert collector.state == "alarm"
         assert "no answer within 0.3 seconds" in collector.says
-        Standing.let_go.set()
+        Standing.may_commit.set()
         monkeypatch.setattr(canaries, "PATIENCE_SECONDS", 10.0)
         found.beat(canary=True)
         assert ready(found) == (200, "")
