@@ -163,6 +163,14 @@ class EventLog:
         rows = self._rows(f"select seq from event as e where {USERS} order by seq desc limit 1")
         return int(rows[0][0]) if rows else 0
 
+    def named(self, seq: int) -> tuple[str, str] | None:
+        """Source and messageId of the event at a place, also where its body has left; None where there is none."""
+        rows = self._rows(
+            "select s.name, e.message_id from event as e join source as s using (source_id) where e.seq = ?",
+            (seq,),
+        )
+        return (str(rows[0][0]), str(rows[0][1])) if rows else None
+
     def tallies(self) -> list[Tally]:
         """What became of what each source sent, by name."""
         rows = self._rows(

@@ -183,6 +183,15 @@ class PostgresLog:
         """The seq of the newest event; 0 before the first."""
         return self.before(0)
 
+    def named(self, seq: int) -> tuple[str, str] | None:
+        """Source and messageId of the event at a place, also where its body has left; None where there is none."""
+        rows = self._shared.rows(
+            "select s.name, e.message_id from evervalue.event as e join evervalue.source as s using (source_id) "
+            "where e.seq = %s",
+            seq,
+        )
+        return (str(rows[0][0]), rows[0][1].decode()) if rows else None
+
     def tallies(self) -> list[Tally]:
         """What became of what each source sent, by name."""
         rows = self._shared.rows(

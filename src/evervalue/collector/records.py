@@ -121,6 +121,9 @@ class Log(Protocol):
     def last(self) -> int:
         """The seq of the newest event; 0 before the first."""
 
+    def named(self, seq: int) -> tuple[str, str] | None:
+        """Source and messageId of the event at a place, also where its body has left; None where there is none."""
+
     def tallies(self) -> list[Tally]:
         """What became of what each source sent, by name."""
 

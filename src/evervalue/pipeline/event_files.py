@@ -76,12 +76,7 @@ def _write(log: Log, folder: Path, source: str, progress: Progress) -> None:
     """One more file of each kind, where events of the source came."""
     _of_this_layout(folder)
     after = max((place(path) for path in folder.glob(f"{EVENTS}/*.parquet")), default=0)
-    if after > log.last():
-        raise StorageError(
-            f"{log.where} ends at event {log.last()}, and {folder} holds events up to {after}: the log is another one, "
-            "or an older copy, and what came since would be passed over. Put back the log that belongs to these "
-            "files; or move the folder away, and all that the log holds is written out again."
-        )
+    _belong_together(log, folder, source, after)
     for path in folder.glob("*/*.parquet"):
         if place(path) > after and path.parent.name != BEFORE:
             _remove(path)  # of a run that broke off before it wrote the events
@@ -113,6 +108,40 @@ def _write(log: Log, folder: Path, source: str, progress: Progress) -> None:
             con.close()
     shutil.rmtree(folder / BEFORE, ignore_errors=True)
     progress.step(f"Events of {source}", detail=f"{count(n, 'event')} taken from the log")
+
+
+def _belong_together(log: Log, folder: Path, source: str, after: int) -> None:
+    """Nothing, where the last event in the files is the one at its place in the log.
+
+    Raises
+    ------
+    StorageError
+        The log is another one, or a copy that has gone on from an earlier place.
+    """
+    if after > (last := log.last()):
+        wrong = f"{log.where} ends at event {last}, and {folder} holds events up to {after}"
+    elif after and log.named(after) != (source, _name_of_last(folder)):
+        wrong = f"Event {after} of {log.where} is not the one in {folder}"
+    else:
+        return
+    raise StorageError(
+        f"{wrong}: the log is another one, or an older copy, and what came since would be passed over. Put back the "
+        "log that belongs to these files ('evervalue events restore' takes up what they hold beyond a backup); or move "
+        "the folder away, and all that the log holds is written out again."
+    )
+
+
+def _name_of_last(folder: Path) -> str | None:
+    """The messageId of the last event in the files."""
+    con = duckdb.connect()
+    try:
+        file = literal(str(in_order(folder / EVENTS)[-1]))
+        found = con.execute(
+            f"select message_id from read_parquet({file}) order by seq desc limit 1"
+        ).fetchone()
+    finally:
+        con.close()
+    return found[0] if found else None
 
 
 def _coming(log: Log, folder: Path, source: str, after: int) -> Iterator[tuple[int, bytes]]:

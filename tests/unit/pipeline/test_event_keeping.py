@@ -42,7 +42,8 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
     site = Site(tmp_path / "shop")
     site.send(order("o1", "2024-01-05", ("p1", 10, 1), **ODD), order("o2", "2024-01-06", ("p1", 20, 1)))
     site.write()
-    site.send({"type": "page", "userId": "u1", "context": {"odd": ODD}, "properties": {"path": "/"}})
+    odd = {"type": "page", "userId": "u1", "context": {"odd": ODD}, "properties": {"path": "/"}}
+    site.send({"messageId": "odd \0 \u2028", **odd})
     site.write()
     return site
 
@@ -243,7 +244,12 @@ def test_a_restore_goes_on_without_doubles_and_passes_nothing_over(site: Site, t
     done = restore(found, tmp_path / "backup.db", replace=True)
     assert (done.copy.last, done.taken_up, len(done.aside)) == (3, 1, 1)
     log = log_of(site)
-    assert [(one.seq, one.message_id) for one in log.read(0)] == [(1, "m1"), (2, "m2"), (3, "m3"), (4, "m4")]
+    assert [(one.seq, one.message_id) for one in log.read(0)] == [
+        (1, "m1"),
+        (2, "m2"),
+        (3, "odd \0 \u2028"),
+        (4, "m4"),
+    ]
     assert log.tallies() == [Tally("web", 4, 4, 0, 0)]
     log.close()
     site.n = 3
@@ -256,6 +262,20 @@ def test_a_restore_goes_on_without_doubles_and_passes_nothing_over(site: Site, t
     ]  # fmt: skip
     old = EventLog(done.aside[0])
     assert [one.message_id for one in old.read(3)] == ["m4", "lost"]
+
+
+def test_a_copy_that_has_gone_on_by_itself_is_noticed_also_where_it_is_as_long_as_the_files(
+    site: Site, tmp_path: Path
+) -> None:
+    back_up(read_project(site.folder), tmp_path / "backup.db")
+    site.send(order("o3", "2024-01-07", ("p1", 30, 1)))
+    site.write()
+    log = site.folder / "evervalue-data" / LOG
+    log.write_bytes((tmp_path / "backup.db").read_bytes())  # put back by hand, and not by `restore`
+    site.n = 100
+    site.send(order("o5", "2024-01-08", ("p1", 50, 1)), order("o6", "2024-01-08", ("p1", 60, 1)))
+    with pytest.raises(StorageError, match="Event 4 .* is not the one in"):
+        site.write()
 
 
 @pytest.mark.parametrize("what", ["not a log", "torn", "changed"])
