@@ -20,7 +20,7 @@ from evervalue.models.scoring import customer_histories
 from evervalue.warehouse import duckdb
 from evervalue.warehouse.publish import Publisher
 from tests.support.projects import run_project
-from tests.unit.pipeline.test_events import Site, order
+from tests.support.sites import Site, order
 
 TOML = """
 [project]
@@ -114,7 +114,7 @@ def test_live_is_what_the_next_run_says(
     site = Site(
         tmp_path / "shop",
         TOML.format(ties=ties, model=model, recalibrate=recalibrate),
-        **{"rates.csv": rates()},
+        files={"rates.csv": rates()},
     )
     shop = Shop(seed)
     site.send(*shop.events(400, 0, DAYS))

@@ -1,0 +1,162 @@
+"""What the API says of a customer on top of the run, as events come."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import threading
+import time
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from evervalue.api.app import create_app
+from tests.support.live_shop import LiveShop
+from tests.support.projects import run_project
+from tests.support.site import LOOPBACK, saas_data, serving
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> LiveShop:
+    shop = LiveShop(tmp_path_factory.mktemp("live") / "shop")
+    shop.send({"type": "page", "userId": "c0"})
+    return shop
+
+
+@pytest.fixture(scope="module")
+def client(published: LiveShop) -> Iterator[TestClient]:
+    with TestClient(create_app(published.data), base_url=LOOPBACK) as found:
+        yield found
+
+
+def live(client: TestClient, key: str) -> dict[str, Any]:
+    found: dict[str, Any] = client.get(f"/v1/customers/{key}").json()["data"]
+    return found
+
+
+def test_an_order_changes_the_profile_at_once(published: LiveShop, client: TestClient) -> None:
+    before = client.get("/v1/customers/c3")
+    was = before.json()["data"]
+    published.send(
+        published.buys("c3", "w1", 25.5), {"type": "page", "userId": "c3", "properties": {"path": "/hats"}}
+    )
+    after = client.get("/v1/customers/c3", headers={"If-None-Match": before.headers["etag"]})
+    assert after.status_code == 200
+    now = after.json()["data"]["live"]
+    assert now["frequency"] == was["frequency"] + 1
+    assert Decimal(now["monetary"]) == Decimal(was["monetary"]) + Decimal("25.5")
+    assert (now["cutoff"], now["recency_days"], now["is_provisional"]) == ("2024-03-02", 1, True)
+    assert now["as_of"].startswith("2024-03-01T11:")
+    assert now["r_score"] == 4
+    assert Decimal(now["expected_clv"]) > Decimal(was["expected_clv"])
+    assert Decimal(now["clv_low"]) <= Decimal(now["expected_clv"]) <= Decimal(now["clv_high"])
+    assert [(one["event"], one["path"], one["order_id"]) for one in now["recent_events"]] == [
+        (None, "/hats", None),
+        ("Order Completed", None, "w1"),
+    ]
+    assert after.json()["data"]["frequency"] == was["frequency"]  # what the run says stays what the run says
+    assert client.get("/v1/customers/c3?part=live").json()["data"] == now
+    again = client.get("/v1/customers/c3", headers={"If-None-Match": after.headers["etag"]})
+    assert again.status_code == 304
+
+
+def test_what_is_told_again_or_cannot_be_read_is_noted(published: LiveShop, client: TestClient) -> None:
+    published.send(
+        published.buys("c4", "w2", 10),
+        published.buys("c4", "w2", 10),
+        published.buys("c4", "w3", "cheap"),
+        {**published.buys("c4", "w2", 99), "event": "Order Refunded"},
+    )
+    now = live(client, "c4")["live"]
+    assert [(one["order_id"], one["kind"], one["revenue"]) for one in now["new_orders"]] == [
+        ("w2", "sale", "10.0000"),
+        ("w2", "refund", "-99.0000"),
+        ("w2", "adjustment", "89.0000"),  # not more is taken back than was ordered
+    ]
+    assert len(now["notes"]) == 2
+
+
+def test_who_is_known_by_events_alone_has_a_profile(published: LiveShop, client: TestClient) -> None:
+    assert client.get("/v1/customers/nora").status_code == 404
+    published.send(
+        {"type": "identify", "userId": "nora", "traits": {"name": "Nora"}}, published.buys("nora", "w4", 20)
+    )
+    found = live(client, "nora")
+    assert (found["customer"], found["live"]["customer"], found["live"]["frequency"]) == (None, "Nora", 1)
+    assert found["live"]["is_published"] is False
+    assert client.get("/v1/customers/nora?part=orders").json()["data"] == []
+
+
+def test_a_visitor_who_becomes_known_brings_what_was_bought_before(
+    published: LiveShop, client: TestClient
+) -> None:
+    was = live(client, "c5")["live"]["frequency"]
+    order = {**published.buys("", "w5", 12), "userId": None, "anonymousId": "v5"}
+    published.send(order)
+    assert live(client, "c5")["live"]["frequency"] == was
+    published.send({"type": "identify", "userId": "c5", "anonymousId": "v5"})
+    assert live(client, "c5")["live"]["frequency"] == was + 1
+
+
+def test_an_order_of_another_is_not_taken_back(published: LiveShop, client: TestClient) -> None:
+    published.send(published.buys("c6", "w6", 30))
+    run_project(published.folder)
+    published.send({**published.buys("c7", "w6", 30), "event": "Order Cancelled"})
+    now = live(client, "c7")["live"]
+    assert now["new_orders"] == []
+    assert "quarantine" in now["notes"][0]
+
+
+class Listener(threading.Thread):
+    """Reads a stream of server-sent events."""
+
+    def __init__(self, address: str, path: str) -> None:
+        super().__init__(daemon=True)
+        host = address.removeprefix("http://").rstrip("/")
+        self.con = http.client.HTTPConnection(host, timeout=20)
+        self.con.request("GET", path)
+        self.answer = self.con.getresponse()
+        self.heard: list[tuple[float, dict[str, Any]]] = []
+        self.came = threading.Semaphore(0)
+        self.start()
+
+    def run(self) -> None:
+        while line := self.answer.readline():
+            if line.startswith(b"data: "):
+                self.heard.append((time.perf_counter(), json.loads(line[6:])))
+                self.came.release()
+
+    def next(self) -> dict[str, Any]:
+        assert self.came.acquire(timeout=15)
+        return self.heard[-1][1]
+
+
+def test_a_stream_tells_the_profile_whenever_an_event_or_a_run_changes_it(tmp_path: Path) -> None:
+    shop = LiveShop(tmp_path / "shop")
+    shop.send({"type": "page", "userId": "c1"})
+    with serving(create_app(shop.data)) as address:
+        listener = Listener(address, "/v1/live/c2")
+        assert listener.answer.headers["content-type"].startswith("text/event-stream")
+        first = listener.next()
+        shop.send(shop.buys("c1", "x1", 5))  # somebody else's
+        shop.send(shop.buys("c2", "x2", 5))
+        second = listener.next()
+        assert second["frequency"] == first["frequency"] + 1
+        assert second["events_since_run"] == 1
+        run_project(shop.folder)
+        third = listener.next()
+        assert (third["frequency"], third["events_since_run"]) == (second["frequency"], 0)
+        assert len(listener.heard) == 3
+        listener.con.sock.close()
+    assert "c2" in json.dumps(third)
+
+
+def test_nothing_is_live_without_sources_of_events() -> None:
+    with TestClient(create_app(saas_data()), base_url=LOOPBACK) as found:
+        key = found.get("/v1/customers?limit=1").json()["data"][0]["customer_id"]
+        assert found.get(f"/v1/live/{key}").status_code == 204
+        assert found.get(f"/v1/customers/{key}").json()["data"]["live"] is None
