@@ -4,8 +4,8 @@ grain: source, seq
 says: "Every event that the collector took, with whose it is and in which session it stands. An event without a user belongs to the user that its visitor was last known as, else to the one it became."
 order_by: visitor_id, occurred_at, source, seq
 delta:
-  mapped.events: "(source, coalesce(user_id, anonymous_id)) in (select (source, who) from delta_whos)"
-changed: "(source, coalesce(user_id, anonymous_id)) in (select (source, who) from delta_whos)"
+  mapped.events: "(source, coalesce(user_id, anonymous_id)) in (select (source, who) from delta_names)"
+changed: "(source, coalesce(user_id, anonymous_id)) in (select (source, who) from delta_names)"
 columns:
   source: {type: text, says: name of the source}
   seq: {type: bigint, says: place in the collector's log}

@@ -8,7 +8,7 @@ all events of whoever has a new one are made anew: of every name that the visito
 from __future__ import annotations
 
 from evervalue.pipeline.unchanged import Unchanged
-from evervalue.warehouse.delta import BEFORE, VISITORS, WHOS
+from evervalue.warehouse.delta import BEFORE, NAMES, VISITORS
 from evervalue.warehouse.duckdb import Connection
 
 TABLES = ("curated.events", "customers.sessions")
@@ -33,11 +33,11 @@ class EventDelta:
             return self.known
         if self.known:
             # Who was made anew may be called otherwise now; both are needed: one to take out, one to put in.
-            self.con.execute(
-                f"create or replace temp table {VISITORS} as "
-                f"select distinct visitor_id from {BEFORE}.curated.events where (source, {WHO}) in (from {WHOS}) union "
-                f"select distinct visitor_id from curated.events where (source, {WHO}) in (from {WHOS})"
+            whose = (
+                f"select distinct visitor_id from {{}}curated.events where (source, {WHO}) in (from {NAMES})"
             )
+            both = " union ".join(whose.format(where) for where in ("", f"{BEFORE}."))
+            self.con.execute(f"create or replace temp table {VISITORS} as {both}")
         return self.known
 
     def _same_clock(self) -> bool:
@@ -97,7 +97,7 @@ class EventDelta:
         if not self._close():
             return False
         con.execute(
-            f"create or replace temp table {WHOS} as select s.source, n.key as who "
+            f"create or replace temp table {NAMES} as select s.source, n.key as who "
             "from event_names as n join event_spaces as s using (namespace)"
         )
         return True
@@ -114,9 +114,8 @@ class EventDelta:
             """
             for where in ("", f"{BEFORE}.")
         )
-        (most,) = con.execute(
-            f"select {MOST} * count(distinct visitor_id) from {BEFORE}.curated.events"
-        ).fetchone() or (0,)
+        visitors = f"select {MOST} * count(*) from {BEFORE}.customers.sessions where session_number = 1"
+        (most,) = con.execute(visitors).fetchone() or (0,)
         size = -1
         while True:
             (n,) = con.execute("select count(*) from event_names").fetchone() or (0,)
