@@ -35,7 +35,7 @@ customer_keys = "shop"
 class LiveShop(Site):
     """Thirty customers with some orders each; events come when a test sends them."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, trust: str = "server") -> None:
         rows = ["order,date,customer,name,amount"]
         for customer in range(30):
             for n in range(1 + customer % 5):
@@ -44,7 +44,7 @@ class LiveShop(Site):
                     f"S{customer}-{n},2023-{1 + n * 2:02}-{day:02},c{customer},Customer {customer},{amount}"
                 )
         rows.append("last,2024-02-20,c29,Customer 29,40")
-        super().__init__(folder, TOML, files={"sales.csv": "\n".join(rows) + "\n"})
+        super().__init__(folder, f'{TOML}trust = "{trust}"\n', files={"sales.csv": "\n".join(rows) + "\n"})
         self.data = folder / "evervalue-data"
         run_project(self.folder)
 

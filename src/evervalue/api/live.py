@@ -134,7 +134,7 @@ class Live:
                 source.name,
                 [key for space, key in customer.keys if space == source.customer_keys],
                 source.last_seq,
-                partial(_is_customer, reading, source.customer_keys),
+                partial(_is_customer, reading, source.customer_keys) if source.takes_orders else None,
                 RECENT,
             )
             for source in published.sources.values()
@@ -189,6 +189,8 @@ class Live:
 
     def _read(self, reading: Reading, published: Published, people: Collection[str], one: Visitor) -> Read:
         source = published.sources[one.source]
+        if not source.takes_orders:
+            return Read((), 0, 0)
         rules = live_rules.rules(reading, published.settings)
         return read_orders(
             one.source,

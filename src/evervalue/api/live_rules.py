@@ -30,7 +30,13 @@ def published(reading: Reading) -> Published:
     settings = reading.row(asked.settings())
     assert settings is not None
     sources = [
-        EventSource(row["source"], row["customer_keys"], int(row["last_seq"]), tuple(row["outputs"]))
+        EventSource(
+            row["source"],
+            row["customer_keys"],
+            int(row["last_seq"]),
+            row["takes_orders"],
+            tuple(row["outputs"]),
+        )
         for row in reading.rows(asked.event_sources())
     ]
     return Published(

@@ -22,6 +22,8 @@ class EventSource:
     """Namespace of its customer keys."""
     last_seq: int
     """Place in the log up to which it was read."""
+    takes_orders: bool
+    """Whether orders and people of it count; else it tells of visits alone."""
     outputs: Sequence[str]
     """Names under which the tables know what came of it."""
 

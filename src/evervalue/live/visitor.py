@@ -65,7 +65,12 @@ class Visitor:
 
 
 def visitor(
-    log: Log, source: str, keys: Collection[str], after: int, is_customer: Callable[[str], bool], most: int
+    log: Log,
+    source: str,
+    keys: Collection[str],
+    after: int,
+    is_customer: Callable[[str], bool] | None,
+    most: int,
 ) -> Visitor:
     """What a source saw of a customer.
 
@@ -80,12 +85,14 @@ def visitor(
     after
         Place in the log up to which the run has read.
     is_customer
-        Whether the run knows a key as that of a customer; visitors who never bought are none.
+        Whether the run knows a key as that of a customer; visitors who never bought are none. None where nothing that
+        the source says joins anybody.
     most
         How many of the newest events are wanted.
     """
     known = list(dict.fromkeys(keys))
-    for key in known:  # grows while it is gone through
+    for key in known if is_customer else ():  # grows while it is gone through
+        assert is_customer is not None
         looked = [_read(source, one) for one in log.recent(source, [key], MOST_EVENTS)]
         for before in dict.fromkeys(name for one in looked for name in _was(one.event, key)):
             if before in known or len(known) >= MOST_KEYS:

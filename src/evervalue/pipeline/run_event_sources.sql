@@ -7,4 +7,5 @@ columns:
   source: {type: text, says: name of the source in the settings}
   customer_keys: {type: text, says: "namespace of its customer keys"}
   last_seq: {type: bigint, check: ">= 0", says: "place in the log of the last event that was read; 0 before the first"}
+  takes_orders: {type: boolean, says: "whether orders and people of it count; else it tells of visits alone (trust = browser)"}
 --- */

@@ -258,6 +258,8 @@ class Settings:
     silences: dict[str, float] = field(default_factory=dict)
     """Source of events: how many seconds it may be silent, where that is set."""
     sessions: SessionSettings = field(default_factory=SessionSettings)
+    visits_alone: frozenset[str] = frozenset()
+    """Sources of events that tell of visits and never of orders (trust = "browser")."""
 
     @property
     def rules(self) -> tuple[ActionRule, ...]:
@@ -360,6 +362,7 @@ def settings_from(values: dict[str, Any], options: Mapping[str, str] | None = No
     events: list[str] = []
     streams: dict[str, StreamSettings] = {}
     silences: dict[str, float] = {}
+    visits_alone: set[str] = set()
     tables = values.get("sources", {})
     if not isinstance(tables, dict) or not tables:
         faults.append("No source is named: add a table [sources.NAME] with a path and its columns.")
@@ -375,6 +378,8 @@ def settings_from(values: dict[str, Any], options: Mapping[str, str] | None = No
                     streams[name] = stream
                 if (seconds := silence_of(name, table)) is not None:
                     silences[name] = seconds
+                if table.get("trust") == "browser":
+                    visits_alone.add(name)
                 table = without_stream(table)
                 table = of_events(name, table, parts.get("project", ProjectSettings()).data_dir)
             sources[name] = system(name, table, options)
@@ -399,4 +404,5 @@ def settings_from(values: dict[str, Any], options: Mapping[str, str] | None = No
         streams,
         silences,
         parts["sessions"],
+        frozenset(visits_alone),
     )

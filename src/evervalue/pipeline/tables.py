@@ -126,7 +126,12 @@ def fill_run_tables(
         con,
         "run.event_sources",
         [
-            [name, settings.sources[name].customer_keys, (events or {}).get(name, 0)]
+            [
+                name,
+                settings.sources[name].customer_keys,
+                (events or {}).get(name, 0),
+                name not in settings.visits_alone,
+            ]
             for name in settings.events
         ],
     )

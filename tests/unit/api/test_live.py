@@ -160,3 +160,14 @@ def test_nothing_is_live_without_sources_of_events() -> None:
         key = found.get("/v1/customers?limit=1").json()["data"][0]["customer_id"]
         assert found.get(f"/v1/live/{key}").status_code == 204
         assert found.get(f"/v1/customers/{key}").json()["data"]["live"] is None
+
+
+def test_what_a_public_key_tells_is_no_order(tmp_path: Path) -> None:
+    shop = LiveShop(tmp_path / "shop", trust="browser")
+    with TestClient(create_app(shop.data), base_url=LOOPBACK) as found:
+        was = live(found, "c2")
+        shop.send(shop.buys("c2", "z1", 999), {"type": "identify", "userId": "c2", "anonymousId": "c3"})
+        now = live(found, "c2")["live"]
+    assert (now["frequency"], now["monetary"], now["new_orders"]) == (was["frequency"], was["monetary"], [])
+    assert now["events_since_run"] == 2
+    assert now["joined_with"] == []

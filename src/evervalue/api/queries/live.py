@@ -9,10 +9,10 @@ from evervalue.api.snapshots import Statement
 
 def event_sources() -> Statement:
     """Sources of events, whose keys they speak of, and up to where in the log the run has read."""
-    sql = """select e.source, e.customer_keys, e.last_seq, list(s.source order by s.source) as outputs
+    sql = """select e.source, e.customer_keys, e.last_seq, e.takes_orders, list(s.source order by s.source) as outputs
 from run.event_sources as e
 join run.source_settings as s on s.system = e.source
-group by e.source, e.customer_keys, e.last_seq
+group by e.source, e.customer_keys, e.last_seq, e.takes_orders
 order by e.source"""
     return Statement(sql, {})
 
