@@ -155,7 +155,11 @@ def _accounts(tally: Tally) -> Iterator[tuple[str, str, str]]:
 
 
 def _silence(told: SourceStanding | None, quiet: float | None) -> Iterator[tuple[str, str, str]]:
-    if told is None or quiet is None:
+    if told is None:
+        yield "learning", "", "no collector has listened for it here yet"
+        return
+    if quiet is None:
+        yield "watch", "silence", "no collector listens for it just now"
         return
     silent = f"nothing came for {span(quiet, whole=True)}"
     over = told.alarm_seconds is not None and quiet > told.alarm_seconds

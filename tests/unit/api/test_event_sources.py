@@ -77,7 +77,8 @@ def test_a_collector_that_is_gone_or_fails_is_told(data: Path) -> None:
     assert collector(AT + dt.timedelta(minutes=10)) == ("alarm", "has said nothing for 10 minutes")
     (row,) = [r for r in asked(data, "/v1/sources?part=events", AT + dt.timedelta(minutes=10))["data"]
               if r["source"] == "till"]  # fmt: skip
-    assert (row["state"], row["silent_seconds"]) == ("ok", None), "nobody listens, so nobody is silent"
+    assert (row["state"], row["silent_seconds"]) == ("watch", None), "nobody listens, so nobody is silent"
+    assert row["state_says"] == "no collector listens for it just now"
     say(data, AT, "answered 503")
     assert collector() == ("alarm", "does not take events")
     say(data, AT, stopped=True)
