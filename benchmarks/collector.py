@@ -32,8 +32,8 @@ TEXT = """\
 after fsync. The load generator (`benchmarks/collector_load.py`, one process that costs {cost:.0f} us a request) runs on
 the same {cores} cores. Each row is the best of {times} runs of {seconds:.0f} s, with the load average of the machine
 before it, for others use processors and disk as well (priority of this run: nice {nice}). An event has about 600 bytes.
-What a request costs is the collector's own CPU time, all its threads and the kernel on its behalf: where it is far below
-what one processor has between two answers, disk and turns were waited for.
+What a request costs is the collector's own CPU time, all its threads and the kernel on its behalf: where it is far
+below what one processor has between two answers, disk and turns were waited for.
 
 | what | requests/s | events/s | p50 | p99 | CPU a request | machine's load |
 | --- | ---: | ---: | ---: | ---: | ---: | ---: |
