@@ -251,7 +251,7 @@ def _known(reading: Reading, source: EventSource, people: Collection[str], numbe
         known.kinds.add(row["kind"] if row["takes_back"] else "sale")
     if not known.kinds:
         owners = [reading.row(asked.owner_of(output, number)) for output in source.outputs]
-        known.is_anothers = any(owner is not None for owner in owners)
+        known.is_of_another = any(owner is not None for owner in owners)
     return known
 
 

@@ -118,20 +118,20 @@ class EventLog:
             yield from (Stored(*row) for row in rows)
             after = int(rows[-1][0])
 
-    def about(self, source: str, whos: Collection[str], after: int) -> list[Stored]:
-        """The events of one source behind `after` that are `whos`, in the order of the log."""
-        among = ", ".join("?" * len(whos))
+    def about(self, source: str, names: Collection[str], after: int) -> list[Stored]:
+        """The events of one source behind `after` that are `names`, in the order of the log."""
+        among = ", ".join("?" * len(names))
         rows = self._rows(
             SELECT + f"s.name = ? and e.seq > ? and e.who in ({among}) order by e.seq",
-            (source, after, *whos),
+            (source, after, *names),
         )
         return [Stored(*row) for row in rows]
 
-    def recent(self, source: str, whos: Collection[str], most: int) -> list[Stored]:
-        """The newest events of one source that are `whos`, the newest first."""
-        among = ", ".join("?" * len(whos))
+    def recent(self, source: str, names: Collection[str], most: int) -> list[Stored]:
+        """The newest events of one source that are `names`, the newest first."""
+        among = ", ".join("?" * len(names))
         rows = self._rows(
-            SELECT + f"s.name = ? and e.who in ({among}) order by e.seq desc limit ?", (source, *whos, most)
+            SELECT + f"s.name = ? and e.who in ({among}) order by e.seq desc limit ?", (source, *names, most)
         )
         return [Stored(*row) for row in rows]
 

@@ -142,16 +142,16 @@ class PostgresLog:
             yield from events
             after = events[-1].seq
 
-    def about(self, source: str, whos: Collection[str], after: int) -> list[Stored]:
-        """The events of one source behind `after` that are `whos`, in the order of the log."""
+    def about(self, source: str, names: Collection[str], after: int) -> list[Stored]:
+        """The events of one source behind `after` that are `names`, in the order of the log."""
         return self._events(
-            "s.name = %s and e.seq > %s and e.who = any(%s) order by e.seq", source, after, _bytes(whos)
+            "s.name = %s and e.seq > %s and e.who = any(%s) order by e.seq", source, after, _bytes(names)
         )
 
-    def recent(self, source: str, whos: Collection[str], most: int) -> list[Stored]:
-        """The newest events of one source that are `whos`, the newest first."""
+    def recent(self, source: str, names: Collection[str], most: int) -> list[Stored]:
+        """The newest events of one source that are `names`, the newest first."""
         return self._events(
-            "s.name = %s and e.who = any(%s) order by e.seq desc limit %s", source, _bytes(whos), most
+            "s.name = %s and e.who = any(%s) order by e.seq desc limit %s", source, _bytes(names), most
         )
 
     def whose(self, after: int, most: int) -> list[Whose]:

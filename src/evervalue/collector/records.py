@@ -103,11 +103,11 @@ class Log(Protocol):
     def of(self, source: str, after: int, at_once: int) -> Iterator[Stored]:
         """The events of one source behind `after`, in the order of the log; `at_once` rows are read at a time."""
 
-    def about(self, source: str, whos: Collection[str], after: int) -> list[Stored]:
-        """The events of one source behind `after` that are `whos`, in the order of the log."""
+    def about(self, source: str, names: Collection[str], after: int) -> list[Stored]:
+        """The events of one source behind `after` that are `names`, in the order of the log."""
 
-    def recent(self, source: str, whos: Collection[str], most: int) -> list[Stored]:
-        """The newest events of one source that are `whos`, the newest first."""
+    def recent(self, source: str, names: Collection[str], most: int) -> list[Stored]:
+        """The newest events of one source that are `names`, the newest first."""
 
     def whose(self, after: int, most: int) -> list[Whose]:
         """Whose the events behind `after` are, in the order of the log."""

@@ -76,7 +76,7 @@ class Known:
     """By currency, what its lines of sale come to, less discounts."""
     taken: dict[str, Decimal] = field(default_factory=dict)
     """By currency, what was taken back of it."""
-    is_anothers: bool = False
+    is_of_another: bool = False
     """Whether somebody else placed it, and the customer did not."""
 
 
@@ -141,7 +141,7 @@ class _Reader:
             return
         at = dt.datetime.fromisoformat(event["timestamp"]).astimezone(dt.UTC)
         rate = self._rate(currency, at) if at.year >= EARLIEST else None
-        if rate is None or (kind != "sale" and book.is_anothers):
+        if rate is None or (kind != "sale" and book.is_of_another):
             self.unread += len(lines)
             return
         self.unread += len(lines) - len(good)
@@ -151,7 +151,7 @@ class _Reader:
         net = sum((one.net for one in good), Decimal(0))
         if kind == "sale":
             book.ordered[currency] = book.ordered.get(currency, Decimal(0)) + net
-            book.is_anothers = False
+            book.is_of_another = False
             return
         beyond = self._beyond(book, kind, currency, net)
         if beyond:

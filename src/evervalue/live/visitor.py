@@ -33,11 +33,11 @@ class Stored(Protocol):
 class Log(Protocol):
     """What is asked of the event log."""
 
-    def about(self, source: str, whos: Collection[str], after: int) -> Sequence[Stored]:
+    def about(self, source: str, names: Collection[str], after: int) -> Sequence[Stored]:
         """Events of keys behind a place, in the order of the log."""
         ...
 
-    def recent(self, source: str, whos: Collection[str], most: int) -> Sequence[Stored]:
+    def recent(self, source: str, names: Collection[str], most: int) -> Sequence[Stored]:
         """The newest events of keys, the newest first."""
         ...
 
