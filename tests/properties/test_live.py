@@ -42,7 +42,7 @@ path = "rates.csv"
 columns = {{ rate_date = "day", from_currency = "from", to_currency = "to", rate = "rate" }}
 """
 FIRST, DAYS = date(2022, 1, 1), 500
-CUSTOMERS = Statement("select customer_id, customer from customers.lrfm", {})
+CUSTOMERS = Statement("select * from insight.customer_list", {})
 SCORES = ("l_score", "r_score", "f_score", "m_score", "lrfm_score", "customer_value")
 FIGURES = (
     "first_order_date",

@@ -9,28 +9,30 @@ from __future__ import annotations
 import datetime as dt
 import threading
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from evervalue.api import live_rules
+from evervalue.api.live_rows import event_row, instant, notes, order_row
 from evervalue.api.queries import live as asked
 from evervalue.api.snapshots import Reading, Row
 from evervalue.collector.log import LOG, EventLog
 from evervalue.collector.records import Log
 from evervalue.live.event_orders import Known, Order, Read, by_order, read_orders
-from evervalue.live.figures import Day, figures, purchases
+from evervalue.live.figures import Day, Figures, figures, purchases
 from evervalue.live.rules import EventSource, Published
-from evervalue.live.scores import scored
-from evervalue.live.visitor import Seen, Visitor, visitor
+from evervalue.live.scores import Scores, scored
+from evervalue.live.visitor import Visitor, visitor
 
 OpenLog = Callable[[], Log | None]
 RECENT = 50
 """Newest events that are told."""
 LOOK_BACK = 10_000
 """Events that are looked through at first for the newest instant."""
+FIGURES = tuple(field.name for field in fields(Figures))
+SCORES = tuple(field.name for field in fields(Scores))
 VALUE = (
     "p_alive", "expected_orders", "orders_low", "orders_high", "expected_order_value", "expected_clv", "clv_low",
     "clv_high",
@@ -45,7 +47,13 @@ class Customer:
     name: str
     keys: tuple[tuple[str, str], ...]
     """Namespace and key in each system."""
-    is_published: bool = True
+    known: Row | None = None
+    """Its row of the snapshot's list; None for who is not in it."""
+
+    @property
+    def is_published(self) -> bool:
+        """Whether the snapshot knows the customer."""
+        return self.known is not None
 
 
 @dataclass(frozen=True)
@@ -110,7 +118,7 @@ class Live:
         if known is None:
             return self._of_new(reading, log, published, customer_id)
         keys = tuple((row["namespace"], row["customer_key"]) for row in reading.rows(asked.keys(customer_id)))
-        return self._profile(reading, log, published, Customer(customer_id, known["customer"], keys))
+        return self._profile(reading, log, published, Customer(customer_id, known["customer"], keys, known))
 
     def _of_new(self, reading: Reading, log: Log, published: Published, key: str) -> LiveProfile | None:
         """The profile of somebody whom the run does not know yet."""
@@ -121,9 +129,7 @@ class Live:
         if not came:
             return None
         keys = tuple((space, key) for space in spaces)
-        return self._profile(
-            reading, log, published, Customer(key, _named(log, came, key), keys, is_published=False)
-        )
+        return self._profile(reading, log, published, Customer(key, _named(log, came, key), keys))
 
     def _profile(self, reading: Reading, log: Log, published: Published, customer: Customer) -> LiveProfile:
         seen_up_to = log.last()
@@ -140,50 +146,28 @@ class Live:
             for source in published.sources.values()
         ]
         people = _people(reading, published, customer, visitors)
-        days = [
-            Day(row["order_date"], row["is_sale"], row["orders"], row["revenue"], row["monetary"])
-            for row in reading.rows(asked.days(people))
-        ]
         read = [self._read(reading, published, people, one) for one in visitors]
         orders = [order for one in read for order in one.orders]
         cutoff = max(published.as_of, _day_after(newest, published), *(order.date + DAY for order in orders))
         unpriced = sum(order.monetary is None for order in orders)
-        days += _days(orders)
-        found = figures(days, cutoff)
-        scores = scored(
-            found,
-            customer.name,
-            customer.customer_id,
-            published.scoring,
-            days_since=(cutoff - published.as_of).days,
-        )
         recent = sorted((e for one in visitors for e in one.recent), key=lambda e: e.seq, reverse=True)[
             :RECENT
         ]
         told: Row = {
             "customer_id": customer.customer_id,
             "customer": customer.name,
-            "as_of": _instant(newest, published),
+            "as_of": instant(newest, published),
             "cutoff": cutoff,
             "is_provisional": True,
             "is_published": customer.is_published,
             "events_since_run": sum(len(one.since) for one in visitors),
             "last_event": seen_up_to,
-            **asdict(found),
-            **asdict(scores),
-            **dict.fromkeys(VALUE),
-            "new_orders": [_told(order) for order in by_order(orders).values()],
+            **figures_now(reading, published, customer, people, orders, cutoff),
+            "new_orders": [order_row(order) for order in by_order(orders).values()],
             "joined_with": [one for one in people if one != customer.customer_id],
-            "notes": _notes(read, unpriced, customer, people),
-            "recent_events": [_event(one) for one in recent],
+            "notes": notes(read, unpriced, customer.is_published, people),
+            "recent_events": [event_row(one) for one in recent],
         }
-        if unpriced:
-            told.update(monetary=None, m_score=None, lrfm_score=None, customer_value=None)
-        history = purchases(days, cutoff)
-        if history is not None and published.predictor is not None and not unpriced:
-            from evervalue.live.value import valued  # takes numpy and scipy along
-
-            told.update(valued(history, published.predictor))
         keys = frozenset((one.source, key) for one in visitors for key in one.keys)
         return LiveProfile(told, keys)
 
@@ -211,6 +195,38 @@ class Live:
 
 
 DAY = dt.timedelta(days=1)
+
+
+def figures_now(
+    reading: Reading,
+    published: Published,
+    customer: Customer,
+    people: Collection[str],
+    orders: Collection[Order],
+    cutoff: dt.date,
+) -> Row:
+    """Figures, scores and value of the customer with the orders that came since the run."""
+    known = customer.known
+    if known is not None and not orders and len(people) == 1 and cutoff == published.as_of:
+        return {
+            name: known[name] for name in (*FIGURES, *SCORES, *VALUE)
+        }  # they hang on nothing that changed
+    days = [
+        Day(row["order_date"], row["is_sale"], row["orders"], row["revenue"], row["monetary"])
+        for row in reading.rows(asked.days(people))
+    ]
+    days += _days(orders)
+    found, since = figures(days, cutoff), (cutoff - published.as_of).days
+    scores = scored(found, customer.name, customer.customer_id, published.scoring, days_since=since)
+    told: Row = {**asdict(found), **asdict(scores), **dict.fromkeys(VALUE)}
+    if any(order.monetary is None for order in orders):
+        return {**told, "monetary": None, "m_score": None, "lrfm_score": None, "customer_value": None}
+    history = purchases(days, cutoff)
+    if history is not None and published.predictor is not None:
+        from evervalue.live.value import valued  # takes numpy and scipy along
+
+        told.update(valued(history, published.predictor))
+    return told
 
 
 def _has_sources(reading: Reading) -> bool:
@@ -265,60 +281,6 @@ def _days(orders: Iterable[Order]) -> list[Day]:
     return days
 
 
-def _told(lines: list[Order]) -> Row:
-    first = lines[0]
-    return {
-        "source": first.source,
-        "order_id": first.order_id,
-        "kind": first.kind,
-        "ordered_at": _second(first.at),
-        "order_date": first.date,
-        "revenue": sum((one.revenue for one in lines), Decimal(0)),
-    }
-
-
-def _notes(read: Iterable[Read], unpriced: int, customer: Customer, people: Collection[str]) -> list[str]:
-    """What the reader of the figures must know."""
-    notes = []
-    if not customer.is_published:
-        notes.append("Not in the published run yet: all of this comes from events.")
-    if len(people) > 1:
-        notes.append(
-            "Counted together with the customer that it was before it was known; the next run makes them one."
-        )
-    if again := sum(one.again for one in read):
-        notes.append(f"{again} more tellings of orders that were told before are not counted again.")
-    if unread := sum(one.unread for one in read):
-        notes.append(
-            f"{unread} lines of order events cannot be read or taken; the next run puts them into quarantine."
-        )
-    if unpriced:
-        notes.append(
-            f"{unpriced} new lines have no known margin, so monetary value and what follows from it are left open."
-        )
-    return notes
-
-
-def _event(seen: Seen) -> Row:
-    """An event as a profile lists it: what, when and where, without what else it carries."""
-    event = seen.event
-    properties, context = (event.get(name) or {} for name in ("properties", "context"))
-    page = context.get("page") if isinstance(context.get("page"), dict) else {}
-    return {
-        "source": seen.source,
-        "message_id": event.get("messageId"),
-        "type": event.get("type"),
-        "event": event.get("event") or event.get("name"),
-        "occurred_at": event.get("timestamp"),
-        "path": _text(properties.get("path") or (page or {}).get("path")),
-        "order_id": _text(properties.get("order_id") or properties.get("orderId")),
-    }
-
-
-def _text(value: Any) -> str | None:
-    return None if value is None or isinstance(value, dict | list) else str(value)
-
-
 def _named(log: Log, sources: Iterable[EventSource], key: str) -> str:
     """The name that somebody gave in events, else the key."""
     import orjson
@@ -340,14 +302,3 @@ def _day_after(newest_us: int, published: Published) -> dt.date:
 
     zone = ZoneInfo(published.settings["time_zone"])
     return dt.datetime.fromtimestamp(newest_us / 1e6, dt.UTC).astimezone(zone).date() + DAY
-
-
-def _instant(newest_us: int, published: Published) -> str | None:
-    """Up to when the answer has seen events, else when the run was published; to the second, UTC."""
-    if newest_us:
-        return _second(dt.datetime.fromtimestamp(newest_us / 1e6, dt.UTC))
-    return _second(published.published_at) if published.published_at else None
-
-
-def _second(at: dt.datetime) -> str:
-    return at.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -147,7 +147,7 @@ def customer(
             "gem": reading.row(one.gem(customer_id)) if known["is_gem"] else None,
             "what_if": reading.rows(one.what_if(customer_id)) if known["is_gem"] else [],
             "attributes_history": reading.rows(one.attributes(customer_id)),
-            "orders": reading.rows(one.orders(customer_id, 50)),
+            "orders": reading.rows(one.orders(customer_id, 50, as_of=reading.run.as_of)),
             "live": now and now.row,
         }
         if found is None:

@@ -20,8 +20,9 @@ class ServerSettings:
     export_timeout_seconds: float = 120.0
     """The same for a whole export, which may be a million rows."""
 
-    memory_limit: str = "192MB"
-    """What the engine may hold in memory in this process."""
+    memory_limit: str | None = None
+    """What the engine may hold in memory in this process. Default: what the snapshot needs to stay in memory, at least
+    192 MB and at most 2 GB: single rows of one that does not are read from disk again and again."""
 
     threads: int = 2
     """Engine threads of this process."""

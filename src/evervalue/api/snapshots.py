@@ -31,6 +31,7 @@ Row = dict[str, Any]
 T = TypeVar("T")
 CACHED_ROWS = 400
 RETRY_SECONDS = 2.0
+LEAST_MB, MOST_MB = 192, 2000
 
 
 class QueryTimeout(EvervalueError):
@@ -95,7 +96,10 @@ class OpenSnapshot:
         self.settings = settings
         self.watchdog = watchdog
         self.connection: Connection = connect(
-            snapshot.path, read_only=True, memory_limit=settings.memory_limit, threads=settings.threads
+            snapshot.path,
+            read_only=True,
+            memory_limit=settings.memory_limit or _memory(snapshot.path),
+            threads=settings.threads,
         )
         self.users = 0
         self.retired = False
@@ -143,6 +147,12 @@ class OpenSnapshot:
         if row is None:
             raise EvervalueError(f"Snapshot {self.snapshot.run_id} has no settings. Run again.")
         return RunSettings(**dict(zip(names, row, strict=True)))
+
+
+def _memory(file: Path) -> str:
+    """Memory in which a snapshot stays, with room for questions."""
+    megabytes = file.stat().st_size / 1e6
+    return f"{min(max(LEAST_MB, 1.25 * megabytes), MOST_MB):.0f}MB"
 
 
 class Reading:

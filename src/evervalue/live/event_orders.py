@@ -139,7 +139,9 @@ class _Reader:
         if kind != "refund" and kind in book.kinds:
             self.again += 1
             return
-        at = dt.datetime.fromisoformat(event["timestamp"]).astimezone(dt.UTC)
+        at = min(
+            _instant(event["timestamp"]), _instant(event["receivedAt"])
+        )  # nothing happened after it came
         rate = self._rate(currency, at) if at.year >= EARLIEST else None
         if rate is None or (kind != "sale" and book.is_of_another):
             self.unread += len(lines)
@@ -221,6 +223,10 @@ class _Reader:
             return revenue if self.rules.allow_missing_cost else None
         quantity = -abs(line.quantity) if is_back else line.quantity
         return revenue - rounded(quantity * cost)
+
+
+def _instant(text: str) -> dt.datetime:
+    return dt.datetime.fromisoformat(text).astimezone(dt.UTC)
 
 
 def _kind(amount: Decimal, quantity: Decimal | None) -> str:

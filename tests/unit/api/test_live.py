@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -14,7 +15,11 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from evervalue.api import live_rules
 from evervalue.api.app import create_app
+from evervalue.api.live import Customer, figures_now
+from evervalue.api.settings import ServerSettings
+from evervalue.api.snapshots import SnapshotReader, Statement
 from tests.support.live_shop import LiveShop
 from tests.support.projects import run_project
 from tests.support.site import LOOPBACK, saas_data, serving
@@ -151,7 +156,7 @@ def test_a_stream_tells_the_profile_whenever_an_event_or_a_run_changes_it(tmp_pa
         third = listener.next()
         assert (third["frequency"], third["events_since_run"]) == (second["frequency"], 0)
         assert len(listener.heard) == 3
-        listener.con.sock.close()
+        listener.con.sock.shutdown(socket.SHUT_RDWR)
     assert "c2" in json.dumps(third)
 
 
@@ -171,3 +176,25 @@ def test_what_a_public_key_tells_is_no_order(tmp_path: Path) -> None:
     assert (now["frequency"], now["monetary"], now["new_orders"]) == (was["frequency"], was["monetary"], [])
     assert now["events_since_run"] == 2
     assert now["joined_with"] == []
+
+
+def test_nothing_happened_after_it_came(published: LiveShop, client: TestClient) -> None:
+    published.send(published.buys("c8", "w8", 30, timestamp="2031-01-01T00:00:00Z"))
+    now = live(client, "c8")["live"]
+    assert (now["cutoff"], now["last_order_date"]) == ("2024-03-02", "2024-03-01")
+
+
+def test_who_has_nothing_new_stands_as_in_the_run(published: LiveShop) -> None:
+    reader = SnapshotReader(published.data, ServerSettings())
+    with reader.lease() as reading:
+        run = reading.once(live_rules.published)
+        rows = reading.rows(Statement("select * from insight.customer_list", {}))
+        for row in rows:
+            key, name = row["customer_id"], row["customer"]
+            stands = figures_now(reading, run, Customer(key, name, (), row), [key], [], run.as_of)
+            computed = figures_now(reading, run, Customer(key, name, ()), [key], [], run.as_of)
+            for field, number in computed.items():
+                held = pytest.approx(number, abs=1e-9) if isinstance(number, float) else number
+                assert stands[field] == held, (key, field)
+    reader.close()
+    assert len(rows) >= 30

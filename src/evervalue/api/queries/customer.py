@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Literal
 
 from evervalue.api.queries.customers import COLUMNS, TABLE
@@ -35,12 +36,13 @@ def gem(customer_id: str) -> Statement:
     return _of(f"select {', '.join(GEM_COLUMNS)}\nfrom {GEM_TABLE}", customer_id)
 
 
-def orders(customer_id: str, limit: int | None = None) -> Statement:
-    """The customer's orders before the cutoff, newest first."""
+def orders(customer_id: str, limit: int | None = None, *, as_of: date | None = None) -> Statement:
+    """The customer's orders before the cutoff, newest first; the cutoff of the run is looked up unless it is given."""
     columns = "order_id, order_date, kind, line_count, revenue, margin, region, channel, currency"
-    rest = f"\n  and {BEFORE_CUTOFF}\norder by order_date desc, order_key"
+    before, given = ("order_date < $as_of", {"as_of": as_of}) if as_of else (BEFORE_CUTOFF, {})
+    rest = f"\n  and {before}\norder by order_date desc, order_key" + (f"\nlimit {limit}" if limit else "")
     found = _of(f"select {columns}\nfrom curated.orders", customer_id, rest)
-    return Statement(f"{found.sql}\nlimit {limit}", found.parameters) if limit else found
+    return Statement(found.sql, {**found.parameters, **given})
 
 
 def months(customer_id: str) -> Statement:
