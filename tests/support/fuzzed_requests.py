@@ -22,7 +22,7 @@ SINGLE = {
 }  # fmt: skip
 BATCH = ("batch", "b", "import")
 WORDS = (
-    "", " ", "a", "Produkt", "naïve", "日本語", "😀", "\x00", "\x1f", "\x7f", "\u2028", "\ufeff",
+    "", " ", "a", "Käse", "naïve", "日本語", "😀", "\x00", "\x1f", "\x7f", "\u2028", "\ufeff",
     "'; drop table event; --",
     "</script>", "../../etc", "%s%n", "NaN", "null", "\\", '"', "\ud800", "x\udfffy", "\r\n", "a" * 101,
     "é" * 60,

@@ -135,6 +135,14 @@ class Listener(threading.Thread):
                 self.heard.append((time.perf_counter(), json.loads(line[6:])))
                 self.came.release()
 
+    def end(self) -> None:
+        """Hangs up."""
+        assert self.con.sock is not None
+        self.con.sock.shutdown(socket.SHUT_RDWR)
+        self.join()
+        self.answer.close()
+        self.con.close()
+
     def next(self) -> dict[str, Any]:
         assert self.came.acquire(timeout=15)
         return self.heard[-1][1]
@@ -156,7 +164,7 @@ def test_a_stream_tells_the_profile_whenever_an_event_or_a_run_changes_it(tmp_pa
         third = listener.next()
         assert (third["frequency"], third["events_since_run"]) == (second["frequency"], 0)
         assert len(listener.heard) == 3
-        listener.con.sock.shutdown(socket.SHUT_RDWR)
+        listener.end()
     assert "c2" in json.dumps(third)
 
 
