@@ -294,6 +294,7 @@ def test_every_route_is_described(client: TestClient) -> None:
         "/v1/gems",
         "/v1/customers",
         "/v1/customers/{customer_id}",
+        "/v1/live/{customer_id}",
         "/v1/runs/current",
     }
     for path, methods in paths.items():

@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from evervalue.api.openapi_live import live_profile
 from evervalue.api.queries.customer import ATTRIBUTES
 from evervalue.api.queries.customers import COLUMNS as CUSTOMER
 from evervalue.api.queries.customers import TABLE as CUSTOMERS
@@ -33,6 +34,9 @@ class Described(FastAPI):
                 answer = {"type": "object", "properties": {"data": data, "meta": META}}
                 ok = super().openapi()["paths"][path]["get"]["responses"]["200"]
                 ok["content"] = {"application/json": {"schema": answer}}
+            stream = super().openapi()["paths"]["/v1/live/{customer_id}"]["get"]["responses"]
+            stream["200"]["content"] = {"text/event-stream": {"schema": {"type": "string"}}}
+            stream["204"] = {"description": "nothing is live here"}
         return super().openapi()
 
 
@@ -51,6 +55,7 @@ def _answers() -> dict[str, Schema]:
             "description": "what is known, with what it was before and from when to when; the newest first",
         },
         "orders": _rows("curated.orders", "the latest 50 orders before the cutoff"),
+        "live": live_profile(),
     }  # fmt: skip
     source = {
         **_fields(SOURCES, STORED),

@@ -18,6 +18,7 @@ from fastapi.testclient import TestClient
 from evervalue.api import live_rules
 from evervalue.api.app import create_app
 from evervalue.api.live import Customer, figures_now
+from evervalue.api.openapi_live import live_profile
 from evervalue.api.settings import ServerSettings
 from evervalue.api.snapshots import SnapshotReader, Statement
 from tests.support.live_shop import LiveShop
@@ -55,6 +56,7 @@ def test_an_order_changes_the_profile_at_once(published: LiveShop, client: TestC
     assert now["frequency"] == was["frequency"] + 1
     assert Decimal(now["monetary"]) == Decimal(was["monetary"]) + Decimal("25.5")
     assert (now["cutoff"], now["recency_days"], now["is_provisional"]) == ("2024-03-02", 1, True)
+    assert set(now) == set(live_profile()["properties"])
     assert now["as_of"].startswith("2024-03-01T11:")
     assert now["r_score"] == 4
     assert Decimal(now["expected_clv"]) > Decimal(was["expected_clv"])
