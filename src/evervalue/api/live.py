@@ -24,7 +24,7 @@ from evervalue.live.event_orders import Known, Order, Read, by_order, read_order
 from evervalue.live.figures import Day, Figures, figures, purchases
 from evervalue.live.rules import EventSource, Published
 from evervalue.live.scores import Scores, scored
-from evervalue.live.visitor import Visitor, visitor
+from evervalue.live.visitor import Visitor, before, names, visitor
 
 OpenLog = Callable[[], Log | None]
 RECENT = 50
@@ -123,30 +123,47 @@ class Live:
     def _of_new(self, reading: Reading, log: Log, published: Published, key: str) -> LiveProfile | None:
         """The profile of somebody whom the run does not know yet."""
         spaces = dict.fromkeys(one.customer_keys for one in published.sources.values())
+        prefix, _, rest = key.partition(":")
+        if prefix in spaces and rest:  # as the run names customers where systems do not share keys
+            spaces, key = {prefix: None}, rest
         if any(_customer_of(reading, space, key) for space in spaces):
             return None  # known, under another key
-        came = [one for one in published.sources.values() if log.recent(one.name, [key], 1)]
+        came = [
+            (found[0].seq, one)
+            for one in published.sources.values()
+            if one.customer_keys in spaces and (found := log.recent(one.name, [key], 1))
+        ]
         if not came:
             return None
-        keys = tuple((space, key) for space in spaces)
-        return self._profile(reading, log, published, Customer(key, _named(log, came, key), keys))
+        # The same key where keys are not shared is somebody else: the one who was seen last is meant.
+        _, newest = max(came, key=lambda one: one[0])
+        here = [one for _, one in came if one.customer_keys == newest.customer_keys]
+        customer_id = f"{prefix}:{rest}" if (prefix, rest) == (newest.customer_keys, key) else key
+        who = Customer(customer_id, _named(log, here, key), ((newest.customer_keys, key),))
+        return self._profile(reading, log, published, who)
 
     def _profile(self, reading: Reading, log: Log, published: Published, customer: Customer) -> LiveProfile:
         seen_up_to = log.last()
         newest = self._newest(log)
-        visitors = [
-            visitor(
+        named = {
+            space: names(
                 log,
-                source.name,
-                [key for space, key in customer.keys if space == source.customer_keys],
-                source.last_seq,
-                partial(_is_customer, reading, source.customer_keys) if source.takes_orders else None,
-                RECENT,
+                [
+                    one.name
+                    for one in published.sources.values()
+                    if one.customer_keys == space and one.takes_orders
+                ],
+                [key for of, key in customer.keys if of == space],
+                partial(_bought, reading, published),
             )
-            for source in published.sources.values()
+            for space in {one.customer_keys for one in published.sources.values()}
+        }
+        visitors = [
+            visitor(log, one.name, named[one.customer_keys], one.last_seq, RECENT)
+            for one in published.sources.values()
         ]
         people = _people(reading, published, customer, visitors)
-        read = [self._read(reading, published, people, one) for one in visitors]
+        read = [self._read(reading, log, published, people, one) for one in visitors]
         orders = [order for one in read for order in one.orders]
         cutoff = max(published.as_of, _day_after(newest, published), *(order.date + DAY for order in orders))
         unpriced = sum(order.monetary is None for order in orders)
@@ -171,7 +188,9 @@ class Live:
         keys = frozenset((one.source, key) for one in visitors for key in one.keys)
         return LiveProfile(told, keys)
 
-    def _read(self, reading: Reading, published: Published, people: Collection[str], one: Visitor) -> Read:
+    def _read(
+        self, reading: Reading, log: Log, published: Published, people: Collection[str], one: Visitor
+    ) -> Read:
         source = published.sources[one.source]
         if not source.takes_orders:
             return Read((), 0, 0)
@@ -179,8 +198,9 @@ class Live:
         return read_orders(
             one.source,
             (seen.event for seen in one.since),
-            lambda number: _known(reading, source, people, number),
+            lambda number: _known(reading, source, people, one.keys, number),
             rules,
+            lambda: before(log, one, source.last_seq),
         )
 
     def _newest(self, log: Log) -> int:
@@ -239,8 +259,11 @@ def _customer_of(reading: Reading, namespace: str, key: str) -> str | None:
     return None if row is None else str(row["customer_id"])
 
 
-def _is_customer(reading: Reading, namespace: str, key: str) -> bool:
-    return _customer_of(reading, namespace, key) is not None
+def _bought(reading: Reading, published: Published, source: str, key: str) -> bool:
+    """Whether the run knows an order of a key that the source told."""
+    of = published.sources[source]
+    found = _customer_of(reading, of.customer_keys, key)
+    return found is not None and reading.row(asked.bought(found, of.outputs)) is not None
 
 
 def _people(
@@ -255,10 +278,14 @@ def _people(
     return tuple(dict.fromkeys(found))
 
 
-def _known(reading: Reading, source: EventSource, people: Collection[str], number: str) -> Known:
+def _known(
+    reading: Reading, source: EventSource, people: Collection[str], keys: Collection[str], number: str
+) -> Known:
     """What the run knows of an order of the customer as a source of events told it."""
     known = Known()
-    for row in reading.rows(asked.order_lines(people, [number])):
+    # Where somebody else's order had the number already, the customer's is "7 of ada".
+    numbers = [number, *(f"{number} of {key}" for key in keys)]
+    for row in reading.rows(asked.order_lines(people, numbers)):
         if row["source"] not in source.outputs:
             continue
         side = known.taken if row["takes_back"] else known.ordered

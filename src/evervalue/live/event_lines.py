@@ -18,10 +18,12 @@ NAMES = {
     REFUNDED: REFUNDED,
     CANCELLED: CANCELLED,
 }
-NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 PRICE_PLACES = Decimal("0.0000000001")
 LARGEST = Decimal(10) ** 14
 """From here on DECIMAL(18,4) holds no amount."""
+LARGEST_PRICE = Decimal(10) ** 10
+"""From here on DECIMAL(20,10) holds no price."""
 LARGEST_ORDER = Decimal(10) ** 10
 """Most that the lines of one order may come to; beyond, the order waits in quarantine."""
 
@@ -90,6 +92,8 @@ def _unsigned(line: Line) -> Line:
 def _product(told: Mapping[str, Any]) -> Line:
     quantity = Decimal(1) if cell(told.get("quantity")) is None else number(told["quantity"])
     price = number(told.get("price"), PRICE_PLACES)
+    if price is not None and abs(price) >= LARGEST_PRICE:
+        price = None
     name = id_of(told.get("product_id")) or id_of(told.get("id")) or id_of(told.get("sku"))
     amount = rounded(quantity * price) if quantity is not None and price is not None else None
     return Line("product", amount, product=name, quantity=quantity)

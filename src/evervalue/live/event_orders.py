@@ -73,7 +73,7 @@ class Known:
     kinds: set[str] = field(default_factory=set)
     """Of its tellings: sale, refund, cancellation."""
     ordered: dict[str, Decimal] = field(default_factory=dict)
-    """By currency, what its lines of sale come to, less discounts."""
+    """By currency, what its lines of sale come to, less discounts; no currency was told under the empty one."""
     taken: dict[str, Decimal] = field(default_factory=dict)
     """By currency, what was taken back of it."""
     is_of_another: bool = False
@@ -92,7 +92,11 @@ class Read:
 
 
 def read_orders(
-    source: str, events: Iterable[Mapping[str, Any]], known: Callable[[str], Known], rules: Rules
+    source: str,
+    events: Iterable[Mapping[str, Any]],
+    known: Callable[[str], Known],
+    rules: Rules,
+    before: Callable[[], Iterable[Mapping[str, Any]]] = tuple,
 ) -> Read:
     """The orders that events of one customer make.
 
@@ -103,68 +107,114 @@ def read_orders(
     events
         Their bodies, in the order of the log.
     known
-        What is known of the order of a number; what is given is changed.
+        What the run knows of the order of a number; what is given is changed.
     rules
         How the run reads them.
+    before
+        The customer's earlier events that the log still holds, in its order; asked for only where there are orders.
     """
-    reader = _Reader(source, known, rules)
-    for event in events:
-        reader.take(event)
+    news = [_told(event, rules, is_new=True) for event in events if told_event(event)]
+    if not news:
+        return Read((), 0, 0)
+    numbers: dict[str, list[_Told]] = {one.number: [] for one in news}
+    olds = [_told(event, rules, is_new=False) for event in before() if told_event(event)]
+    for one in (*olds, *news):
+        if one.number in numbers:
+            numbers[one.number].append(one)
+    reader = _Reader(source, rules)
+    for number, told in numbers.items():
+        reader.judge(told, known(number))
+    for one in news:
+        reader.place(one)
     return Read(tuple(reader.orders), reader.unread, reader.again)
 
 
+@dataclass(eq=False)
+class _Told:
+    """An order event: what it tells, and what becomes of it."""
+
+    kind: str
+    number: str
+    at: dt.datetime
+    currency: str
+    """Empty where none is told, as the run keeps it apart from one that is."""
+    lines: list[Line]
+    is_new: bool
+    """Whether it came since the run."""
+    is_again: bool = False
+    is_refused: bool = False
+    beyond: Decimal = Decimal(0)
+    """What it takes back beyond what the order was."""
+
+    @property
+    def good(self) -> list[Line]:
+        """The lines that can be read."""
+        return [one for one in self.lines if one.amount is not None]
+
+    @property
+    def is_good(self) -> bool:
+        """Whether more of it than what was taken off can be read."""
+        return any(one.part != "discount" for one in self.good)
+
+    @property
+    def net(self) -> Decimal:
+        """What it adds to the order, or takes back of it."""
+        return sum((one.net for one in self.good), Decimal(0))
+
+
+def _told(event: Mapping[str, Any], rules: Rules, *, is_new: bool) -> _Told:
+    kind = KINDS[told_event(event) or COMPLETED]
+    lines = lines_of(event, takes_back=kind != "sale")
+    currency = (cell((event.get("properties") or {}).get("currency")) or "").upper()
+    if currency and not CURRENCY.fullmatch(currency):
+        lines = [Line(one.part, None) for one in lines]
+    # Nothing happened after it came.
+    at = min(_instant(event["timestamp"]), _instant(event["receivedAt"]))
+    return _Told(kind, number_of(event), at, currency, lines, is_new)
+
+
 class _Reader:
-    def __init__(self, source: str, known: Callable[[str], Known], rules: Rules) -> None:
+    def __init__(self, source: str, rules: Rules) -> None:
         self.source, self.rules = source, rules
         self.orders: list[Order] = []
         self.unread = self.again = 0
-        self._known = known
-        self._books: dict[str, Known] = {}
 
-    def take(self, event: Mapping[str, Any]) -> None:
-        """Adds what an event tells."""
-        what = told_event(event)
-        if what is None:
-            return
-        kind, number = KINDS[what], number_of(event)
-        book = self._books.get(number) or self._books.setdefault(number, self._known(number))
-        lines = lines_of(event, takes_back=kind != "sale")
-        currency = self._currency(event, book, kind)
-        if kind != "sale" and len(lines) == 1 and lines[0].is_missing and currency in book.ordered:
-            lines = [
-                Line("order", book.ordered[currency])
-            ]  # a refund without an amount is one of the whole order
-        good = [one for one in lines if one.amount is not None]
-        is_good = any(one.part != "discount" for one in good)
-        if kind != "refund" and kind in book.kinds:
+    def judge(self, told: list[_Told], known: Known) -> None:
+        """Settles what becomes of each event of one order, all of which are looked at, whichever came first."""
+        if known.kinds <= {one.kind for one in told if not one.is_new and one.is_good}:
+            known = Known(is_of_another=known.is_of_another)  # the log still tells all that the run knows
+        kinds, ordered = set(known.kinds), known.ordered
+        for one in told:
+            one.is_again = one.kind != "refund" and one.kind in kinds
+            if one.is_good:
+                kinds.add(one.kind)
+            if one.kind == "sale" and one.good and not one.is_again:
+                ordered[one.currency] = ordered.get(one.currency, Decimal(0)) + one.net
+        backs = [one for one in told if one.kind != "sale"]
+        for one in backs:
+            one.is_refused = known.is_of_another and "sale" not in kinds
+            if not one.currency:
+                one.currency = min((name for name in ordered if name), default="")
+            if len(one.lines) == 1 and one.lines[0].is_missing and one.currency in ordered:
+                # A refund without an amount is one of the whole order.
+                one.lines = [Line("order", ordered[one.currency])]
+        for currency in {one.currency for one in backs}:
+            same = [one for one in backs if one.currency == currency and not (one.is_again or one.is_refused)]
+            _beyond(same, known, ordered.get(currency))
+
+    def place(self, one: _Told) -> None:
+        """Adds what an event that came since the run makes."""
+        if one.is_again:
             self.again += 1
             return
-        at = min(
-            _instant(event["timestamp"]), _instant(event["receivedAt"])
-        )  # nothing happened after it came
-        rate = self._rate(currency, at) if at.year >= EARLIEST else None
-        if rate is None or (kind != "sale" and book.is_of_another):
-            self.unread += len(lines)
+        rate = self._rate(one.currency or self.rules.currency, one.at) if one.at.year >= EARLIEST else None
+        if rate is None or one.is_refused:
+            self.unread += len(one.lines)
             return
-        self.unread += len(lines) - len(good)
-        if is_good:
-            book.kinds.add(kind)
-        self._place(kind, number, at, good, rate)
-        net = sum((one.net for one in good), Decimal(0))
-        if kind == "sale":
-            book.ordered[currency] = book.ordered.get(currency, Decimal(0)) + net
-            book.is_of_another = False
-            return
-        beyond = self._beyond(book, kind, currency, net)
-        if beyond:
-            self._add("adjustment", number, at, beyond, None, rate)
-
-    def _currency(self, event: Mapping[str, Any], book: Known, kind: str) -> str:
-        """Currency of an order; that of the order that is taken back, where none is told."""
-        text = cell((event.get("properties") or {}).get("currency"))
-        if text is None and kind != "sale" and book.ordered:
-            return min(book.ordered)
-        return (text or self.rules.currency).upper()
+        self.unread += len(one.lines) - len(one.good)
+        self._place(one.kind, one.number, one.at, one.good, rate)
+        if one.beyond:
+            self._add("adjustment", one.number, one.at, one.beyond, None, rate)
 
     def _rate(self, currency: str, at: dt.datetime) -> Decimal | None:
         if currency == self.rules.currency:
@@ -172,18 +222,6 @@ class _Reader:
         if not CURRENCY.fullmatch(currency):
             return None
         return self.rules.rate(currency, at.astimezone(self.rules.zone).date())
-
-    def _beyond(self, book: Known, kind: str, currency: str, net: Decimal) -> Decimal:
-        """What is taken back beyond what the order was, and had not been given back yet."""
-        before = book.taken.get(currency, Decimal(0))
-        book.taken[currency] = before + net
-        most = book.ordered.get(currency)
-        if most is None:
-            if kind != "cancellation":
-                return Decimal(0)
-            book.ordered[currency] = most = net  # a cancellation of what is not known here says what it was
-        excess, so_far = max(before + net - most, Decimal(0)), max(before - most, Decimal(0))
-        return max(excess - so_far, Decimal(0))
 
     def _place(self, kind: str, number: str, at: dt.datetime, lines: list[Line], rate: Decimal) -> None:
         for one in lines:
@@ -223,6 +261,20 @@ class _Reader:
             return revenue if self.rules.allow_missing_cost else None
         quantity = -abs(line.quantity) if is_back else line.quantity
         return revenue - rounded(quantity * cost)
+
+
+def _beyond(backs: list[_Told], known: Known, most: Decimal | None) -> None:
+    """Says of each that takes back in one currency what goes beyond what the order was, and had not been given back."""
+    if not backs:
+        return
+    so_far = known.taken.get(backs[0].currency, Decimal(0))
+    given = Decimal(0) if most is None else max(so_far - most, Decimal(0))
+    for one in backs:
+        so_far += one.net
+        if most is None and one.kind == "cancellation" and one.good:
+            most = one.net  # a cancellation of what is not known here says what it was
+        excess = Decimal(0) if most is None else max(so_far - most, Decimal(0))
+        one.beyond, given = max(excess - given, Decimal(0)), max(excess, given)
 
 
 def _instant(text: str) -> dt.datetime:

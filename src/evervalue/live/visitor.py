@@ -64,14 +64,48 @@ class Visitor:
     """The newest events, also those that the run has read, the newest first."""
 
 
-def visitor(
-    log: Log,
-    source: str,
-    keys: Collection[str],
-    after: int,
-    is_customer: Callable[[str], bool] | None,
-    most: int,
-) -> Visitor:
+def names(
+    log: Log, sources: Collection[str], keys: Collection[str], bought: Callable[[str, str], bool]
+) -> tuple[str, ...]:
+    """The keys of a customer, and those that became it: whoever bought before being known, and who that one became.
+
+    Parameters
+    ----------
+    log
+        The event log.
+    sources
+        Sources that share customer keys, and whose links count; what one of them says holds for all.
+    keys
+        Keys of the customer.
+    bought
+        Whether the run knows an order that a source told of a key; visitors who never bought are joined with nobody.
+    """
+    known = list(dict.fromkeys(keys))
+    for key in known:  # grows while it is gone through
+        for source in sources:
+            for name in _bought_as(log, source, key, bought, set()):
+                if name not in known and len(known) < MOST_KEYS:
+                    known.append(name)
+    return tuple(known)
+
+
+def _bought_as(
+    log: Log, source: str, key: str, bought: Callable[[str, str], bool], looked: set[str]
+) -> list[str]:
+    """Earlier names of a key that bought, or became it from one that did, by what one source says."""
+    looked.add(key)
+    events = [_read(source, one).event for one in log.recent(source, [key], MOST_EVENTS)]
+    found = []
+    for name in dict.fromkeys(name for event in events for name in _was(event, key)):
+        if name in looked or len(looked) > MOST_KEYS:
+            continue
+        earlier = _bought_as(log, source, name, bought, looked)
+        if earlier or _buys(log, source, name) or bought(source, name):
+            found += [name, *earlier]
+    return found
+
+
+def visitor(log: Log, source: str, keys: Collection[str], after: int, most: int) -> Visitor:
     """What a source saw of a customer.
 
     Parameters
@@ -84,27 +118,27 @@ def visitor(
         Keys of the customer there.
     after
         Place in the log up to which the run has read.
-    is_customer
-        Whether the run knows a key as that of a customer; visitors who never bought are none. None where nothing that
-        the source says joins anybody.
     most
         How many of the newest events are wanted.
     """
-    known = list(dict.fromkeys(keys))
-    for key in known if is_customer else ():  # grows while it is gone through
-        assert is_customer is not None
-        looked = [_read(source, one) for one in log.recent(source, [key], MOST_EVENTS)]
-        for before in dict.fromkeys(name for one in looked for name in _was(one.event, key)):
-            if before in known or len(known) >= MOST_KEYS:
-                continue
-            if is_customer(before) or any(_buys(one) for one in log.about(source, [before], after)):
-                known.append(before)
     return Visitor(
         source,
-        tuple(known),
-        tuple(_read(source, one) for one in log.about(source, known, after)),
-        tuple(_read(source, one) for one in log.recent(source, known, most)),
+        tuple(keys),
+        tuple(_read(source, one) for one in log.about(source, keys, after)),
+        tuple(_read(source, one) for one in log.recent(source, keys, most)),
     )
+
+
+def _buys(log: Log, source: str, key: str) -> bool:
+    return any(
+        told_event(_read(source, one).event) == COMPLETED for one in log.recent(source, [key], MOST_EVENTS)
+    )
+
+
+def before(log: Log, one: Visitor, last_seq: int) -> list[Mapping[str, Any]]:
+    """The newest events of the visitor that the run has read, as far as the log holds them, in its order."""
+    found = log.recent(one.source, one.keys, MOST_EVENTS)
+    return [orjson.loads(stored.body) for stored in reversed(found) if stored.seq <= last_seq]
 
 
 def _read(source: str, stored: Stored) -> Seen:
@@ -119,7 +153,3 @@ def _was(event: Mapping[str, Any], key: str) -> list[str]:
     if event.get("type") == "alias":
         names.append(id_of(event.get("previousId")))
     return [name for name in names if name and name != key]
-
-
-def _buys(stored: Stored) -> bool:
-    return told_event(orjson.loads(stored.body)) == COMPLETED

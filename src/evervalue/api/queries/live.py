@@ -85,6 +85,14 @@ def owner_of(output: str, number: str) -> Statement:
     return Statement(sql, {"order_key": f"{output}/{number}"})
 
 
+def bought(customer_id: str, outputs: Collection[str]) -> Statement:
+    """A row where the customer has an order that one of these outputs told."""
+    holders, parameters = _several("output", outputs)
+    sql = f"""select 1 as found from curated.order_lines
+where customer_id = $customer_id and kind = 'sale' and source in ({holders}) limit 1"""
+    return Statement(sql, {**parameters, "customer_id": customer_id})
+
+
 def rate(currency: str, day: str) -> Statement:
     """Value of one unit of a currency on a day."""
     sql = """select rate from curated.rates
