@@ -22,6 +22,7 @@ from benchmarks import (
     full_run,
     identity,
     incremental,
+    live,
     lrfm,
     models,
     scale,
@@ -37,6 +38,7 @@ SECTIONS = {
     "changes": changes.section,
     "collector": collector.section,
     "collector_soak": collector_soak.section,
+    "live": live.section,
     "identity": identity.section,
     "models": models.section,
 }

@@ -9,7 +9,7 @@ FIELDS: dict[str, tuple[str, bool, str]] = {
     "customer_id": (TEXT, False, "key of the customer"),
     "customer": (TEXT, False, "name as shown"),
     "as_of": (TEXT, True, "instant up to which events are in the answer, to the second, UTC"),
-    "cutoff": (TEXT, False, "day before which figures count: the later of the run's and the day after the newest event"),
+    "cutoff": (TEXT, False, "day before which figures count: that of the run, or the day after the newest event"),
     "is_provisional": (FLAG, False, "true: the next run says it for good"),
     "is_published": (FLAG, False, "whether the run knows the customer; else events alone do"),
     "events_since_run": (WHOLE, False, "events of the customer that the run has not read"),

@@ -6,10 +6,11 @@ import asyncio
 import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import Any
 
 from evervalue.collector.streams.settings import StreamSettings
-from evervalue.core.errors import SettingsError, SourceUnavailable
+from evervalue.core.errors import MissingExtra, SettingsError, SourceUnavailable
 
 PORT = 4222
 CONNECT_SECONDS = 5
@@ -88,8 +89,12 @@ def login(settings: StreamSettings, given: Mapping[str, str]) -> dict[str, Any]:
     ------
     SettingsError
         A file that is named cannot be used.
+    MissingExtra
+        Keys of NATS' own are named, and the library that signs with them is not installed.
     """
     options: dict[str, Any] = {key: given[key] for key in ("user", "password", "token") if key in given}
+    if "credentials" in given or "nkey_seed" in given:
+        _needs_nkeys(settings.source)
     if "credentials" in given:
         options["user_credentials"] = given["credentials"]
     if "nkey_seed" in given:
@@ -107,6 +112,15 @@ def login(settings: StreamSettings, given: Mapping[str, str]) -> dict[str, Any]:
             ) from None
         options["tls"] = context
     return options
+
+
+def _needs_nkeys(source: str) -> None:
+    """Nothing, where the library of NATS' keys is installed; it comes without a wheel, so no extra of ours brings it."""
+    if find_spec("nkeys") is None:
+        raise MissingExtra(
+            f"sources.{source}.options: credentials and nkey_seed need a library that signs with NATS' keys: "
+            "pip install nkeys"
+        )
 
 
 @contextmanager

@@ -12,9 +12,11 @@ from typing import Any
 
 import pytest
 
+from evervalue.collector.streams import nats_client
 from evervalue.collector.streams.nats import NatsReader
+from evervalue.collector.streams.settings import StreamSettings
 from evervalue.core.clock import SystemClock
-from evervalue.core.errors import SourceUnavailable
+from evervalue.core.errors import MissingExtra, SourceUnavailable
 from tests.conftest import browser_tests_must_run
 from tests.support.nats import Nats, binary
 from tests.support.streaming import Log, body, consumed, killed_again_and_again, message, settings, until
@@ -261,3 +263,11 @@ def test_nothing_is_lost_or_doubled_where_the_consumer_is_killed(
         log.stored(n, 60)
     assert sorted(e["n"] for e in log.events()) == list(range(n))
     assert log.tally().duplicate == 0, "the position moves with what it covers, so nothing is read twice"
+
+
+@pytest.mark.parametrize("option", ["credentials", "nkey_seed"])
+def test_keys_of_nats_want_their_library(option: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nats_client, "find_spec", lambda name: None)
+    settings = StreamSettings("web", "nats://host:4222/CLICKS", options={option: "x"})
+    with pytest.raises(MissingExtra, match="pip install nkeys"):
+        nats_client.login(settings, {option: "x"})
