@@ -48,8 +48,8 @@ at a steady rate. Server, collector and load generator share {cores} cores; the 
 | ---: | ---: | ---: | ---: |
 {rows}
 
-The goal is a p99 under 20 ms at 300 profiles a second: {goal}. Where the cutoff has moved since the run, as it has here,
-each customer is scored anew, which is half of what an answer costs.
+The goal is a p99 under 20 ms at 300 profiles a second: {goal}. Where the cutoff has moved since the run, as here, each
+customer is scored anew, which is half of what an answer costs.
 
 From the acknowledgement of an order to the stream that tells the new profile: p50 {stream_p50:.0f} ms, p99
 {stream_p99:.0f} ms ({times} orders, one after the other; the goal is 50 ms).

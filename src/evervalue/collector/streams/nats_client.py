@@ -115,7 +115,7 @@ def login(settings: StreamSettings, given: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _needs_nkeys(source: str) -> None:
-    """Nothing, where the library of NATS' keys is installed; it comes without a wheel, so no extra of ours brings it."""
+    """Nothing, where the library of NATS' keys is there; it has no wheel, so that no extra of ours brings it."""
     if find_spec("nkeys") is None:
         raise MissingExtra(
             f"sources.{source}.options: credentials and nkey_seed need a library that signs with NATS' keys: "
