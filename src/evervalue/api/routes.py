@@ -116,7 +116,7 @@ def customer(
 
     `live` is the same on top of the run: what events since then make of it, up to `as_of`, provisional until the next
     run; null where no events are collected. Who is known by events alone has nothing but `live`.
-    `part` gives value, orders, months, attributes, what_if or live alone.
+    `part` gives value, orders, months, attributes, what_if, live, features (of visits) or sessions alone.
     """
     reader, live = reader_of(request), live_of(request)
     with reader.lease() as reading:
@@ -127,7 +127,7 @@ def customer(
         found = reading.row(statement)
         now = None
         if found is None or (format == "json" and part in ("customer", "live")):
-            now = live.profile(reading, customer_id, found)
+            now = live.profile_if_there(reading, customer_id, found)
         if found is None and now is None:
             raise NotFound(
                 f"There is no customer with the key '{customer_id[:200]}' in run {reading.run_id}."
@@ -135,6 +135,7 @@ def customer(
         if part == "live":
             return json_answer(now and now.row, meta(reading, statement, reading.seconds), tag)
         if part != "customer":
+            _held(reading, part)
             return table_answer(request, reader, reading, part, one.PARTS[part](customer_id), format)
         if format != "json":
             return file_answer(request, reader, "customer", one.customer(customer_id), format)
@@ -153,6 +154,12 @@ def customer(
         if found is None:
             whole |= {"customer_id": customer_id}
         return json_answer(whole, meta(reading, statement, reading.seconds), tag)
+
+
+def _held(reading: Reading, part: str) -> None:
+    table = one.OF_EVENTS.get(part)
+    if table is not None and not reading.has(table):
+        raise NotFound(f"Run {reading.run_id} has no {table} yet. Run 'evervalue run' again.")
 
 
 @router.get("/live/{customer_id:key}")

@@ -208,3 +208,57 @@ def test_who_has_nothing_new_stands_as_in_the_run(published: LiveShop) -> None:
                 assert stands[field] == held, (key, field)
     reader.close()
     assert len(rows) >= 30
+
+
+def test_a_log_that_cannot_be_read_leaves_the_run_and_one_put_in_its_place_is_read(tmp_path: Path) -> None:
+    shop = LiveShop(tmp_path / "shop")
+    shop.send({"type": "page", "userId": "c1"})
+    file = shop.data / "events.db"
+    with TestClient(create_app(shop.data), base_url=LOOPBACK) as found:
+        was = live(found, "c2")["live"]["frequency"]
+        file.rename(file.with_suffix(".aside"))
+        file.write_bytes(b"no log" * 1000)
+        answer = found.get("/v1/customers/c2")
+        assert (answer.status_code, answer.json()["data"]["live"]) == (200, None)
+        assert found.get("/v1/customers/nobody").status_code == 404
+        file.unlink()
+        file.with_suffix(".aside").rename(file)
+        assert live(found, "c2")["live"]["frequency"] == was
+        for end in ("", "-wal", "-shm"):
+            Path(f"{file}{end}").unlink(missing_ok=True)
+        shop.send(shop.buys("c2", "r1", 5))
+        assert live(found, "c2")["live"]["frequency"] == was + 1
+
+
+def test_a_key_of_two_systems_that_do_not_share_it_is_two_people(tmp_path: Path) -> None:
+    shop = LiveShop(tmp_path / "shop")
+    settings = shop.folder / "evervalue.toml"
+    settings.write_text(settings.read_text("utf-8") + '[sources.own]\nkind = "events"\n', "utf-8")
+    shop.send({"type": "page", "userId": "c1"})
+    shop.send({"type": "page", "userId": "o1"}, source="own")
+    run_project(shop.folder)
+    with TestClient(create_app(shop.data), base_url=LOOPBACK) as found:
+        shop.send(shop.buys("kim", "k1", 5), shop.buys("kim", "k2", 6))
+        shop.send(shop.buys("kim", "k3", 7), source="own")
+        told = {key: live(found, key)["live"] for key in ("kim", "own:kim", "shop:kim")}
+        assert {key: (one["customer_id"], one["frequency"]) for key, one in told.items()} == {
+            "kim": ("kim", 1),
+            "own:kim": ("own:kim", 1),
+            "shop:kim": ("shop:kim", 2),
+        }
+
+
+def test_visits_are_parts_of_the_profile(published: LiveShop, client: TestClient) -> None:
+    page = {
+        "type": "page",
+        "userId": "c9",
+        "properties": {"path": "/hats"},
+        "timestamp": "2024-02-10T09:00:00Z",
+    }
+    published.send(page, {**page, "timestamp": "2024-02-10T15:00:00Z"})
+    run_project(published.folder)
+    (features,) = client.get("/v1/customers/c9?part=features").json()["data"]
+    assert (features["session_count"], features["active_days"]) == (2, 1)
+    sessions = client.get("/v1/customers/c9?part=sessions").json()["data"]
+    assert [one["started_at"] for one in sessions] == ["2024-02-10T15:00:00", "2024-02-10T09:00:00"]
+    assert client.get("/v1/customers/c10?part=features").json()["data"] == []

@@ -16,7 +16,13 @@ FIELDS = (*COLUMNS, *ASKED)
 BEFORE_CUTOFF = "order_date < (select as_of from customers.cutoff)"
 ATTRIBUTES = ("attribute", "value", "valid_from", "valid_to", "first_seen", "last_seen", "is_latest")
 """Fields of what is known of a customer."""
-Part = Literal["customer", "orders", "value", "months", "attributes", "what_if", "live"]
+Part = Literal[
+    "customer", "orders", "value", "months", "attributes", "what_if", "live", "features", "sessions"
+]
+
+
+OF_EVENTS = {"features": "customers.features", "sessions": "customers.sessions"}
+"""Parts that runs of earlier versions do not have, with their tables."""
 
 
 def customer(customer_id: str) -> Statement:
@@ -76,6 +82,16 @@ def what_if(customer_id: str) -> Statement:
     return _of("select *\nfrom insight.what_if", customer_id, "\norder by orders_added")
 
 
+def features(customer_id: str) -> Statement:
+    """What the customer did on sites and in apps before the cutoff; nothing of whom there are no events."""
+    return _of("select *\nfrom customers.features", customer_id)
+
+
+def sessions(customer_id: str) -> Statement:
+    """The customer's visits, the newest first."""
+    return _of("select *\nfrom customers.sessions", customer_id, "\norder by started_at desc, visitor_id")
+
+
 def peers(customer_id: str) -> Statement:
     """How many scored customers do better than this one, in each of the four measures."""
     sql = """with me as (
@@ -99,4 +115,6 @@ PARTS = {
     "months": months,
     "attributes": attributes,
     "what_if": what_if,
+    "features": features,
+    "sessions": sessions,
 }

@@ -35,7 +35,7 @@ def profile(request: Request, customer_id: str) -> Response:
     with reader_of(request).lease() as reading:
         formats = formats_of(request, reading)
         customer = reading.row(one.customer(customer_id))
-        found = live_of(request).profile(reading, customer_id, customer)
+        found = live_of(request).profile_if_there(reading, customer_id, customer)
         now = None if found is None else found.row
         if customer is None:
             return _new(request, reading, now, customer_id)
@@ -45,6 +45,7 @@ def profile(request: Request, customer_id: str) -> Response:
         has_margin = any(m["margin"] for m in by_month)
         orders = reading.rows(one.orders(customer_id, ORDERS + 1))
         known = reading.rows(one.attributes(customer_id))
+        visits = reading.row(one.features(customer_id)) if reading.has(one.OF_EVENTS["features"]) else None
         value = reading.row(of_value.of_customer(customer_id))
         expected = value is not None and value["expected_clv"] is not None
         place = reading.row(of_value.place(customer_id)) if expected else None
@@ -69,6 +70,7 @@ def profile(request: Request, customer_id: str) -> Response:
             orders=orders[:ORDERS],
             more_orders=len(orders) > ORDERS,
             attributes=by_attribute(known),
+            visits=visits,
             held_for=words.held_for,
         )
 
