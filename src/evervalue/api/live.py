@@ -7,6 +7,7 @@ events from the log, so that it holds whatever was acknowledged before it was as
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import threading
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import asdict, dataclass, fields
@@ -20,6 +21,7 @@ from evervalue.api.queries import live as asked
 from evervalue.api.snapshots import Reading, Row
 from evervalue.collector.log import LOG, EventLog
 from evervalue.collector.records import Log
+from evervalue.core.errors import StorageError
 from evervalue.live.event_orders import Known, Order, Read, by_order, read_orders
 from evervalue.live.figures import Day, Figures, figures, purchases
 from evervalue.live.rules import EventSource, Published
@@ -27,6 +29,7 @@ from evervalue.live.scores import Scores, scored
 from evervalue.live.visitor import Visitor, before, names, visitor
 
 OpenLog = Callable[[], Log | None]
+WARN = logging.getLogger("evervalue.api")
 RECENT = 50
 """Newest events that are told."""
 LOOK_BACK = 10_000
@@ -77,7 +80,8 @@ class Live:
     """
 
     def __init__(self, data_dir: Path, open_log: OpenLog | None = None) -> None:
-        self._open_log = open_log or (lambda: EventLog(data_dir / LOG) if (data_dir / LOG).exists() else None)
+        self._path = data_dir / LOG
+        self._open_log = open_log or (lambda: EventLog(self._path) if self._path.exists() else None)
         self._own = threading.local()
         self._lock = threading.Lock()
         self._newest_us = self._seen = 0
@@ -85,9 +89,22 @@ class Live:
     def log(self) -> Log | None:
         """The event log, opened for this thread; None where no event ever came."""
         log: Log | None = getattr(self._own, "log", None)
+        file = self._file()
+        if log is not None and file != self._own.file:  # another one was put in its place
+            log.close()
+            log = None
         if log is None:
-            log = self._own.log = self._open_log()
+            log, self._own.file = self._open_log(), file
+            self._own.log = log
         return log
+
+    def _file(self) -> tuple[int, int] | None:
+        """What tells the file of the log from another one that is put in its place; None where there is none."""
+        try:
+            found = self._path.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
 
     def speaks(self, reading: Reading) -> bool:
         """Whether the run that is read has sources of events, and there is a log."""
@@ -95,8 +112,19 @@ class Live:
 
     def mark(self, reading: Reading) -> tuple[str, ...]:
         """What tells an answer from one given before further events came; empty where nothing is live."""
-        log = self.log() if self.speaks(reading) else None
-        return (str(log.last()),) if log else ()
+        try:
+            log = self.log() if self.speaks(reading) else None
+            return (str(log.last()),) if log else ()
+        except StorageError:
+            return ("away",)
+
+    def profile_if_there(self, reading: Reading, customer_id: str, known: Row | None) -> LiveProfile | None:
+        """The live profile, for pages that go on with what the run says where the log cannot be read."""
+        try:
+            return self.profile(reading, customer_id, known)
+        except StorageError as error:
+            WARN.warning("nothing is live: %s", error)
+            return None
 
     def profile(self, reading: Reading, customer_id: str, known: Row | None) -> LiveProfile | None:
         """The live profile of a customer; None where nothing is live, or nobody has the key.
@@ -109,6 +137,11 @@ class Live:
             Key of the customer; where the snapshot does not know it, of somebody whose events came since.
         known
             The customer's row of the snapshot; None for who is not in it.
+
+        Raises
+        ------
+        StorageError
+            The log cannot be read.
         """
         if not self.speaks(reading):
             return None
@@ -208,6 +241,9 @@ class Live:
         with self._lock:
             after = self._seen or log.before(LOOK_BACK)
             last = log.last()
+            if last < self._seen:  # another log
+                after = log.before(LOOK_BACK)
+                self._newest_us = self._seen = 0
             if last > self._seen:
                 self._newest_us = max(self._newest_us, log.newest_us(after) or 0)
                 self._seen = last

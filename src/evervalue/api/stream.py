@@ -23,6 +23,8 @@ LOOK_SECONDS = 0.02
 AT_ONCE = 10_000
 BEAT_SECONDS = 15.0
 """After so long without news a comment is sent, so that nobody between takes the connection for dead."""
+AWAY_SECONDS = 1.0
+"""Before what could not be read is tried again."""
 MOST_WATCHERS = 500
 """Of one process."""
 
@@ -71,7 +73,13 @@ class Streams:
             before = b""
             while True:
                 watcher.woken.clear()
-                found = await asyncio.get_running_loop().run_in_executor(None, make)
+                try:
+                    found = await asyncio.get_running_loop().run_in_executor(None, make)
+                except EvervalueError as error:  # a snapshot or the log is away for a moment
+                    log.warning("a live profile cannot be made: %s", error)
+                    watcher.woken.set()
+                    await asyncio.sleep(AWAY_SECONDS)
+                    continue
                 if found is None:
                     return
                 watcher.keys = found.keys
@@ -104,7 +112,7 @@ class Streams:
                 found = self._run_id()
             except EvervalueError as error:  # the log is away for a moment
                 log.warning("the event log cannot be read: %s", error)
-                await asyncio.sleep(1)
+                await asyncio.sleep(AWAY_SECONDS)
                 continue
             for watcher in list(self._watchers):
                 if found != run_id or came & watcher.keys:
