@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
+import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
-from tests.support.projects import run_project
+from tests.support.projects import project, run_project
 from tests.support.sites import Site
 
 TOML = """
@@ -32,21 +36,31 @@ customer_keys = "shop"
 """
 
 
+@functools.cache
+def _published(trust: str) -> Path:
+    """The shop without events, published once a test session."""
+    rows = ["order,date,customer,name,amount"]
+    for customer in range(30):
+        for n in range(1 + customer % 5):
+            day, amount = 1 + (customer * 7 + n * 3) % 28, 10 + (customer * 13 + n * 7) % 50
+            rows.append(
+                f"S{customer}-{n},2023-{1 + n * 2:02}-{day:02},c{customer},Customer {customer},{amount}"
+            )
+    rows.append("last,2024-02-20,c29,Customer 29,40")
+    folder = Path(tempfile.mkdtemp(prefix="evervalue-live-shop-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    files = {"sales.csv": "\n".join(rows) + "\n"}
+    run_project(project(folder / "shop", files, f'{TOML}trust = "{trust}"\n'))
+    return folder / "shop"
+
+
 class LiveShop(Site):
     """Thirty customers with some orders each; events come when a test sends them."""
 
     def __init__(self, folder: Path, *, trust: str = "server") -> None:
-        rows = ["order,date,customer,name,amount"]
-        for customer in range(30):
-            for n in range(1 + customer % 5):
-                day, amount = 1 + (customer * 7 + n * 3) % 28, 10 + (customer * 13 + n * 7) % 50
-                rows.append(
-                    f"S{customer}-{n},2023-{1 + n * 2:02}-{day:02},c{customer},Customer {customer},{amount}"
-                )
-        rows.append("last,2024-02-20,c29,Customer 29,40")
-        super().__init__(folder, f'{TOML}trust = "{trust}"\n', files={"sales.csv": "\n".join(rows) + "\n"})
+        shutil.copytree(_published(trust), folder)
+        super().__init__(folder, (folder / "evervalue.toml").read_text("utf-8"))
         self.data = folder / "evervalue-data"
-        run_project(self.folder)
 
     def send(self, *messages: dict[str, Any], source: str = "web") -> None:
         day = "2024-03-01T11"
