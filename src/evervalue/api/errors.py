@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from evervalue.api.snapshots import QueryTimeout, SnapshotUnreadable
-from evervalue.core.errors import EvervalueError, NothingPublished
+from evervalue.core.errors import EvervalueError, NothingPublished, StorageError
 from evervalue.warehouse.duckdb import EngineError
 
 log = logging.getLogger("evervalue.api")
@@ -80,6 +80,15 @@ def problem_of(error: Exception, request: Request) -> Problem:
             "points readers to the run before, and 'evervalue run' publishes a new one; nothing needs to be "
             "started again.",
             headers={"Retry-After": "10"},
+        )
+    if isinstance(error, StorageError):
+        log.error("what is asked for cannot be read: %s", error)
+        return Problem(
+            503,
+            "storage-unavailable",
+            "That cannot be read just now",
+            "A file or the event log cannot be read; the server's log has the reason. Ask again in a moment.",
+            headers={"Retry-After": "5"},
         )
     if isinstance(error, QueryTimeout):
         return Problem(504, "query-timeout", "That took too long", str(error))

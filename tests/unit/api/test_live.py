@@ -221,6 +221,7 @@ def test_a_log_that_cannot_be_read_leaves_the_run_and_one_put_in_its_place_is_re
         answer = found.get("/v1/customers/c2")
         assert (answer.status_code, answer.json()["data"]["live"]) == (200, None)
         assert found.get("/v1/customers/nobody").status_code == 404
+        assert found.get("/v1/live/c2").status_code == 503  # and no 204, which would end the stream for good
         file.unlink()
         file.with_suffix(".aside").rename(file)
         assert live(found, "c2")["live"]["frequency"] == was
