@@ -18,7 +18,7 @@ from evervalue.api.live import Live, LiveProfile
 from evervalue.core.errors import EvervalueError
 
 log = logging.getLogger("evervalue.api")
-LOOK_SECONDS = 0.02
+LOOK_SECONDS = 0.01
 """Between two looks at the log while somebody watches."""
 AT_ONCE = 10_000
 BEAT_SECONDS = 15.0
