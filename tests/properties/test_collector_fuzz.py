@@ -25,6 +25,7 @@ from evervalue.collector.log import Delivery, EventLog, Tally
 from evervalue.collector.messages import LARGEST_BATCH, Event
 from evervalue.core.clock import SystemClock
 from tests.support.fuzzed_requests import BATCH, SINGLE, Case, Maker, content, read
+from tests.support.running import run
 
 AT_ONCE = 200
 EACH = 1000
@@ -238,7 +239,7 @@ def fuzzed(folder: Path, cases: int, named: str, kind: type[EventLog] = EventLog
         key = keys.create("web")
         for n in range(cases // EACH):
             seed = f"{named}{n}"
-            ledger.settle(seed, asyncio.run(sent(app, seed, key)))
+            ledger.settle(seed, run(sent(app, seed, key)))
     finally:
         app.close()
         log.close()

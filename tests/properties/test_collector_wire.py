@@ -20,6 +20,7 @@ import pytest
 
 from evervalue.collector.connections import Connection
 from tests.support.collecting import Collecting, collecting
+from tests.support.running import run
 
 AT_ONCE = 64
 STATUS = re.compile(rb"HTTP/1\.[01] (\d{3}) ")
@@ -172,9 +173,7 @@ def fuzzed(web: Collecting, connections: int, say: Callable[[str], None] = print
     for start in range(0, connections, 1000):
         seeds = [f"wire{n}" for n in range(start, min(start + 1000, connections))]
         all_of_it = [made(seed, web.basic) for seed in seeds]
-        for seed, sent, said in zip(
-            seeds, all_of_it, asyncio.run(everything(web.port, all_of_it)), strict=True
-        ):
+        for seed, sent, said in zip(seeds, all_of_it, run(everything(web.port, all_of_it)), strict=True):
             found = [int(status) for status in STATUS.findall(said)]
             statuses.update(found)
             assert not [status for status in found if status >= 500], (seed, said)

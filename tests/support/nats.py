@@ -18,6 +18,7 @@ from typing import Any, Self
 import nats
 
 from evervalue.collector.streams.settings import StreamSettings
+from tests.support.running import run
 from tests.support.streaming import settings
 
 PLACES = (
@@ -87,7 +88,7 @@ class Nats:
             finally:
                 await client.close()
 
-        return asyncio.run(done())
+        return run(done())
 
     def make(self, **config: Any) -> None:
         """A new, empty stream; one of that name is gone."""

@@ -10,6 +10,7 @@ import pytest
 from evervalue.collector.acknowledging import Acknowledging
 from evervalue.collector.remembered import MOST, Remembered
 from evervalue.core.errors import EvervalueError, StorageError
+from tests.support.running import run
 
 
 def test_every_request_is_told_its_own_outcome_from_another_thread() -> None:
@@ -38,7 +39,7 @@ def test_every_request_is_told_its_own_outcome_from_another_thread() -> None:
         thread.join()
         return found, woken
 
-    found, woken = asyncio.run(main())
+    found, woken = run(main())
     assert found == [failed if n % 7 == 0 else None for n in range(1000)]
     assert woken < 500
 
@@ -52,7 +53,7 @@ def test_who_gave_up_or_is_gone_does_not_disturb_the_writer() -> None:
         await asyncio.sleep(0.01)
         return acknowledging, acknowledging.expect()[1]
 
-    _, done = asyncio.run(main())
+    _, done = run(main())
     assert callable(done)
     done(None)  # the loop has ended
 

@@ -24,6 +24,7 @@ from evervalue.collector.remembered import REMEMBERED_SECONDS
 from evervalue.collector.serve import GRACE_SECONDS
 from evervalue.core.clock import SystemClock
 from tests.support.collecting import Collecting, collecting
+from tests.support.running import run
 
 PAGE = {"type": "page", "userId": "u", "messageId": "p1"}
 
@@ -293,7 +294,7 @@ def test_who_is_slower_than_the_end_of_the_server_is_told_to_come_again(tmp_path
         request.cancel()
         await request
 
-    asyncio.run(ended())
+    run(ended())
     app.close()
     assert sent[0]["status"] == 503
     assert (b"retry-after", b"1") in sent[0]["headers"]

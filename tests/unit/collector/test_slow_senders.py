@@ -16,6 +16,7 @@ import pytest
 from evervalue.collector.bodies import Bodies, NotRead
 from evervalue.collector.connections import LARGEST_HEAD, Connection, connections
 from tests.support.collecting import Collecting, collecting
+from tests.support.running import run
 
 PAGE = {"type": "page", "userId": "u", "messageId": "p1"}
 HEAD = b"POST /v1/page HTTP/1.1\r\nHost: x\r\nAuthorization: Basic %b\r\nContent-Length: %d\r\n\r\n"
@@ -146,7 +147,7 @@ def test_bodies_that_are_under_way_are_bounded_together() -> None:
         await asyncio.gather(*waiting, return_exceptions=True)
         return told.value, held
 
-    refused, held = asyncio.run(many())
+    refused, held = run(many())
     assert (refused.status, refused.again) == (429, True)
     assert held == 500_000  # what the other one holds, and nothing of the refused one
     assert bodies.held == 0
