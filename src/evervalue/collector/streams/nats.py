@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 from evervalue.collector.log import Position
 from evervalue.collector.streams.nats_client import ANSWER_SECONDS, Connection, told
 from evervalue.collector.streams.numbers import Numbers
+from evervalue.collector.streams.own_loop import OwnLoop
 from evervalue.collector.streams.reader import (
     Chunk,
     Lost,
@@ -69,7 +70,7 @@ class NatsReader:
         self._settings = settings
         self._durable = settings.options.get("consumer", "")
         self._subject = settings.options.get("subject", "")
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._loop: OwnLoop | None = None
         self._on: Connection | None = None
         self._forget()
 
@@ -112,13 +113,8 @@ class NatsReader:
             return
         if self._on is not None:
             with suppress(Exception):
-                loop.run_until_complete(asyncio.wait_for(self._on.close(), ANSWER_SECONDS))
+                loop.run(asyncio.wait_for(self._on.close(), ANSWER_SECONDS))
             self._on = None
-        left = asyncio.all_tasks(loop)
-        for task in left:
-            task.cancel()
-        with suppress(Exception):
-            loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
         loop.close()
 
     def _forget(self) -> None:
@@ -141,8 +137,8 @@ class NatsReader:
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         if self._loop is None:
-            self._loop = asyncio.new_event_loop()
-        return self._loop.run_until_complete(work)
+            self._loop = OwnLoop()
+        return self._loop.run(work)
 
     async def _connected(self) -> tuple[Connection, Any]:
         """The connection and what the stream is."""
