@@ -11,7 +11,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from time import monotonic, perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import orjson
 
@@ -20,7 +20,7 @@ from evervalue.collector.bodies import Bodies, NotRead
 from evervalue.collector.canary import Door
 from evervalue.collector.keys import Keys
 from evervalue.collector.messages import Refusal
-from evervalue.collector.metrics import CONTENT, Meters, rendered
+from evervalue.collector.metrics import CONTENT, Meters, Watched, rendered
 from evervalue.collector.records import Delivery, Log
 from evervalue.collector.remembered import Remembered
 from evervalue.collector.requests import (
@@ -39,9 +39,6 @@ from evervalue.core.clock import Clock
 from evervalue.core.errors import StorageError
 from evervalue.core.logs import fault, tell
 
-if TYPE_CHECKING:
-    from evervalue.collector.watch import Watch
-
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -57,6 +54,19 @@ PREFLIGHT = (
     (b"access-control-allow-methods", b"GET, POST, OPTIONS"),
     (b"access-control-max-age", b"86400"),
 )
+
+
+class Watching(Protocol):
+    """Who watches over a collector."""
+
+    def stop(self) -> None:
+        """Watch no more."""
+
+    def ready(self) -> tuple[bool, dict[str, Any]]:
+        """Whether all is well, and what there is to say of it."""
+
+    def watched(self) -> Watched:
+        """What there is to tell Prometheus."""
 
 
 class Collector:
@@ -81,7 +91,7 @@ class Collector:
         self.acknowledging: Acknowledging | None = None
         self.meters = Meters()
         self.writer = Writer(open_log, self.meters.committed)
-        self.watch: Watch | None = None
+        self.watch: Watching | None = None
         """Looks after it while it runs; None in tests that do without."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
