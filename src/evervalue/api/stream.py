@@ -25,6 +25,8 @@ BEAT_SECONDS = 15.0
 """After so long without news a comment is sent, so that nobody between takes the connection for dead."""
 AWAY_SECONDS = 1.0
 """Before what could not be read is tried again."""
+AT_A_TIME = 2
+"""Profiles that are made for streams at a time: many pages that follow many events leave room for who asks."""
 MOST_WATCHERS = 500
 """Of one process."""
 
@@ -57,6 +59,7 @@ class Streams:
         self._watchers: set[Watcher] = set()
         self._looking: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(1, "evervalue-live")
+        self._turns = asyncio.Semaphore(AT_A_TIME)
 
     @property
     def is_full(self) -> bool:
@@ -74,7 +77,8 @@ class Streams:
             while True:
                 watcher.woken.clear()
                 try:
-                    found = await asyncio.get_running_loop().run_in_executor(None, make)
+                    async with self._turns:
+                        found = await asyncio.get_running_loop().run_in_executor(None, make)
                 except EvervalueError as error:  # a snapshot or the log is away for a moment
                     log.warning("a live profile cannot be made: %s", error)
                     watcher.woken.set()
