@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 from evervalue.api.cells import to_json
 from evervalue.api.live import Live, LiveProfile
+from evervalue.api.snapshots import Row
 from evervalue.core.errors import EvervalueError
 
 log = logging.getLogger("evervalue.api")
@@ -27,6 +28,8 @@ AWAY_SECONDS = 1.0
 """Before what could not be read is tried again."""
 AT_A_TIME = 2
 """Profiles that are made for streams at a time: many pages that follow many events leave room for who asks."""
+OF_OTHERS = ("as_of", "last_event")
+"""What moves with the events of anybody; that alone is no news of the customer."""
 MOST_WATCHERS = 500
 """Of one process."""
 
@@ -73,7 +76,7 @@ class Streams:
         if self._looking is None or self._looking.done():
             self._looking = asyncio.create_task(self._look())
         try:
-            before = b""
+            before: Row | None = None
             while True:
                 watcher.woken.clear()
                 try:
@@ -87,10 +90,13 @@ class Streams:
                 if found is None:
                     return
                 watcher.keys = found.keys
-                data = to_json(found.row)
-                if data != before:
-                    yield b"event: profile\nid: %d\ndata: %b\n\n" % (found.row["last_event"], data)
-                    before = data
+                now = {name: value for name, value in found.row.items() if name not in OF_OTHERS}
+                if now != before:
+                    yield b"event: profile\nid: %d\ndata: %b\n\n" % (
+                        found.row["last_event"],
+                        to_json(found.row),
+                    )
+                    before = now
                 while not watcher.woken.is_set():
                     with contextlib.suppress(TimeoutError):
                         await asyncio.wait_for(watcher.woken.wait(), BEAT_SECONDS)
