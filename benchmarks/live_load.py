@@ -25,13 +25,13 @@ CONNECTIONS = 40
 class Port:
     """Connections to one server, each used by one request at a time."""
 
-    def __init__(self, port: int) -> None:
-        self.port = port
+    def __init__(self, port: int, connections: int = CONNECTIONS) -> None:
+        self.port, self.connections = port, connections
         self.free: asyncio.Queue[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = asyncio.Queue()
 
     async def open(self) -> Port:
         """Itself, connected."""
-        for _ in range(CONNECTIONS):
+        for _ in range(self.connections):
             self.free.put_nowait(await asyncio.open_connection("127.0.0.1", self.port))
         return self
 
@@ -106,7 +106,7 @@ async def steady(
 
 async def streamed(pages: int, events: int, key: str, customers: int, times: int) -> None:
     """From the acknowledgement of an order to the stream that tells it."""
-    sent = await Port(events).open()
+    sent = await Port(events, 1).open()  # one that is never idle for long
     took = []
     for _ in range(times):
         who = f"u{random.randrange(customers)}"

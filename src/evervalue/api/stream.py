@@ -62,6 +62,7 @@ class Streams:
         self._watchers: set[Watcher] = set()
         self._looking: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(1, "evervalue-live")
+        self._looked_at = 0
         self._turns = asyncio.Semaphore(AT_A_TIME)
 
     @property
@@ -89,7 +90,10 @@ class Streams:
                     continue
                 if found is None:
                     return
-                watcher.keys = found.keys
+                if watcher.keys != found.keys:
+                    watcher.keys = found.keys
+                    if self._looked_at > found.row["last_event"]:  # passed over before the keys were known
+                        watcher.woken.set()
                 now = {name: value for name, value in found.row.items() if name not in OF_OTHERS}
                 if now != before:
                     yield b"event: profile\nid: %d\ndata: %b\n\n" % (
@@ -119,6 +123,7 @@ class Streams:
         while self._watchers:
             try:
                 after, came = await loop.run_in_executor(self._thread, self._came, after)
+                self._looked_at = after or 0
                 found = self._run_id()
             except EvervalueError as error:  # the log is away for a moment
                 log.warning("the event log cannot be read: %s", error)

@@ -194,7 +194,7 @@ def test_a_load_that_is_killed_goes_on_where_it_was(postgres: Postgres, tmp_path
             [sys.executable, "-m", "tests.support.table_feeds", str(tmp_path), dsn, "big", "5000"], cwd=ROOT
         )
         try:
-            child.wait(0.5 + rng.random() * 1.2)
+            child.wait(0.4 + rng.random() * 0.6)
         except subprocess.TimeoutExpired:
             child.send_signal(signal.SIGKILL)
             child.wait()
