@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -62,6 +63,8 @@ def create_app(
             await run_in_threadpool(_open, reader)
         if warm is not None:
             await run_in_threadpool(warm)
+        gc.collect()
+        gc.freeze()  # what is there now stays: walking over it again and again would hold up requests
         yield
         streams.close()
         reader.close()

@@ -329,9 +329,13 @@ def _known(
         side[row["currency"]] = side.get(row["currency"], Decimal(0)) + amount
         known.kinds.add(row["kind"] if row["takes_back"] else "sale")
     if not known.kinds:
-        owners = [reading.row(asked.owner_of(output, number)) for output in source.outputs]
-        known.is_of_another = any(owner is not None for owner in owners)
+        known.of_another = partial(_is_told, reading, source, number)
     return known
+
+
+def _is_told(reading: Reading, source: EventSource, number: str) -> bool:
+    """Whether the run has an order of the number, whosever it is."""
+    return any(reading.row(asked.owner_of(output, number)) is not None for output in source.outputs)
 
 
 def _days(orders: Iterable[Order]) -> list[Day]:

@@ -76,8 +76,8 @@ class Known:
     """By currency, what its lines of sale come to, less discounts; no currency was told under the empty one."""
     taken: dict[str, Decimal] = field(default_factory=dict)
     """By currency, what was taken back of it."""
-    is_of_another: bool = False
-    """Whether somebody else placed it, and the customer did not."""
+    of_another: Callable[[], bool] = bool
+    """Tells whether somebody else placed it; asked only where it is taken back and the customer did not place it."""
 
 
 @dataclass(frozen=True)
@@ -182,7 +182,7 @@ class _Reader:
     def judge(self, told: list[_Told], known: Known) -> None:
         """Settles what becomes of each event of one order, all of which are looked at, whichever came first."""
         if known.kinds <= {one.kind for one in told if not one.is_new and one.is_good}:
-            known = Known(is_of_another=known.is_of_another)  # the log still tells all that the run knows
+            known = Known(of_another=known.of_another)  # the log still tells all that the run knows
         kinds, ordered = set(known.kinds), known.ordered
         for one in told:
             one.is_again = one.kind != "refund" and one.kind in kinds
@@ -192,7 +192,7 @@ class _Reader:
                 ordered[one.currency] = ordered.get(one.currency, Decimal(0)) + one.net
         backs = [one for one in told if one.kind != "sale"]
         for one in backs:
-            one.is_refused = known.is_of_another and "sale" not in kinds
+            one.is_refused = "sale" not in kinds and known.of_another()
             if not one.currency:
                 one.currency = min((name for name in ordered if name), default="")
             if len(one.lines) == 1 and one.lines[0].is_missing and one.currency in ordered:
