@@ -14,6 +14,9 @@ from dataclasses import asdict, dataclass, fields
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import orjson
 
 from evervalue.api import live_rules
 from evervalue.api.live_rows import event_row, instant, notes, order_row
@@ -239,12 +242,11 @@ class Live:
     def _newest(self, log: Log) -> int:
         """When the newest event happened, microseconds since 1970; 0 before the first."""
         with self._lock:
-            after = self._seen or log.before(LOOK_BACK)
             last = log.last()
             if last < self._seen:  # another log
-                after = log.before(LOOK_BACK)
                 self._newest_us = self._seen = 0
             if last > self._seen:
+                after = self._seen or log.before(LOOK_BACK)
                 self._newest_us = max(self._newest_us, log.newest_us(after) or 0)
                 self._seen = last
             return self._newest_us
@@ -264,9 +266,8 @@ def figures_now(
     """Figures, scores and value of the customer with the orders that came since the run."""
     known = customer.known
     if known is not None and not orders and len(people) == 1 and cutoff == published.as_of:
-        return {
-            name: known[name] for name in (*FIGURES, *SCORES, *VALUE)
-        }  # they hang on nothing that changed
+        # Nothing changed that they hang on.
+        return {name: known[name] for name in (*FIGURES, *SCORES, *VALUE)}
     days = [
         Day(row["order_date"], row["is_sale"], row["orders"], row["revenue"], row["monetary"])
         for row in reading.rows(asked.days(people))
@@ -350,8 +351,6 @@ def _days(orders: Iterable[Order]) -> list[Day]:
 
 def _named(log: Log, sources: Iterable[EventSource], key: str) -> str:
     """The name that somebody gave in events, else the key."""
-    import orjson
-
     for source in sources:
         for stored in log.recent(source.name, [key], RECENT):
             event = orjson.loads(stored.body)
@@ -365,7 +364,5 @@ def _day_after(newest_us: int, published: Published) -> dt.date:
     """The business day after that of the newest event."""
     if not newest_us:
         return published.as_of
-    from zoneinfo import ZoneInfo
-
     zone = ZoneInfo(published.settings["time_zone"])
     return dt.datetime.fromtimestamp(newest_us / 1e6, dt.UTC).astimezone(zone).date() + DAY

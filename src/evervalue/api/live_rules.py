@@ -40,7 +40,6 @@ def published(reading: Reading) -> Published:
         for row in reading.rows(asked.event_sources())
     ]
     return Published(
-        run_id=reading.run_id,
         as_of=reading.run.as_of,
         published_at=reading.published_at,
         settings=settings,

@@ -32,7 +32,6 @@ class EventSource:
 class Published:
     """What figures of customers are computed with on top of a run."""
 
-    run_id: str
     as_of: dt.date
     published_at: dt.datetime | None
     settings: Mapping[str, Any]
