@@ -321,7 +321,7 @@ class EventLog:
         con = self._connect()
         try:
             con.set_busy_timeout(BUSY_MS)
-            made_ready(con, self.path)
+            made_ready(con, self.path, BUSY_MS / 1000)
             con.execute("select 1 from source limit 1").fetchall()  # opens the write-ahead log
         except BaseException:
             con.close(force=True)

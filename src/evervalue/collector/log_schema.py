@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import apsw
 
 from evervalue.core.errors import StorageError
@@ -64,14 +66,34 @@ In WAL mode "extra" is "full". While the file is made it waits for the folder to
 all that followed."""
 
 
-def made_ready(con: apsw.Connection, where: object) -> None:
+PAUSE_SECONDS = 0.01
+
+
+def made_ready(con: apsw.Connection, where: object, seconds: float) -> None:
     """Nothing; the file is a log of this version when it returns.
+
+    Whoever opens a file while another process makes a log of it is refused at once: SQLite waits for no lock where it
+    changes how a file is written. So that is tried again for some seconds.
 
     Raises
     ------
+    apsw.BusyError
+        Another process held the file all the time.
     StorageError
         A later version of Evervalue wrote it.
     """
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            _make_ready(con, where)
+            return
+        except apsw.BusyError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(PAUSE_SECONDS)
+
+
+def _make_ready(con: apsw.Connection, where: object) -> None:
     found = con.pragma("user_version")
     if found > LAYOUT:
         raise StorageError(
@@ -85,5 +107,16 @@ def made_ready(con: apsw.Connection, where: object) -> None:
     con.pragma("synchronous", SYNCHRONOUS)
     con.pragma("journal_mode", "wal")
     if found < LAYOUT:
-        older = FROM_LAYOUT_1 if found == 1 else ""
-        con.execute(f"begin immediate; {older} {SCHEMA} pragma user_version={LAYOUT}; commit;").fetchall()
+        _bring_up(con)
+
+
+def _bring_up(con: apsw.Connection) -> None:
+    """Makes the tables, or brings older ones up to this version, unless another process just did."""
+    con.execute("begin immediate")
+    try:
+        older = FROM_LAYOUT_1 if con.pragma("user_version") == 1 else ""
+        con.execute(f"{older} {SCHEMA} pragma user_version={LAYOUT};").fetchall()
+        con.execute("commit")
+    except BaseException:
+        con.execute("rollback")
+        raise

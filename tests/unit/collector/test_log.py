@@ -131,6 +131,17 @@ def test_a_log_of_layout_2_learns_to_hold_positions(tmp_path: Path) -> None:
     assert [p.position for p in log.positions("web")] == ["2"]
 
 
+def test_a_log_that_another_process_is_making_is_waited_for(tmp_path: Path) -> None:
+    other = apsw.Connection(str(tmp_path / "events.db"))
+    other.execute("create table half (made); begin immediate; insert into half values (1)")
+    done = threading.Timer(0.3, lambda: other.execute("commit"))
+    done.start()
+    log = EventLog(tmp_path / "events.db")
+    log.write([delivery("m1")])
+    assert log.last() == 1
+    done.join()
+
+
 def test_a_log_of_a_later_version_is_refused(tmp_path: Path) -> None:
     EventLog(tmp_path / "events.db").close()
     con = apsw.Connection(str(tmp_path / "events.db"))
