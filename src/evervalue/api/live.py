@@ -20,6 +20,7 @@ import orjson
 
 from evervalue.api import live_rules
 from evervalue.api.live_rows import event_row, instant, notes, order_row
+from evervalue.api.profile import Profile, days
 from evervalue.api.queries import live as asked
 from evervalue.api.snapshots import Reading, Row
 from evervalue.collector.log import LOG, EventLog
@@ -53,8 +54,8 @@ class Customer:
     name: str
     keys: tuple[tuple[str, str], ...]
     """Namespace and key in each system."""
-    known: Row | None = None
-    """Its row of the snapshot's list; None for who is not in it."""
+    known: Profile | None = None
+    """What the snapshot knows of it; None for who is not in it."""
 
     @property
     def is_published(self) -> bool:
@@ -121,7 +122,9 @@ class Live:
         except StorageError:
             return ("away",)
 
-    def profile_if_there(self, reading: Reading, customer_id: str, known: Row | None) -> LiveProfile | None:
+    def profile_if_there(
+        self, reading: Reading, customer_id: str, known: Profile | None
+    ) -> LiveProfile | None:
         """The live profile, for pages that go on with what the run says where the log cannot be read."""
         try:
             return self.profile(reading, customer_id, known)
@@ -129,7 +132,7 @@ class Live:
             WARN.warning("nothing is live: %s", error)
             return None
 
-    def profile(self, reading: Reading, customer_id: str, known: Row | None) -> LiveProfile | None:
+    def profile(self, reading: Reading, customer_id: str, known: Profile | None) -> LiveProfile | None:
         """The live profile of a customer; None where nothing is live, or nobody has the key.
 
         Parameters
@@ -139,7 +142,7 @@ class Live:
         customer_id
             Key of the customer; where the snapshot does not know it, of somebody whose events came since.
         known
-            The customer's row of the snapshot; None for who is not in it.
+            The customer as the snapshot has it; None for who is not in it.
 
         Raises
         ------
@@ -153,8 +156,8 @@ class Live:
         published = reading.once(live_rules.published)
         if known is None:
             return self._of_new(reading, log, published, customer_id)
-        keys = tuple((row["namespace"], row["customer_key"]) for row in reading.rows(asked.keys(customer_id)))
-        return self._profile(reading, log, published, Customer(customer_id, known["customer"], keys, known))
+        customer = Customer(customer_id, known.row["customer"], known.keys, known)
+        return self._profile(reading, log, published, customer)
 
     def _of_new(self, reading: Reading, log: Log, published: Published, key: str) -> LiveProfile | None:
         """The profile of somebody whom the run does not know yet."""
@@ -267,18 +270,15 @@ def figures_now(
     known = customer.known
     if known is not None and not orders and len(people) == 1 and cutoff == published.as_of:
         # Nothing changed that they hang on.
-        return {name: known[name] for name in (*FIGURES, *SCORES, *VALUE)}
-    days = [
-        Day(row["order_date"], row["is_sale"], row["orders"], row["revenue"], row["monetary"])
-        for row in reading.rows(asked.days(people))
-    ]
-    days += _days(orders)
-    found, since = figures(days, cutoff), (cutoff - published.as_of).days
+        return {name: known.row[name] for name in (*FIGURES, *SCORES, *VALUE)}
+    others = [one for one in people if known is None or one != known.customer_id]
+    brought = [*(known.days() if known else ()), *days(reading, others), *_days(orders)]
+    found, since = figures(brought, cutoff), (cutoff - published.as_of).days
     scores = scored(found, customer.name, customer.customer_id, published.scoring, days_since=since)
     told: Row = {**asdict(found), **asdict(scores), **dict.fromkeys(VALUE)}
     if any(order.monetary is None for order in orders):
         return {**told, "monetary": None, "m_score": None, "lrfm_score": None, "customer_value": None}
-    history = purchases(days, cutoff)
+    history = purchases(brought, cutoff)
     if history is not None and published.predictor is not None:
         from evervalue.live.value import valued  # takes numpy and scipy along
 
@@ -341,12 +341,12 @@ def _is_told(reading: Reading, source: EventSource, number: str) -> bool:
 
 def _days(orders: Iterable[Order]) -> list[Day]:
     """What orders add to each day."""
-    days = []
+    found = []
     for lines in by_order(orders).values():
         revenue = sum((one.revenue for one in lines), Decimal(0))
         monetary = sum((one.monetary or Decimal(0) for one in lines), Decimal(0))
-        days.append(Day(lines[0].date, lines[0].kind == "sale", 1, revenue, monetary))
-    return days
+        found.append(Day(lines[0].date, lines[0].kind == "sale", 1, revenue, monetary))
+    return found
 
 
 def _named(log: Log, sources: Iterable[EventSource], key: str) -> str:

@@ -23,6 +23,7 @@ from evervalue.api.answers import (
 from evervalue.api.cells import to_json
 from evervalue.api.errors import NotFound
 from evervalue.api.live import Live, LiveProfile
+from evervalue.api.profile import profile as one_profile
 from evervalue.api.queries import customer as one
 from evervalue.api.queries import customers, events, gems, overview, run, segments, sources, value
 from evervalue.api.queries.base import ListQuery
@@ -124,10 +125,11 @@ def customer(
         if (same := unchanged(request, tag)) is not None:
             return same
         statement = one.of_list(customer_id)
-        found = reading.row(statement)
+        profile = one_profile(reading, customer_id)
+        found = profile.row if profile else None
         now = None
         if found is None or (format == "json" and part in ("customer", "live")):
-            now = live.profile_if_there(reading, customer_id, found)
+            now = live.profile_if_there(reading, customer_id, profile)
         if found is None and now is None:
             raise NotFound(
                 f"There is no customer with the key '{customer_id[:200]}' in run {reading.run_id}."
@@ -147,8 +149,8 @@ def customer(
             **known,
             "gem": reading.row(one.gem(customer_id)) if known["is_gem"] else None,
             "what_if": reading.rows(one.what_if(customer_id)) if known["is_gem"] else [],
-            "attributes_history": reading.rows(one.attributes(customer_id)),
-            "orders": reading.rows(one.orders(customer_id, 50, as_of=reading.run.as_of)),
+            "attributes_history": profile.attributes() if profile else [],
+            "orders": profile.orders() if profile else [],
             "live": now and now.row,
         }
         if found is None:
@@ -173,8 +175,7 @@ async def live_customer(request: Request, customer_id: str) -> Response:
 
     def make() -> LiveProfile | None:
         with reader.lease() as reading:
-            found = reading.row(one.of_list(customer_id))
-            return live.profile(reading, customer_id, found)
+            return live.profile(reading, customer_id, one_profile(reading, customer_id))
 
     first = await run_in_threadpool(make)
     if first is None:

@@ -28,6 +28,7 @@ from evervalue.core.errors import (
 )
 from evervalue.core.progress import Progress
 from evervalue.identity.stage import IdentityStage
+from evervalue.insight import profiles
 from evervalue.pipeline import findings
 from evervalue.pipeline.cutoff import refuse_no_orders
 from evervalue.pipeline.describe import write_descriptions
@@ -209,7 +210,11 @@ def _build(
         earlier = Earlier(con, snapshot, inputs=_inputs(con), never=never, progress=progress)
     try:
         built = build(
-            con, models, fillers={**identity.fillers(), **value.fillers()}, earlier=earlier, progress=progress
+            con,
+            models,
+            fillers={**identity.fillers(), **value.fillers(), profiles.TABLE: profiles.fill},
+            earlier=earlier,
+            progress=progress,
         )
     except CheckFailed as error:
         if str(error).startswith("curated.reconciliation"):

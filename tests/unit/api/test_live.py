@@ -19,6 +19,7 @@ from evervalue.api import live_rules
 from evervalue.api.app import create_app
 from evervalue.api.live import Customer, figures_now
 from evervalue.api.openapi_live import live_profile
+from evervalue.api.profile import profile
 from evervalue.api.settings import ServerSettings
 from evervalue.api.snapshots import SnapshotReader, Statement
 from tests.support.live_shop import LiveShop
@@ -201,7 +202,8 @@ def test_who_has_nothing_new_stands_as_in_the_run(published: LiveShop) -> None:
         rows = reading.rows(Statement("select * from insight.customer_list", {}))
         for row in rows:
             key, name = row["customer_id"], row["customer"]
-            stands = figures_now(reading, run, Customer(key, name, (), row), [key], [], run.as_of)
+            known = profile(reading, key)
+            stands = figures_now(reading, run, Customer(key, name, (), known), [key], [], run.as_of)
             computed = figures_now(reading, run, Customer(key, name, ()), [key], [], run.as_of)
             for field, number in computed.items():
                 held = pytest.approx(number, abs=1e-9) if isinstance(number, float) else number

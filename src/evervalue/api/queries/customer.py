@@ -13,6 +13,10 @@ from evervalue.api.snapshots import Statement
 
 FIELDS = (*COLUMNS, *ASKED)
 """Fields of a customer as the run has it."""
+ORDER_COLUMNS = (
+    "order_id", "order_date", "kind", "line_count", "revenue", "margin", "region", "channel", "currency",
+)  # fmt: skip
+"""Fields of an order of a customer."""
 BEFORE_CUTOFF = "order_date < (select as_of from customers.cutoff)"
 ATTRIBUTES = ("attribute", "value", "valid_from", "valid_to", "first_seen", "last_seen", "is_latest")
 """Fields of what is known of a customer."""
@@ -44,10 +48,9 @@ def gem(customer_id: str) -> Statement:
 
 def orders(customer_id: str, limit: int | None = None, *, as_of: date | None = None) -> Statement:
     """The customer's orders before the cutoff, newest first; the cutoff of the run is looked up unless it is given."""
-    columns = "order_id, order_date, kind, line_count, revenue, margin, region, channel, currency"
     before, given = ("order_date < $as_of", {"as_of": as_of}) if as_of else (BEFORE_CUTOFF, {})
     rest = f"\n  and {before}\norder by order_date desc, order_key" + (f"\nlimit {limit}" if limit else "")
-    found = _of(f"select {columns}\nfrom curated.orders", customer_id, rest)
+    found = _of(f"select {', '.join(ORDER_COLUMNS)}\nfrom curated.orders", customer_id, rest)
     return Statement(found.sql, {**found.parameters, **given})
 
 

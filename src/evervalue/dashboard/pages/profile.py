@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from evervalue.api.errors import NotFound
+from evervalue.api.profile import profile as written
 from evervalue.api.queries import customer as one
 from evervalue.api.queries import value as of_value
 from evervalue.api.routes import live_of
@@ -35,7 +36,7 @@ def profile(request: Request, customer_id: str) -> Response:
     with reader_of(request).lease() as reading:
         formats = formats_of(request, reading)
         customer = reading.row(one.customer(customer_id))
-        found = live_of(request).profile_if_there(reading, customer_id, customer)
+        found = live_of(request).profile_if_there(reading, customer_id, written(reading, customer_id))
         now = None if found is None else found.row
         if customer is None:
             return _new(request, reading, now, customer_id)
@@ -86,7 +87,7 @@ def live(request: Request) -> Response:
     customer_id = str(request.path_params["customer_id"])
     with reader_of(request).lease() as reading:
         customer = reading.row(one.customer(customer_id))
-        found = live_of(request).profile(reading, customer_id, customer)
+        found = live_of(request).profile(reading, customer_id, written(reading, customer_id))
         if found is None:
             raise _unknown(reading, customer_id)
         return render(
