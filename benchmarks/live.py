@@ -46,13 +46,14 @@ TEXT = """\
 beside it: {sent} orders a second come as events while profiles (`GET /v1/customers/ID`, random customers) are asked for
 at a steady rate. Server, collector and load generator share {cores} cores; the load average before was {load:.1f}.
 
-| profiles a second | p50 | p99 | orders acknowledged, p99 |
-| ---: | ---: | ---: | ---: |
+| profiles a second | p50 | p99 | p50, scored anew | p99, scored anew | orders acknowledged, p99 |
+| ---: | ---: | ---: | ---: | ---: | ---: |
 {rows}
 
-The goal is a p99 under 20 ms at 300 profiles a second: {goal}. The run is of the same day, so that who has nothing new
-stands as in the run; once the day of the newest event is a later one, each customer that is asked for is scored anew,
-which about doubles what an answer costs.
+The goal is a p99 under 20 ms at 300 profiles a second: {goal}. The first two figures are of a run of the same day, in
+which who has nothing new stands as in the run; once the newest event is of a later day, each customer that is asked for
+is scored anew, which the next two tell. Both after a minute in which the server was asked already: what it has not read
+yet comes from the disk.
 
 From the acknowledgement of an order to the stream that tells the new profile: p50 {stream_p50:.0f} ms, p99
 {stream_p99:.0f} ms ({times} orders, one after the other; the goal is 50 ms).
@@ -112,33 +113,53 @@ class Serving:
         self.process.wait(60)
 
 
+def measured(
+    server: Serving, customers: int, rate: int, seconds: int, say: Callable[[str], None]
+) -> dict[str, Any]:
+    """What the load generator tells of one rate."""
+    say(f"{rate} profiles a second")
+    found = server.load(customers, rate, ORDERS, seconds)
+    bad = {name: of["bad"] for name, of in found.items() if of["bad"]}
+    if bad:
+        say(f"not answered well: {bad}")
+    return found
+
+
+def cells(asked: dict[str, Any]) -> str:
+    """Median and 99th percentile; with how many were refused."""
+    refused = f" ({asked['bad']} refused)" if asked["bad"] else ""
+    return f"{asked['p50_ms']:.0f} ms | {asked['p99_ms']:.0f} ms{refused}"
+
+
 def section(folder: Path, say: Callable[[str], None], *, quick: bool = False) -> str:
     """The section of the report."""
     customers, seconds, times = (2_000, 2, 20) if quick else (1_000_000, 10, 200)
+    rates = PROFILES[:2] if quick else PROFILES
     say(f"{customers:,} customers")
     orders = made(folder / "live", customers)
     load = os.getloadavg()[0]
     server = Serving(folder / "live")
     try:
-        server.load(customers, 40, 10, 10 if quick else 40)  # what is read stays in memory
+        server.load(customers, 100, 10, 10 if quick else 60)  # what is read stays in memory
         say("order to stream")
         stream = server.load(customers, "stream", times)
-        rows, best = [], {}
-        for rate in PROFILES[:2] if quick else PROFILES:
-            say(f"{rate} profiles a second")
-            found = server.load(customers, rate, ORDERS, seconds)
-            asked, sent = found["profiles"], found["orders"]
-            if asked["bad"] or sent["bad"]:
-                say(f"{asked['bad']} profiles and {sent['bad']} orders were not answered well")
-            note = f" ({asked['bad']} refused)" if asked["bad"] else ""
-            rows.append(
-                f"| {rate}{note} | {asked['p50_ms']:.0f} ms | {asked['p99_ms']:.0f} ms | {sent['p99_ms']:.0f} ms |"
-            )
-            best[rate] = asked["p99_ms"]
+        found = {rate: measured(server, customers, rate, seconds, say) for rate in rates}
+        say("the same a day later")
+        today = str(SystemClock().now().date())
+        subprocess.run(
+            [*EVERVALUE, "run", ".", "--as-of", today], cwd=folder / "live", capture_output=True, check=True
+        )
+        server.load(customers, 100, 10, 10 if quick else 60)
+        later = {rate: measured(server, customers, rate, seconds, say) for rate in rates}
     finally:
         server.stop()
-    last = max(best)
-    met = "met" if best[last] < 20 and last == PROFILES[-1] else f"missed, {best[last]:,.0f} ms at {last}"
+    rows = [
+        f"| {rate} | {cells(found[rate]['profiles'])} | {cells(later[rate]['profiles'])} | "
+        f"{found[rate]['orders']['p99_ms']:.0f} ms |"
+        for rate in rates
+    ]
+    last = found[max(rates)]["profiles"]["p99_ms"]
+    met = "met" if last < 20 and max(rates) == PROFILES[-1] else f"missed, {last:,.0f} ms at {max(rates)}"
     return TEXT.format(
         customers=customers, orders=orders, sent=ORDERS, cores=os.cpu_count(), load=load, rows="\n".join(rows),
         goal=met, stream_p50=stream["p50_ms"], stream_p99=stream["p99_ms"], times=times,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -25,6 +26,9 @@ from evervalue.api.stream import Streams
 from evervalue.core.clock import Clock, SystemClock
 from evervalue.core.errors import EvervalueError
 
+PROFILES_AT_ONCE = 4
+"""Profiles that a process makes side by side: threads that wait for one another's turn make none the faster, and the
+one that is passed over keeps its reader waiting for long."""
 ErrorAnswer = Callable[[Request, Exception], Response]
 
 
@@ -82,6 +86,7 @@ def create_app(
     app.state.reader = reader
     app.state.live = Live(data_dir, open_log)
     app.state.streams = streams = Streams(app.state.live, reader.publisher.current_id)
+    app.state.profiles = asyncio.Semaphore(PROFILES_AT_ONCE)
     app.state.settings = chosen
     app.state.clock = clock or SystemClock()
     app.include_router(router)

@@ -110,7 +110,7 @@ def customer_list(request: Request, asked: Annotated[CustomersRequest, Query()])
 
 
 @router.get("/customers/{customer_id:key}")
-def customer(
+async def customer(
     request: Request, customer_id: str, part: one.Part = "customer", format: Format = "json"
 ) -> Response:
     """One customer: expected value with its interval, horizon, model and why, scores, gem reason and orders.
@@ -119,6 +119,11 @@ def customer(
     run; null where no events are collected. Who is known by events alone has nothing but `live`.
     `part` gives value, orders, months, attributes, what_if, live, features (of visits) or sessions alone.
     """
+    async with request.app.state.profiles:
+        return await run_in_threadpool(_customer, request, customer_id, part, format)
+
+
+def _customer(request: Request, customer_id: str, part: one.Part, format: Format) -> Response:
     reader, live = reader_of(request), live_of(request)
     with reader.lease() as reading:
         tag = etag(reading, request, *live.mark(reading))

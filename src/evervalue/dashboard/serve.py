@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import socket
 from collections.abc import Callable
 from contextlib import suppress
@@ -19,6 +20,7 @@ from evervalue.api.middleware import HEADERS
 from evervalue.api.settings import ServerSettings
 from evervalue.core.announced import Announced
 from evervalue.core.listening import listen, own_names, shown_address
+from evervalue.core.sharing import share
 from evervalue.dashboard.app import create_app
 from evervalue.dashboard.view import bare
 
@@ -127,12 +129,15 @@ def serve(
     """
     listening = listen(host, port)
     found = int(listening.getsockname()[1])
-    settings = ServerSettings(allowed_hosts=(*own_names(host), *allowed_hosts))
+    settings = ServerSettings(
+        allowed_hosts=(*own_names(host), *allowed_hosts),
+        threads=max(1, min(ServerSettings.threads, (os.cpu_count() or 1) // workers)),
+    )
     config = uvicorn.Config(
         functools.partial(create_app, data_dir, settings, open_log=open_log),
         factory=True,
         http=_Protocol,
-        loop="asyncio",
+        loop="evervalue.core.sharing:SharingLoop" if workers > 1 else "asyncio",
         host=host,
         port=found,
         workers=workers,
@@ -144,6 +149,7 @@ def serve(
     try:
         with suppress(KeyboardInterrupt):
             if workers > 1:
+                share(listening)
                 _AnnouncedMany(config, [listening], announce).run()
             else:
                 Announced(config, announce).run(sockets=[listening])
