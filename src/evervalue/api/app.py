@@ -27,8 +27,8 @@ from evervalue.core.clock import Clock, SystemClock
 from evervalue.core.errors import EvervalueError
 
 PROFILES_AT_ONCE = 4
-"""Profiles that a process makes side by side: threads that wait for one another's turn make none the faster, and the
-one that is passed over keeps its reader waiting for long."""
+"""Whole profiles of the API that a process makes side by side: threads that wait for one another's turn make none the
+faster, and the one that is passed over keeps its reader waiting for long."""
 ErrorAnswer = Callable[[Request, Exception], Response]
 
 

@@ -156,7 +156,7 @@ class Live:
         published = reading.once(live_rules.published)
         if known is None:
             return self._of_new(reading, log, published, customer_id)
-        customer = Customer(customer_id, known.row["customer"], known.keys, known)
+        customer = Customer(customer_id, known.row["customer"], known.keys(), known)
         return self._profile(reading, log, published, customer)
 
     def _of_new(self, reading: Reading, log: Log, published: Published, key: str) -> LiveProfile | None:

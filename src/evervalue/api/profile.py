@@ -23,8 +23,6 @@ class Profile:
 
     row: Row
     """Of the customer list."""
-    keys: tuple[tuple[str, str], ...]
-    """Namespace and key in each system."""
     reading: Reading
     told: Told | None = None
     """What was written down of it; None where it has to be asked for."""
@@ -34,9 +32,17 @@ class Profile:
         """Stable customer key."""
         return str(self.row["customer_id"])
 
+    def keys(self) -> tuple[tuple[str, str], ...]:
+        """Namespace and key in each system."""
+        if self.told is None or self.told.keys is None:
+            rows = self.reading.rows(asked.keys(self.customer_id))
+        else:
+            rows = self.told.keys
+        return tuple((row["namespace"], row["customer_key"]) for row in rows)
+
     def attributes(self) -> list[Row]:
         """What is known about the customer, the newest first."""
-        if self.told is None:
+        if self.told is None or self.told.attributes is None:
             return self.reading.rows(one.attributes(self.customer_id))
         return sorted(self.told.attributes, key=_newest_attribute)
 
@@ -64,17 +70,14 @@ def profile(reading: Reading, customer_id: str) -> Profile | None:
     """The customer; None where the snapshot does not know it."""
     if reading.once(_is_written_down):
         sql = f"select profile from {TABLE} where customer_id = $customer_id"
-        found = reading.row(Statement(sql, {"customer_id": customer_id}))
-        told = found and read(found["profile"], customer_id)
-        if found is None:
+        found = reading.result(Statement(sql, {"customer_id": customer_id}), keep=False).rows
+        if not found:
             return None
-        if told:
-            row = {name: told.row[name] for name in COLUMNS}
-            return Profile(row, _keys(told.keys), reading, told)
+        told = read(found[0][0], customer_id)
+        if told is not None:
+            return Profile({name: told.row[name] for name in COLUMNS}, reading, told)
     known = reading.row(one.of_list(customer_id))
-    if known is None:
-        return None
-    return Profile(known, _keys(reading.rows(asked.keys(customer_id))), reading)
+    return None if known is None else Profile(known, reading)
 
 
 def days(reading: Reading, customer_ids: Collection[str]) -> list[Day]:
@@ -90,10 +93,6 @@ def days(reading: Reading, customer_ids: Collection[str]) -> list[Day]:
 def _is_written_down(reading: Reading) -> bool:
     """Whether the run wrote profiles down; those of earlier versions did not."""
     return reading.has(TABLE)
-
-
-def _keys(rows: list[Row]) -> tuple[tuple[str, str], ...]:
-    return tuple((row["namespace"], row["customer_key"]) for row in rows)
 
 
 def _newest_attribute(row: Row) -> tuple[object, ...]:

@@ -119,6 +119,8 @@ async def customer(
     run; null where no events are collected. Who is known by events alone has nothing but `live`.
     `part` gives value, orders, months, attributes, what_if, live, features (of visits) or sessions alone.
     """
+    if part not in ("customer", "live"):  # questions of other tables may take their time
+        return await run_in_threadpool(_customer, request, customer_id, part, format)
     async with request.app.state.profiles:
         return await run_in_threadpool(_customer, request, customer_id, part, format)
 

@@ -94,12 +94,7 @@ def made_ready(con: apsw.Connection, where: object, seconds: float) -> None:
 
 
 def _make_ready(con: apsw.Connection, where: object) -> None:
-    found = con.pragma("user_version")
-    if found > LAYOUT:
-        raise StorageError(
-            f"{where} was written by a later version of Evervalue (layout {found}, ours is {LAYOUT}). "
-            "Install that version again."
-        )
+    found = _layout(con, where)
     if not found:
         con.pragma(
             "auto_vacuum", "incremental"
@@ -107,16 +102,27 @@ def _make_ready(con: apsw.Connection, where: object) -> None:
     con.pragma("synchronous", SYNCHRONOUS)
     con.pragma("journal_mode", "wal")
     if found < LAYOUT:
-        _bring_up(con)
+        _bring_up(con, where)
 
 
-def _bring_up(con: apsw.Connection) -> None:
+def _layout(con: apsw.Connection, where: object) -> int:
+    found = int(con.pragma("user_version"))
+    if found > LAYOUT:
+        raise StorageError(
+            f"{where} was written by a later version of Evervalue (layout {found}, ours is {LAYOUT}). "
+            "Install that version again."
+        )
+    return found
+
+
+def _bring_up(con: apsw.Connection, where: object) -> None:
     """Makes the tables, or brings older ones up to this version, unless another process just did."""
     con.execute("begin immediate")
     try:
-        older = FROM_LAYOUT_1 if con.pragma("user_version") == 1 else ""
+        older = FROM_LAYOUT_1 if _layout(con, where) == 1 else ""
         con.execute(f"{older} {SCHEMA} pragma user_version={LAYOUT};").fetchall()
         con.execute("commit")
     except BaseException:
-        con.execute("rollback")
+        if con.in_transaction:  # what fails while it is written is rolled back by SQLite itself
+            con.execute("rollback")
         raise

@@ -7,15 +7,29 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sys
 from typing import Any
 
+CAN_SHARE = sys.platform == "linux"
+"""Elsewhere the option is missing, or the newest socket gets all connections."""
 
-def share(bound: socket.socket) -> None:
+
+def share(bound: socket.socket) -> socket.socket | None:
     """Lets other sockets of the same user listen on the address of one that is bound and does not listen itself.
 
-    It was bound alone, so that an address which another program has is still refused.
+    It was bound alone, so that an address which another program has is still refused. What is given is a socket to keep
+    open beside it: as long as it is, a program that comes later is refused too, also while nobody listens yet. None
+    where connections of a server that ended are still on their way out.
     """
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    guard = socket.socket(bound.family, bound.type, bound.proto)
+    guard.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    try:
+        guard.bind(bound.getsockname())
+    except OSError:
+        guard.close()
+        return None
+    return guard
 
 
 class SharingLoop(asyncio.SelectorEventLoop):

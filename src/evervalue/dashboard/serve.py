@@ -20,7 +20,7 @@ from evervalue.api.middleware import HEADERS
 from evervalue.api.settings import ServerSettings
 from evervalue.core.announced import Announced
 from evervalue.core.listening import listen, own_names, shown_address
-from evervalue.core.sharing import share
+from evervalue.core.sharing import CAN_SHARE, share
 from evervalue.dashboard.app import create_app
 from evervalue.dashboard.view import bare
 
@@ -129,6 +129,7 @@ def serve(
     """
     listening = listen(host, port)
     found = int(listening.getsockname()[1])
+    is_shared = workers > 1 and CAN_SHARE
     settings = ServerSettings(
         allowed_hosts=(*own_names(host), *allowed_hosts),
         threads=max(1, min(ServerSettings.threads, (os.cpu_count() or 1) // workers)),
@@ -137,7 +138,7 @@ def serve(
         functools.partial(create_app, data_dir, settings, open_log=open_log),
         factory=True,
         http=_Protocol,
-        loop="evervalue.core.sharing:SharingLoop" if workers > 1 else "asyncio",
+        loop="evervalue.core.sharing:SharingLoop" if is_shared else "asyncio",
         host=host,
         port=found,
         workers=workers,
@@ -146,12 +147,14 @@ def serve(
         timeout_graceful_shutdown=10,
     )
     announce = functools.partial(ready or (lambda _: None), shown_address(host, found))
+    guard = share(listening) if is_shared else None
     try:
         with suppress(KeyboardInterrupt):
             if workers > 1:
-                share(listening)
                 _AnnouncedMany(config, [listening], announce).run()
             else:
                 Announced(config, announce).run(sockets=[listening])
     finally:
         listening.close()
+        if guard is not None:
+            guard.close()

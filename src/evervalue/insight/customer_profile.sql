@@ -7,5 +7,5 @@ filled_by: insight/profiles.py
 reads: [insight.customer_list, curated.customer_keys, curated.customer_attributes, curated.orders]
 columns:
   customer_id: {type: text, references: insight.customer_list.customer_id, says: stable customer key}
-  profile: {type: text, sensitivity: personal, says: "JSON: version, row of the customer list, keys, attributes, and orders where they are few"}
+  profile: {type: text, sensitivity: personal, says: "JSON: layout, row of the customer list, keys, attributes, and orders; null for what is too many. Layout 1"}
 --- */

@@ -14,7 +14,7 @@ from evervalue.api.profile import Profile, profile
 from evervalue.api.queries import customer as one
 from evervalue.api.settings import ServerSettings
 from evervalue.api.snapshots import Reading, Row, SnapshotReader, Statement
-from evervalue.insight.profiles import MOST_ORDERS, VERSION
+from evervalue.insight.profiles import MOST, VERSION
 from evervalue.live.figures import Figures, figures
 from tests.support.projects import project, run_project
 from tests.support.site import revenue_data, saas_data
@@ -43,7 +43,7 @@ plan = "plan"
 def odd(folder: Path) -> Path:
     """Customers with as many orders as a text holds and with one more, and words that JSON must escape."""
     rows = ["order,date,customer,name,amount,region,plan"]
-    for customer, orders in (("few", MOST_ORDERS), ("many", MOST_ORDERS + 1)):
+    for customer, orders in (("few", MOST), ("many", MOST + 1)):
         rows += [
             f"{customer}{n},2023-{1 + n % 12:02}-{1 + n % 28:02},{customer},{customer},{n}.25,,p{n % 3}"
             for n in range(orders)
@@ -67,7 +67,7 @@ def said(found: Profile) -> tuple[Row, list[Row], list[Row], list[tuple[str, str
         found.row,
         found.attributes(),
         found.orders(),
-        sorted(found.keys),
+        sorted(found.keys()),
         figures(found.days(), found.reading.run.as_of),
     )
 
@@ -101,13 +101,38 @@ def test_many_orders_are_asked_of_the_table(tmp_path: Path) -> None:
         assert few is not None
         assert few.told is not None
         assert few.told.orders is not None
-        assert len(few.told.orders) == len(few.orders()) == MOST_ORDERS
+        assert len(few.told.orders) == len(few.orders()) == MOST
         assert many is not None
         assert many.told is not None
         assert many.told.orders is None
         assert len(many.orders()) == profiles.ORDERS
-        assert sum(day.orders for day in many.days()) == MOST_ORDERS + 1
+        assert sum(day.orders for day in many.days()) == MOST + 1
         assert profile(found, "nobody") is None
+
+
+def test_many_keys_and_attributes_are_asked_of_their_tables(tmp_path: Path) -> None:
+    rows = ["order,date,customer,name,amount,region,plan"]
+    rows += [f"o{n},2023-{1 + n % 12:02}-01,many,Many,1,,plan {n}" for n in range(MOST + 1)]
+    run_project(project(tmp_path / "many", {"sales.csv": "\n".join(rows) + "\n"}, ODD, value=True))
+    with reading(tmp_path / "many" / "evervalue-data") as found:
+        many = profile(found, "many")
+        assert many is not None
+        assert many.told is not None
+        assert many.told.attributes is None
+        assert many.attributes() == found.rows(one.attributes("many"))
+        assert len(many.attributes()) == MOST + 1
+        assert many.keys() == (("erp", "many"),)
+
+
+def test_texts_are_the_same_whichever_customers_are_written_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = Statement("select * from insight.customer_profile order by customer_id", {})
+    with reading(odd(tmp_path / "at once")) as found:
+        whole = found.rows(texts)
+    monkeypatch.setattr("evervalue.insight.profiles.ROWS_AT_ONCE", 40)
+    with reading(odd(tmp_path / "in parts")) as found:
+        assert found.rows(texts) == whole
 
 
 def test_a_text_of_another_version_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:

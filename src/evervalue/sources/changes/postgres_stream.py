@@ -24,6 +24,11 @@ LIFE_SECONDS = 5.0
 _keepalive = struct.Struct(">QqB").unpack_from
 
 
+PATIENCE_SECONDS = 3.0
+"""How long a slot may be in use: the server lets go of one a moment after its stream was closed."""
+PAUSE_SECONDS = 0.05
+
+
 class Stream:
     """Changes from a position on. Closed by `close`, which leaves the slot where it was acknowledged."""
 
@@ -50,12 +55,15 @@ class Stream:
             f"START_REPLICATION SLOT {quoted(slot)} LOGICAL {shown(start)} "
             f"(proto_version '1', publication_names {literal(quoted(publication))})"
         )
-        psycopg = driver()
-        result = self._pg.exec_(text.encode())
-        if result.status != psycopg.pq.ExecStatus.COPY_BOTH:
+        copying, end = driver().pq.ExecStatus.COPY_BOTH, time.monotonic() + PATIENCE_SECONDS
+        while (result := self._pg.exec_(text.encode())).status != copying:
             error = failed(result)
+            is_in_use = getattr(error, "sqlstate", "") == "55006"
+            if is_in_use and time.monotonic() < end:
+                time.sleep(PAUSE_SECONDS)
+                continue
             self.close()
-            if getattr(error, "sqlstate", "") == "55006":
+            if is_in_use:
                 raise SourceUnavailable(
                     f"{address.where}: somebody else reads from the replication slot '{slot}'. Where it is another "
                     "run or watch of this project, wait for it to end; another project needs a slot of its own."
