@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from evervalue.core.errors import InputError, SourceUnavailable
 from evervalue.core.progress import Silent
 from evervalue.sources import raw_zone
 from evervalue.sources.changes.postgres_follow import PostgresChanges
+from evervalue.sources.changes.postgres_stream import Stream
 from evervalue.sources.changes.wanted import Wanted
 from evervalue.sources.databases.connection import Address
 from evervalue.sources.databases.feed import TableFeed
@@ -194,6 +196,16 @@ def test_a_run_beside_somebody_elses_stream_is_refused(
             other.load(tables={"others": {}}, outputs=more)
     finally:
         follower.close()
+
+
+def test_a_slot_that_was_just_let_go_is_waited_for(shop: Shop) -> None:
+    shop.load()
+    address, name = Address("sources.shop", shop.postgres.dsn(NAME)), "evervalue_shop"
+    first = Stream(address, name, name, 0)
+    later = threading.Timer(0.5, first.close)
+    later.start()
+    Stream(address, name, name, 0).close()
+    later.join()
 
 
 def test_partitions_that_come_and_go_with_their_rows(shop: Shop) -> None:
