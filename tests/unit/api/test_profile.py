@@ -50,7 +50,7 @@ def odd(folder: Path) -> Path:
         ]
     rows.append('q,2023-05-05,odd,"Zoë ""\\\n\u2028 \x01 \U0001f600",1e3,"a,b]","[null,"')
     rows += ["b1,2023-05-05,back,Back,10,,", "b2,2023-05-06,back,Back,-4,,"]
-    run_project(project(folder / "odd", {"sales.csv": "\n".join(rows) + "\n"}, ODD, value=True))
+    run_project(project(folder / "odd", {"sales.csv": "\n".join(rows) + "\n"}, ODD))
     return folder / "odd" / "evervalue-data"
 
 
@@ -113,7 +113,7 @@ def test_many_orders_are_asked_of_the_table(tmp_path: Path) -> None:
 def test_many_keys_and_attributes_are_asked_of_their_tables(tmp_path: Path) -> None:
     rows = ["order,date,customer,name,amount,region,plan"]
     rows += [f"o{n},2023-{1 + n % 12:02}-01,many,Many,1,,plan {n}" for n in range(MOST + 1)]
-    run_project(project(tmp_path / "many", {"sales.csv": "\n".join(rows) + "\n"}, ODD, value=True))
+    run_project(project(tmp_path / "many", {"sales.csv": "\n".join(rows) + "\n"}, ODD))
     with reading(tmp_path / "many" / "evervalue-data") as found:
         many = profile(found, "many")
         assert many is not None
