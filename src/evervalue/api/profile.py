@@ -54,7 +54,7 @@ class Profile:
         found = [row for row in self.told.orders if row["order_date"] < as_of]
         found.sort(key=lambda row: row["order_key"])
         found.sort(key=lambda row: row["order_date"], reverse=True)
-        return [{name: row[name] for name in one.ORDER_COLUMNS} for row in found]
+        return [{name: row[name] for name in one.ORDER_COLUMNS} for row in found[:ORDERS]]
 
     def days(self) -> list[Day]:
         """What each day brought; a day may be told in parts."""

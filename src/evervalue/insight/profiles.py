@@ -33,10 +33,9 @@ def _as_it_is(value: Any) -> Any:
 
 
 LIST: Mapping[str, Cell] = {
-    **dict.fromkeys(("customer", "customer_value", "region", "attributes"), _as_it_is),
     **dict.fromkeys(
-        ("is_gem", "profit_rank", "length_days", "recency_days", "frequency", "l_score", "r_score", "f_score",
-         "m_score", "lrfm_score"), _as_it_is,
+        ("customer", "customer_value", "region", "attributes", "is_gem", "profit_rank", "length_days", "recency_days",
+         "frequency", "l_score", "r_score", "f_score", "m_score", "lrfm_score"), _as_it_is,
     ),
     **dict.fromkeys(("p_alive", "expected_orders", "orders_low", "orders_high"), float),
     **dict.fromkeys(
