@@ -6,6 +6,7 @@ from typing import Any
 
 from evervalue.core.errors import SourceUnavailable
 from evervalue.core.text import did_you_mean
+from evervalue.sources.databases.mysql_errors import driver
 from evervalue.sources.databases.packed import FILLER
 from evervalue.sources.databases.reader import Range
 from evervalue.sources.databases.tables import TEXT, Column, Table, decimal
@@ -54,6 +55,12 @@ having sum(s.nullable = 'YES' or s.sub_part is not null or s.column_name is null
 order by s.index_name <> 'PRIMARY', count(*), s.index_name limit 1
 """
 
+LOOKS = 5
+NOT_THERE = (1044, 1049, 1142, 1143, 1146)
+"""Error numbers: no such database or table, or no right to it."""
+CHANGED = 1412
+"""Error number: the table is newer than the snapshot."""
+
 
 def quoted(name: str) -> str:
     """An identifier."""
@@ -74,10 +81,10 @@ def describe(cursor: Any, name: str, database: str, user: str, where: str) -> Ta
         It is not there, or may not be read, which this kind of database does not tell apart.
     """
     schema, relation = database, name
-    found = _find(cursor, schema, relation) if schema else None
+    found = _catalogued(cursor, schema, relation) if schema else None
     if found is None and "." in name:
         schema, _, relation = name.partition(".")
-        found = _find(cursor, schema, relation)
+        found = _catalogued(cursor, schema, relation)
     if found is None:
         cursor.execute(
             "select table_name from information_schema.tables where table_schema = %s order by 1", [schema]
@@ -146,6 +153,27 @@ def key_text(column: Column) -> str:
     """SQL of a value of the key, as the text that `within` takes."""
     name = quoted(column.name)
     return f"hex({name})" if column.key == "binary" else f"convert({name} using utf8mb4)"
+
+
+def _catalogued(cursor: Any, schema: str, relation: str) -> Any:
+    """The table of that name. A copying ALTER swaps two tables, and between the two the catalogue shows neither."""
+    for _ in range(LOOKS):
+        found = _find(cursor, schema, relation)
+        if found is not None or not _is_there(cursor, schema, relation):
+            return found
+    return None
+
+
+def _is_there(cursor: Any, schema: str, relation: str) -> bool:
+    """Whether the server knows the name: unlike the catalogue, a statement waits for a change of the table to end."""
+    try:
+        cursor.execute(f"select 1 from {quoted(schema)}.{quoted(relation)} limit 0")
+    except driver().err.MySQLError as error:
+        if error.args[0] in NOT_THERE:
+            return False
+        if error.args[0] != CHANGED:
+            raise
+    return True
 
 
 def _find(cursor: Any, schema: str, relation: str) -> Any:

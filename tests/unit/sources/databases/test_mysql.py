@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -161,3 +162,33 @@ def test_names_that_differ_by_capital_letters_are_told_apart(mariadb: MariaDB) -
         assert reader.describe("orderS").name == "shop.orders"
     finally:
         reader.close()
+
+
+def test_a_table_that_is_just_being_altered_is_found(mariadb: MariaDB) -> None:
+    """A copying ALTER swaps two tables, and between the two the catalogue shows neither."""
+    address = Address("sources.shop", shop(mariadb))
+    done = threading.Event()
+    altered = []
+
+    def alter() -> None:
+        with mariadb.connected("shop") as con, con.cursor() as cursor:
+            while not done.is_set():
+                cursor.execute("alter table orders modify note varchar(100), algorithm = copy")
+                cursor.execute("alter table orders modify note text, algorithm = copy")
+                altered.append(1)
+
+    mariadb.execute("delete from orders where id > 3", "shop")
+    thread = threading.Thread(target=alter)
+    thread.start()
+    try:
+        for _ in range(100):
+            reader = MySqlReader(address, 1)
+            try:
+                table = reader.describe("orders")
+                assert (len(table.columns), table.key) == (5, ("id",))
+            finally:
+                reader.close()
+    finally:
+        done.set()
+        thread.join()
+    assert len(altered) > 10
