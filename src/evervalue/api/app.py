@@ -19,7 +19,7 @@ from evervalue.api.errors import HANDLED, handle
 from evervalue.api.live import Live, OpenLog
 from evervalue.api.middleware import Heads, Incidents, KnownHosts, SecurityHeaders
 from evervalue.api.openapi import Described
-from evervalue.api.routes import router
+from evervalue.api.routes import ROUTERS
 from evervalue.api.settings import ServerSettings
 from evervalue.api.snapshots import SnapshotReader
 from evervalue.api.stream import Streams
@@ -89,7 +89,8 @@ def create_app(
     app.state.profiles = asyncio.Semaphore(PROFILES_AT_ONCE)
     app.state.settings = chosen
     app.state.clock = clock or SystemClock()
-    app.include_router(router)
+    for router in ROUTERS:
+        app.include_router(router)
     for kind in HANDLED:
         app.add_exception_handler(kind, answer)
     app.add_middleware(Incidents, answer=answer)

@@ -19,6 +19,8 @@ from evervalue.dashboard import assets
 from evervalue.dashboard.pages import customers, gems, overview, profile, segments, sources, tables
 from evervalue.dashboard.view import HEADERS, THEMES, bare, render, warm
 
+PAGES = (overview, gems, segments, customers, profile, sources, tables)
+"""Each module holds its routes in ROUTES."""
 YEAR_SECONDS = 365 * 24 * 3600
 
 
@@ -43,21 +45,10 @@ def create_app(
         Opens the event log for a thread, or gives None where there is none; default: the file in `data_dir`.
     """
     app = create_api(data_dir, settings, answer=handle, warm=warm, clock=clock, open_log=open_log)
+    for page in PAGES:
+        app.router.routes.extend(page.ROUTES)
     app.router.routes.extend(
-        [
-            Route("/", overview.page),
-            Route("/gems", gems.page),
-            Route("/segments", segments.page),
-            Route("/customers", customers.page),
-            Route("/customers/{customer_id:key}", profile.page),
-            Route("/live/{customer_id:key}", profile.live),
-            Route("/sources", sources.index),
-            Route("/sources/{source}", sources.page),
-            Route("/tables", tables.index),
-            Route("/tables/{name}", tables.page),
-            Route("/theme", theme),
-            Route("/static/{digest}/{name:path}", assets.serve),
-        ]
+        [Route("/theme", theme), Route("/static/{digest}/{name:path}", assets.serve)],
     )
     return app
 

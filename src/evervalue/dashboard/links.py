@@ -3,7 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextvars import ContextVar
 from urllib.parse import quote, urlencode
+
+PREFIX: ContextVar[str] = ContextVar("PREFIX", default="")
+"""The path under which a reverse proxy shows this server ('/value'), for the request that is being answered."""
+
+
+def to(path: str) -> str:
+    """A path of ours as the reader's browser must ask for it.
+
+    >>> to("/gems")
+    '/gems'
+    """
+    return PREFIX.get() + path
+
+
+def api(address: str) -> str:
+    """The route under /v1 beside the address of a page.
+
+    >>> api("/sources/sales")
+    '/v1/sources/sales'
+    """
+    return to("/v1" + address.removeprefix(PREFIX.get()))
 
 
 def customer_url(customer_id: str) -> str:
@@ -13,8 +35,8 @@ def customer_url(customer_id: str) -> str:
     ('/customers/A%2FB%20%3F', '/customers?id=..')
     """
     if customer_id in (".", ".."):  # a browser would take these for folders
-        return "/customers?" + urlencode({"id": customer_id})
-    return "/customers/" + quote(customer_id, safe="")
+        return to("/customers?" + urlencode({"id": customer_id}))
+    return to("/customers/") + quote(customer_id, safe="")
 
 
 def live_url(customer_id: str) -> str:
@@ -23,7 +45,7 @@ def live_url(customer_id: str) -> str:
     >>> live_url("A/B"), live_url("..")
     ('/live/A%2FB', '')
     """
-    return "" if customer_id in (".", "..") else "/live/" + quote(customer_id, safe="")
+    return "" if customer_id in (".", "..") else to("/live/") + quote(customer_id, safe="")
 
 
 def source_url(source: str) -> str:
@@ -32,7 +54,7 @@ def source_url(source: str) -> str:
     >>> source_url("crm.accounts")
     '/sources/crm.accounts'
     """
-    return "/sources/" + quote(source, safe="")
+    return to("/sources/") + quote(source, safe="")
 
 
 def url(path: str, pairs: Iterable[tuple[str, object]]) -> str:
@@ -46,4 +68,4 @@ def url(path: str, pairs: Iterable[tuple[str, object]]) -> str:
         for name, value in pairs
         if value not in ("", None, False)
     ]
-    return f"{path}?{urlencode(said)}" if said else path
+    return to(f"{path}?{urlencode(said)}" if said else path)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -24,40 +23,12 @@ from evervalue.core.clock import Clock
 from evervalue.dashboard import source_words, words
 from evervalue.dashboard.assets import bundle
 from evervalue.dashboard.formats import DEFAULT_LOCALE, Formats, locale_of
-from evervalue.dashboard.links import customer_url, live_url, source_url, url
+from evervalue.dashboard.links import api, customer_url, live_url, source_url, to, url
+from evervalue.dashboard.navigation import NAVIGATION
 from evervalue.pipeline.collecting import Collecting
 
 HEADERS = {"Cache-Control": "no-store", "Vary": "HX-Request, HX-Target, Accept-Language, Cookie"}
 THEMES = ("light", "dark")
-
-
-@dataclass(frozen=True)
-class Place:
-    """One entry of the navigation."""
-
-    key: str
-    name: str
-    href: str
-
-
-NAVIGATION: tuple[tuple[str, tuple[Place, ...]], ...] = (
-    (
-        "Value",
-        (
-            Place("overview", "Overview", "/"),
-            Place("gems", "Hidden gems", "/gems"),
-            Place("segments", "Segments", "/segments"),
-            Place("customers", "Customers", "/customers"),
-        ),
-    ),
-    (
-        "Trust",
-        (
-            Place("sources", "Sources", "/sources"),
-            Place("tables", "How it is computed", "/tables"),
-        ),
-    ),
-)
 
 
 def reader_of(request: Request) -> SnapshotReader:
@@ -177,11 +148,13 @@ def _environment() -> Environment:
     )
     environment.filters["options"] = _options
     environment.globals.update(
-        asset=bundle().url,
+        api=api,
+        asset=lambda name: to(bundle().url(name)),
         customer_url=customer_url,
         live_url=live_url,
         source_url=source_url,
         of_source=source_words,
+        to=to,
         url=url,
         tier_class=words.TIER_CLASS,
         version=evervalue.__version__,

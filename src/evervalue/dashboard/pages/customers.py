@@ -8,11 +8,13 @@ from typing import Any
 from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
 
 from evervalue.api.queries import customers, overview
 from evervalue.api.requests import CustomersRequest
 from evervalue.api.snapshots import RunSettings
 from evervalue.dashboard import words
+from evervalue.dashboard.links import to
 from evervalue.dashboard.listing import View, asked_for
 from evervalue.dashboard.pages.profile import profile
 from evervalue.dashboard.view import formats_of, is_fragment, reader_of, render
@@ -79,7 +81,7 @@ def page(request: Request) -> Response:
     if asked.id:
         return profile(request, asked.id)
     if asked.format in ("csv", "xlsx"):  # a form without script sends the page's address
-        return RedirectResponse(f"/v1/customers?{request.url.query}", status_code=303)
+        return RedirectResponse(to(f"/v1/customers?{request.url.query}"), status_code=303)
     with reader_of(request).lease() as reading:
         formats = formats_of(request, reading)
         every = columns(reading.run)
@@ -139,3 +141,6 @@ def _filters(
         ("gems", asked.gems),
         ("columns", "" if shown == usual else ",".join(c.key for c in shown) or NAME),
     )
+
+
+ROUTES = [Route("/customers", page)]

@@ -6,6 +6,7 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from evervalue.api.queries import gems, overview
 from evervalue.api.requests import GemsRequest
@@ -65,3 +66,6 @@ def page(request: Request) -> Response:
             points_chart=behaviour(points, reading.run.bins, words.value_word(reading.run), formats),
             **context,
         )
+
+
+ROUTES = [Route("/gems", page)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from evervalue.api.queries import gems, overview, segments
 from evervalue.api.queries import run as of_run
@@ -44,3 +45,6 @@ def page(request: Request) -> Response:
             months_chart=months(by_month, formats, margin=has_margin),
             best_chart=top_customers(best, formats),
         )
+
+
+ROUTES = [Route("/", page)]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from evervalue.api.errors import NotFound
 from evervalue.api.profile import profile as written
 from evervalue.api.queries import customer as one
 from evervalue.api.queries import value as of_value
-from evervalue.api.routes import live_of
+from evervalue.api.routes.common import live_of
 from evervalue.api.snapshots import Reading, Row
 from evervalue.dashboard import live_words, prospect, words
 from evervalue.dashboard.charts.months import months
@@ -129,3 +130,6 @@ def by_attribute(known: list[Row]) -> list[Row]:
         }
         for attribute, rows in found.items()
     ]
+
+
+ROUTES = [Route("/customers/{customer_id:key}", page), Route("/live/{customer_id:key}", live)]

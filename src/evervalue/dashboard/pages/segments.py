@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from evervalue.api.errors import BadRequest
 from evervalue.api.queries import overview, segments
@@ -83,3 +84,6 @@ def tops(rows: list[Row]) -> list[Row]:
         if row["monetary_share"] is not None:
             top["share"] = (top["share"] or 0.0) + float(row["monetary_share"])
     return [top for top in found.values() if top["customers"]]
+
+
+ROUTES = [Route("/segments", page)]

@@ -6,6 +6,7 @@ import datetime as dt
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from evervalue.api.errors import NotFound
 from evervalue.api.queries import events as of_events
@@ -94,3 +95,6 @@ def _since(request: Request, at: dt.datetime | None) -> float | None:
     """Seconds since an instant (UTC without a zone)."""
     clock: Clock = request.app.state.clock
     return None if at is None else max(0.0, (clock.now().replace(tzinfo=None) - at).total_seconds())
+
+
+ROUTES = [Route("/sources", index), Route("/sources/{source}", page)]

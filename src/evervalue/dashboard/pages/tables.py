@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from evervalue.api.errors import NotFound
 from evervalue.api.queries import run as of_run
@@ -42,3 +43,6 @@ def page(request: Request) -> Response:
         template = "computed.html" if fragment else "table.html"
         columns = reading.rows(of_run.columns(name))
         return render(request, template, reading, page="tables", table=table, columns=columns)
+
+
+ROUTES = [Route("/tables", index), Route("/tables/{name}", page)]

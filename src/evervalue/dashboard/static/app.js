@@ -244,7 +244,7 @@
   // ---- a profile follows the events of its customer: told by a stream, fetched as HTML ----
   const live = document.querySelector("[data-stream]");
   if (live && live.dataset.stream) {
-    const stream = new EventSource("/v1" + live.dataset.stream);
+    const stream = new EventSource(live.dataset.events);
     let fetching = null;
     let again = false;
     const refresh = async () => {

@@ -1,0 +1,8 @@
+"""The routes under /v1. Each builds a query object, runs it on the current snapshot and answers in one shape."""
+
+from __future__ import annotations
+
+from evervalue.api.routes import customers, insight, runs, sources
+
+ROUTERS = (insight.router, customers.router, sources.router, runs.router)
+"""In the order of the description; each topic has a file of its own."""

@@ -1,0 +1,1 @@
+"""What people keep: in one file beside the runs, which no run touches."""
