@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 import evervalue
+from evervalue.api.access import who_of
 from evervalue.api.errors import Problem
 from evervalue.api.queries import events as of_events
 from evervalue.api.queries import sources as of_sources
@@ -95,6 +96,8 @@ def render(
         value_word=words.value_word(reading.run) if reading else "",
         f=formats,
         theme=theme_of(request),
+        who=who_of(request),
+        csrf=getattr(request.state, "csrf", ""),
         stale_days=_stale_days(request, reading),
         alarms=alarms,
         attention=source_words.attention(alarms, formats) if alarms else "",
