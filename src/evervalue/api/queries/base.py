@@ -207,6 +207,16 @@ def chosen(column: str, name: str, values: tuple[str, ...]) -> Condition:
     return Condition(f"{column} in ({holders})", parameters)
 
 
+def within(column: str, name: str, low: object, high: object) -> list[Condition]:
+    """Rows whose column is `low` or more and less than `high`; an end that is None is open."""
+    found = []
+    if low is not None:
+        found.append(Condition(f"{column} >= ${name}_from", {f"{name}_from": low}))
+    if high is not None:
+        found.append(Condition(f"{column} < ${name}_to", {f"{name}_to": high}))
+    return found
+
+
 def joined(words: list[str]) -> str:
     """'a', 'a or b', 'a, b or c'."""
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
-from evervalue.api.queries.base import Condition, ListQuery, SortKey, chosen, joined, search
+from evervalue.api.queries.base import Condition, ListQuery, SortKey, chosen, joined, search, within
 
 TABLE = "insight.customer_list"
 COLUMNS = (
@@ -74,10 +76,18 @@ def _false_if_empty(value: Any) -> Any:
     return False if value == "" else value
 
 
+def _none_if_empty(value: Any) -> Any:
+    return None if value == "" else value
+
+
 Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
 Tiers = Annotated[tuple[Tier, ...], BeforeValidator(_given), Field(max_length=4)]
 Words = Annotated[tuple[Text, ...], BeforeValidator(_given), Field(max_length=50)]
 Switch = Annotated[bool, BeforeValidator(_false_if_empty)]
+Chance = Annotated[Annotated[float, Field(ge=0, le=1)] | None, BeforeValidator(_none_if_empty)]
+Money = Annotated[
+    Annotated[Decimal, Field(max_digits=18, decimal_places=4)] | None, BeforeValidator(_none_if_empty)
+]
 
 
 class CustomerFilters(BaseModel):
@@ -93,6 +103,14 @@ class CustomerFilters(BaseModel):
     gems: Switch = False
     """True: hidden gems only."""
 
+    p_alive_from: Chance = None
+    p_alive_to: Chance = None
+    """Probability of being still active: from here, and below there."""
+
+    clv_from: Money = None
+    clv_to: Money = None
+    """Expected value within the horizon: from here, and below there."""
+
     def conditions(self) -> tuple[Condition, ...]:
         """The filters that are set, in SQL."""
         found: list[Condition] = []
@@ -104,7 +122,14 @@ class CustomerFilters(BaseModel):
             found.append(chosen("region", "region", self.region))
         if self.q:
             found.append(search(self.q, "customer", "customer_id"))
+        found += within("p_alive", "p_alive", self.p_alive_from, self.p_alive_to)
+        found += within("expected_clv", "clv", self.clv_from, self.clv_to)
         return tuple(found)
+
+    def value_pairs(self) -> tuple[tuple[str, str], ...]:
+        """The filters of what is predicted that are set, as an address and a form carry them."""
+        names = ("p_alive_from", "p_alive_to", "clv_from", "clv_to")
+        return tuple((name, f"{value}") for name in names if (value := getattr(self, name)) is not None)
 
     def query(self) -> ListQuery:
         """The list that these filters leave."""
@@ -120,7 +145,20 @@ class CustomerFilters(BaseModel):
             words.append(f"in {joined(list(self.region))}")
         if self.q:
             words.append(f"matching “{self.q}”")
+        if chance := _between(self.p_alive_from, self.p_alive_to, lambda share: f"{100 * share:g} %"):
+            words.append(f"still active with a chance {chance}")
+        if money := _between(self.clv_from, self.clv_to, lambda amount: f"{amount:,f}"):
+            words.append(f"expected to bring {money}")
         return " ".join(words)
+
+
+def _between(low: Any, high: Any, written: Callable[[Any], str]) -> str:
+    """'from 500 to under 1,000'; empty where neither end is set."""
+    ends = [
+        f"from {written(low)}" if low is not None else "",
+        f"{'to ' if low is not None else ''}under {written(high)}" if high is not None else "",
+    ]
+    return " ".join(end for end in ends if end)
 
 
 def _tier(tiers: tuple[str, ...]) -> Condition:

@@ -139,6 +139,7 @@ def _filters(
         *(("tier", t) for t in asked.tier),
         *(("region", r) for r in asked.region),
         ("gems", asked.gems),
+        *asked.value_pairs(),
         ("columns", "" if shown == usual else ",".join(c.key for c in shown) or NAME),
     )
 
