@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 import evervalue
+from evervalue.api.access import who_of
 from evervalue.api.cells import csv_text, to_json
 from evervalue.api.snapshots import Reading, SnapshotReader, Statement
 from evervalue.api.xlsx import workbook
@@ -26,8 +27,9 @@ PRIVATE = {"Cache-Control": "private, no-cache"}
 
 
 def etag(reading: Reading, request: Request, *more: str) -> str:
-    """A tag that changes with the snapshot, the question, our version and whatever else shapes the answer."""
-    parts = (reading.run_id, request.url.path, request.url.query, evervalue.__version__, *more)
+    """A tag that changes with the snapshot, the question, the role, our version and what else shapes the answer."""
+    role = who_of(request).role
+    parts = (reading.run_id, request.url.path, request.url.query, role, evervalue.__version__, *more)
     digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()
     return f'W/"{digest[:24]}"'
 

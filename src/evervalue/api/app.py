@@ -16,6 +16,7 @@ from starlette.responses import Response
 
 import evervalue
 from evervalue.api.errors import HANDLED, handle
+from evervalue.api.guard import Guard
 from evervalue.api.live import Live, OpenLog
 from evervalue.api.middleware import Heads, Incidents, KnownHosts, SecurityHeaders
 from evervalue.api.openapi import Described
@@ -93,6 +94,7 @@ def create_app(
         app.include_router(router)
     for kind in HANDLED:
         app.add_exception_handler(kind, answer)
+    app.add_middleware(Guard, answer=answer)
     app.add_middleware(Incidents, answer=answer)
     app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=5)
     app.add_middleware(KnownHosts, answer=answer, allowed=chosen.allowed_hosts)

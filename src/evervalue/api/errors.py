@@ -37,6 +37,18 @@ class UnknownHost(EvervalueError):
     """The server was asked under a name that is none of its own."""
 
 
+class NotSignedIn(EvervalueError):
+    """Nobody is known who asks."""
+
+
+class Forbidden(EvervalueError):
+    """Who asks may not ask that."""
+
+
+class TooLarge(EvervalueError):
+    """More was sent than is taken."""
+
+
 @dataclass(frozen=True)
 class Problem:
     """One error, as it is told."""
@@ -94,6 +106,18 @@ def problem_of(error: Exception, request: Request) -> Problem:
         return Problem(504, "query-timeout", "That took too long", str(error))
     if isinstance(error, UnknownHost):
         return Problem(421, "unknown-host", "Unknown host", str(error))
+    if isinstance(error, NotSignedIn):
+        return Problem(
+            401,
+            "not-signed-in",
+            "Not signed in",
+            str(error),
+            headers={"WWW-Authenticate": 'Bearer realm="evervalue"'},
+        )
+    if isinstance(error, Forbidden):
+        return Problem(403, "forbidden", "That is not yours to do", str(error))
+    if isinstance(error, TooLarge):
+        return Problem(413, "too-large", "That is too large", str(error))
     if isinstance(error, NotFound):
         return Problem(404, "not-found", "Not found", str(error))
     if isinstance(error, BadRequest):

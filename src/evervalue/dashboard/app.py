@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from evervalue.api.access import anybody
 from evervalue.api.app import create_app as create_api
 from evervalue.api.errors import UnknownHost, problem_of, respond
 from evervalue.api.live import OpenLog
@@ -48,11 +49,12 @@ def create_app(
     for page in PAGES:
         app.router.routes.extend(page.ROUTES)
     app.router.routes.extend(
-        [Route("/theme", theme), Route("/static/{digest}/{name:path}", assets.serve)],
+        [Route("/theme", theme), Route("/static/{digest}/{name:path}", anybody(assets.serve))],
     )
     return app
 
 
+@anybody
 def theme(request: Request) -> Response:
     """Keeps the chosen theme in a cookie and goes back; for readers without script."""
     wanted = request.query_params.get("to", "")

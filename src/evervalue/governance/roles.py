@@ -41,11 +41,15 @@ class Who:
     name: str
     """What notes and decisions are signed with."""
     role: Role
+    only: frozenset[Right] | None = None
+    """With an API key: the rights that it was given, of those that the role has."""
 
     def may(self, right: Right) -> bool:
-        """Whether the role has the right."""
-        return right in RIGHTS[self.role]
+        """Whether the role has the right, and the key where there is one."""
+        return right in RIGHTS[self.role] and (self.only is None or right in self.only)
 
 
 LOCAL = Who("local", Role.ADMIN)
 """Whoever sits at this machine, where nobody has to sign in."""
+NOBODY = Who("", Role.VIEWER, frozenset())
+"""Who has not signed in: may nothing."""
