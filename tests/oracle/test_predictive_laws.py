@@ -14,12 +14,14 @@ from evervalue.models.purchase import PurchaseModel
 from evervalue.models.purchase_models import BetaGeo, ParetoNBD
 from evervalue.models.spend import GammaGamma, NormalSpend
 from evervalue.numerics.arrays import Array
+from evervalue.numerics.predictive import orders
 from evervalue.numerics.predictive.intervals import shortest
 from evervalue.numerics.predictive.orders import TAIL, Block, DistinctHistories, OrdersLaw
-from evervalue.numerics.predictive.posterior_points import one_point
+from evervalue.numerics.predictive.posterior_points import Points, one_point
 from evervalue.numerics.predictive.score import Customers, expectations, score
 from evervalue.numerics.predictive.value import GammaGammaSpend, Spent
-from evervalue.numerics.purchases import bg_nbd
+from evervalue.numerics.purchases import bg_nbd, mbg_cnbd_k
+from evervalue.numerics.purchases.kernel import Kernel
 from evervalue.numerics.spend import gamma_gamma, normal_spend
 from evervalue.numerics.spend.gamma_gamma_law import GammaGammaLaw, counts_to, onto
 from evervalue.numerics.spend.normal_spend_law import NormalSpendLaw
@@ -321,3 +323,24 @@ def test_the_interval_of_discounted_money_holds_nearly_its_mass_when_each_order_
         for i, who in enumerate(block.customers):
             inside = ((money[who] >= low[i]) & (money[who] <= high[i])).mean()
             assert inside == pytest.approx(found.mass[block.place[i]], abs=0.015)
+
+
+@pytest.mark.parametrize(
+    "kernel", [BG_NBD, ParetoNBD().kernel, Kernel.of(mbg_cnbd_k, k=2)], ids=["bg", "pareto", "mbg/cnbd-2"]
+)
+def test_points_taken_together_give_the_same_bits(kernel: Kernel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few histories are computed for many points in one call, many histories point by point."""
+    rng = np.random.default_rng(5)
+    points = Points(rng.normal(np.log([0.5, 60, 0.9, 2.6]), 0.4, (60, 4)), rng.dirichlet(np.ones(60)), 0.0)
+    law = OrdersLaw(kernel, points, 365.0, lambda point, extra: np.exp(point))
+    some = DistinctHistories(
+        np.array([0.0, 3, 12]), np.array([0.0, 200, 350]), np.array([400.0, 400, 360]), {"unused": np.ones(3)}
+    )
+
+    def asked() -> list[Array]:
+        return [law.p_alive(some), law.expected(some), law.discounted(some, 2e-4), law.pmf(some, 24)]
+
+    together = asked()
+    monkeypatch.setattr(orders, "_TOGETHER", 0)
+    for one, other in zip(together, asked(), strict=True):
+        assert np.array_equal(one, other)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextvars import ContextVar
 from urllib.parse import quote, urlencode
 
-PREFIX: ContextVar[str] = ContextVar("PREFIX", default="")
-"""The path under which a reverse proxy shows this server ('/value'), for the request that is being answered."""
+from evervalue.api.proxy import PREFIX
 
 
 def to(path: str) -> str:
@@ -48,6 +46,15 @@ def live_url(customer_id: str) -> str:
     return "" if customer_id in (".", "..") else to("/live/") + quote(customer_id, safe="")
 
 
+def what_if_url(customer_id: str) -> str:
+    """The part of a customer's page that tries further orders. Empty for a key that no path can say.
+
+    >>> what_if_url("A/B"), what_if_url("..")
+    ('/what-if/A%2FB', '')
+    """
+    return "" if customer_id in (".", "..") else to("/what-if/") + quote(customer_id, safe="")
+
+
 def source_url(source: str) -> str:
     """The page of a source.
 
@@ -57,15 +64,24 @@ def source_url(source: str) -> str:
     return to("/sources/") + quote(source, safe="")
 
 
-def url(path: str, pairs: Iterable[tuple[str, object]]) -> str:
-    """A path with those parameters that say something.
+def asked_of(address: str, pairs: Iterable[tuple[str, object]]) -> str:
+    """An address of ours with those parameters that say something.
 
-    >>> url("/customers", [("tier", "mid"), ("q", ""), ("gems", False), ("sort", "customer")])
-    '/customers?tier=mid&sort=customer'
+    >>> asked_of("/customers/7", [("orders", 2), ("spend", None)])
+    '/customers/7?orders=2'
     """
     said = [
         (name, "true" if value is True else str(value))
         for name, value in pairs
         if value not in ("", None, False)
     ]
-    return to(f"{path}?{urlencode(said)}" if said else path)
+    return f"{address}?{urlencode(said)}" if said else address
+
+
+def url(path: str, pairs: Iterable[tuple[str, object]]) -> str:
+    """A path with those parameters that say something.
+
+    >>> url("/customers", [("tier", "mid"), ("q", ""), ("gems", False), ("sort", "customer")])
+    '/customers?tier=mid&sort=customer'
+    """
+    return asked_of(to(path), pairs)

@@ -8,13 +8,13 @@ from types import NoneType
 from typing import Any, TypeVar, get_args, get_origin
 
 from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
 from evervalue.api.requests import ListRequest
 from evervalue.dashboard.links import url
 
-Asked = TypeVar("Asked", bound=ListRequest)
+Asked = TypeVar("Asked", bound=BaseModel)
 
 
 def asked_for(model: type[Asked], request: Request) -> Asked:

@@ -64,7 +64,7 @@ def scored(found: Figures, name: str, key: str, scoring: Scoring, *, days_since:
         return Scores()
 
     def above(dimension: str, value: Decimal | int) -> int:
-        return sum(_is_above(b, value, name, key, scoring.ties) for b in scoring.bounds.get(dimension, ()))
+        return sum(is_above(b, value, name, key, scoring.ties) for b in scoring.bounds.get(dimension, ()))
 
     length, recency = (
         1 + above("L", found.length_days),
@@ -72,17 +72,17 @@ def scored(found: Figures, name: str, key: str, scoring: Scoring, *, days_since:
     )
     frequency, monetary = 1 + above("F", found.frequency), 1 + above("M", found.monetary)
     total = length + recency + frequency + monetary
-    tier = (
-        "High-Value"
-        if total >= scoring.high_value_at
-        else "Mid-Value"
-        if total >= scoring.mid_value_at
-        else "Low-Value"
-    )
-    return Scores(length, recency, frequency, monetary, total, tier)
+    reached = tier(total, scoring.high_value_at, scoring.mid_value_at)
+    return Scores(length, recency, frequency, monetary, total, reached)
 
 
-def _is_above(bound: Bound, value: Decimal | int, name: str, key: str, ties: str) -> bool:
+def tier(total: int, high_value_at: int, mid_value_at: int) -> str:
+    """The value tier of a score."""
+    return "High-Value" if total >= high_value_at else "Mid-Value" if total >= mid_value_at else "Low-Value"
+
+
+def is_above(bound: Bound, value: Decimal | int, name: str, key: str, ties: str) -> bool:
+    """Whether a customer stands above a boundary row."""
     if bound.value != value:
         return bound.value < value
     return ties == "first" and (bound.name, bound.key) < (name, key)

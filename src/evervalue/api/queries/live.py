@@ -31,6 +31,14 @@ def bounds() -> Statement:
     return Statement(sql, {})
 
 
+def thresholds() -> Statement:
+    """The boundary rows between scores, each with the row after it."""
+    sql = """select dimension, value, tie_name, tie_key, next_value, next_tie_name, next_tie_key
+from customers.lrfm_bounds
+order by dimension, j"""
+    return Statement(sql, {})
+
+
 def models() -> Statement:
     """Which models were fitted, and in which file each is."""
     return Statement("select role, is_fitted, file from models.fits left join run.fits using (role)", {})

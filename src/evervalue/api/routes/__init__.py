@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evervalue.api.routes import customers, insight, runs, sources
+from evervalue.api.routes import customers, insight, runs, sources, what_if
 
-ROUTERS = (insight.router, customers.router, sources.router, runs.router)
+ROUTERS = (insight.router, customers.router, sources.router, runs.router, what_if.router)
 """In the order of the description; each topic has a file of its own."""

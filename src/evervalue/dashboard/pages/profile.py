@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from typing import Any
+
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -12,8 +15,12 @@ from evervalue.api.queries import customer as one
 from evervalue.api.queries import value as of_value
 from evervalue.api.routes.common import live_of
 from evervalue.api.snapshots import Reading, Row
-from evervalue.dashboard import live_words, prospect, words
+from evervalue.api.what_if import WhatIfRequest, what_if
+from evervalue.core.money import divided
+from evervalue.dashboard import live_words, prospect, what_if_words, words
 from evervalue.dashboard.charts.months import months
+from evervalue.dashboard.links import asked_of, customer_url, what_if_url
+from evervalue.dashboard.listing import asked_for
 from evervalue.dashboard.view import formats_of, reader_of, render
 
 ORDERS = 20
@@ -51,6 +58,8 @@ def profile(request: Request, customer_id: str) -> Response:
         value = reading.row(of_value.of_customer(customer_id))
         expected = value is not None and value["expected_clv"] is not None
         place = reading.row(of_value.place(customer_id)) if expected else None
+        asked = asked_for(WhatIfRequest, request)
+        held = written(reading, customer_id) if scored else None
         return render(
             request,
             "profile.html",
@@ -74,6 +83,11 @@ def profile(request: Request, customer_id: str) -> Response:
             attributes=by_attribute(known),
             visits=visits,
             held_for=words.held_for,
+            asked=asked,
+            tried=what_if(reading, held, asked.wish()) if held else None,
+            try_url=what_if_url(customer_id),
+            try_words=what_if_words,
+            **_reach(customer),
         )
 
 
@@ -95,6 +109,37 @@ def live(request: Request) -> Response:
             request, "profile_live.html", reading, page="customers", customer=customer, now=found.row,
             words_of_live=live_words,
         )  # fmt: skip
+
+
+def tried(request: Request) -> Response:
+    """What a wish makes of the customer, at /what-if/<key>; the whole page for who has no script.
+
+    Raises
+    ------
+    NotFound
+        No customer has the key.
+    """
+    customer_id = str(request.path_params["customer_id"])
+    asked = asked_for(WhatIfRequest, request)
+    with reader_of(request).lease() as reading:
+        held = written(reading, customer_id)
+        if held is None or held.row["lrfm_score"] is None:
+            raise _unknown(reading, customer_id)
+        here = asked_of(customer_url(customer_id), asked.model_dump(exclude_defaults=True).items())
+        return render(
+            request, "profile_what_if.html", reading, page="customers", headers={"HX-Replace-Url": here},
+            tried=what_if(reading, held, asked.wish()), try_words=what_if_words,
+        )  # fmt: skip
+
+
+def _reach(customer: Row) -> dict[str, Any]:
+    """How far the sliders go: to twice the customer's age in days, and to five times the usual worth of an order."""
+    if not customer["frequency"]:
+        return {}
+    usual = divided(customer["monetary"], customer["frequency"])
+    dearest = max(Decimal(10), abs(usual) * 5).quantize(Decimal(1))
+    longest = max(365, 2 * customer["recency_days"], customer["length_days"] + customer["recency_days"])
+    return {"usual": usual, "dearest": dearest, "longest": longest, "notch": max(Decimal(1), dearest // 200)}
 
 
 def _new(request: Request, reading: Reading, now: Row | None, customer_id: str) -> Response:
@@ -132,4 +177,8 @@ def by_attribute(known: list[Row]) -> list[Row]:
     ]
 
 
-ROUTES = [Route("/customers/{customer_id:key}", page), Route("/live/{customer_id:key}", live)]
+ROUTES = [
+    Route("/customers/{customer_id:key}", page),
+    Route("/live/{customer_id:key}", live),
+    Route("/what-if/{customer_id:key}", tried),
+]

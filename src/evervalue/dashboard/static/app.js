@@ -146,7 +146,7 @@
     const next = shown() === "dark" ? "light" : "dark";
     root.dataset.theme = next;
     document.querySelector('meta[name="color-scheme"]').content = next;
-    document.cookie = `theme=${next}; path=/; max-age=31536000; samesite=lax`;
+    document.cookie = `theme=${next}; path=${root.dataset.home || "/"}; max-age=31536000; samesite=lax`;
     drawAll();
   });
 
@@ -174,6 +174,27 @@
     if (!form || !("live" in form.dataset) || event.target.type !== "search") return;
     clearTimeout(rest);
     rest = setTimeout(() => send(form), 160);
+  });
+  // a slider moves the number beside it, and the other way round
+  document.addEventListener("input", (event) => {
+    const { moves } = event.target.dataset;
+    if (moves) {
+      const number = document.getElementById(moves);
+      number.value = event.target.value;
+      clearTimeout(rest);
+      rest = setTimeout(() => send(number.form), 160);
+      return;
+    }
+    const slider = event.target.id && document.querySelector(`[data-moves="${CSS.escape(event.target.id)}"]`);
+    if (slider) slider.value = event.target.value || slider.defaultValue;
+  });
+  document.addEventListener("click", (event) => {
+    const again = event.target.closest("[data-untry]");
+    if (!again) return;
+    event.preventDefault();
+    for (const field of again.form.elements) if (field.name) field.value = "";
+    for (const slider of again.form.querySelectorAll("[data-moves]")) slider.value = slider.defaultValue;
+    send(again.form);
   });
   document.addEventListener("change", (event) => {
     const form = event.target.form;

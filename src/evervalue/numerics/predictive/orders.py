@@ -22,6 +22,8 @@ TAIL = 1e-6
 CELLS = 1 << 18
 """Largest number of probabilities in a block."""
 MOST_ROWS = 4_096
+_TOGETHER = 1 << 14
+"""Points times histories (times counts) that are computed in one call."""
 RUNGS = tuple(int(n) for rung in range(3, 16) for n in (2**rung, 1.5 * 2**rung))
 """Ends that laws may have: 8, 12, 16, 24, ... 49,152."""
 
@@ -67,13 +69,33 @@ class OrdersLaw:
     """From a point and covariates to parameters in the unit of the histories."""
 
     def mean_over(
-        self, value: Callable[[Params, DistinctHistories], Array], histories: DistinctHistories
+        self,
+        value: Callable[[Params, DistinctHistories], Array],
+        histories: DistinctHistories,
+        wide: int = 1,
     ) -> Array:
-        """Mean over the posterior of a function of parameters and histories."""
+        """Mean over the posterior of a function of parameters and histories; the same bits with any neighbours."""
+        together = _TOGETHER // (len(histories) * wide)
+        params = (self.params(point, histories.extra) for point in self.points.values)
+        values: Iterator[Array] = (value(of_point, histories) for of_point in params)
+        if len(self.points) > 1 and together > 1:  # a call a point would cost more than what it computes
+            values = self._together(value, histories, together)
         total: Array = np.zeros(1)
-        for point, weight in zip(self.points.values, self.points.weights, strict=True):
-            total = total + weight * value(self.params(point, histories.extra), histories)
+        for weight, of_point in zip(self.points.weights, values, strict=True):
+            total = total + weight * of_point
         return total
+
+    def _together(
+        self, value: Callable[[Params, DistinctHistories], Array], histories: DistinctHistories, size: int
+    ) -> Iterator[Array]:
+        """What each point gives, computed for `size` points at a time."""
+        params = [self.params(point, histories.extra) for point in self.points.values]
+        if any(np.ndim(one) for one in params[0]):  # covariates tell histories apart
+            yield from (value(of_point, histories) for of_point in params)
+            return
+        table = np.array(params, dtype=float)
+        for start in range(0, len(table), size):
+            yield from value(tuple(column[:, None] for column in table[start : start + size].T), histories)
 
     def p_alive(self, histories: DistinctHistories) -> Array:
         """P(active at the end of the window)."""
@@ -95,7 +117,9 @@ class OrdersLaw:
     def pmf(self, histories: DistinctHistories, n_max: int) -> Array:
         """P(N = n) for n = 0..n_max, (rows, n_max + 1)."""
         return self.mean_over(
-            lambda p, h: self.kernel.conditional_pmf(p, h.x, h.t_x, h.T, self.horizon, n_max), histories
+            lambda p, h: self.kernel.conditional_pmf(p, h.x, h.t_x, h.T, self.horizon, n_max),
+            histories,
+            n_max + 1,
         )
 
     def blocks(
