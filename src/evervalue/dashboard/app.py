@@ -17,10 +17,11 @@ from evervalue.api.live import OpenLog
 from evervalue.api.settings import ServerSettings
 from evervalue.core.clock import Clock
 from evervalue.dashboard import assets
-from evervalue.dashboard.pages import customers, gems, overview, profile, segments, sources, tables
+from evervalue.dashboard.links import to
+from evervalue.dashboard.pages import customers, gems, overview, profile, runs, segments, sources, tables
 from evervalue.dashboard.view import HEADERS, THEMES, bare, render, warm
 
-PAGES = (overview, gems, segments, customers, profile, sources, tables)
+PAGES = (overview, gems, segments, customers, profile, sources, runs, tables)
 """Each module holds its routes in ROUTES."""
 YEAR_SECONDS = 365 * 24 * 3600
 
@@ -65,8 +66,8 @@ def theme(request: Request) -> Response:
     local = (
         back.startswith("/") and not back.startswith(("//", "/\\")) and not parts.netloc and not parts.scheme
     )
-    response = RedirectResponse(back if local else "/", status_code=303)
-    response.set_cookie("theme", wanted, max_age=YEAR_SECONDS, samesite="lax")
+    response = RedirectResponse(back if local else to("/"), status_code=303)
+    response.set_cookie("theme", wanted, max_age=YEAR_SECONDS, path=to("/"), samesite="lax")
     return response
 
 

@@ -29,6 +29,7 @@ NAVIGATION: tuple[tuple[str, tuple[Place, ...]], ...] = (
         "Trust",
         (
             Place("sources", "Sources", "/sources"),
+            Place("runs", "Runs", "/runs"),
             Place("tables", "How it is computed", "/tables"),
         ),
     ),
