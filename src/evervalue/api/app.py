@@ -15,17 +15,22 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 import evervalue
+from evervalue.api import health
 from evervalue.api.errors import HANDLED, handle
 from evervalue.api.guard import Guard
 from evervalue.api.live import Live, OpenLog
+from evervalue.api.metrics import Metered, Meters, resident_bytes
 from evervalue.api.middleware import Heads, Incidents, KnownHosts, SecurityHeaders
 from evervalue.api.openapi import Described
+from evervalue.api.proxy import Proxied
 from evervalue.api.routes import ROUTERS
 from evervalue.api.settings import ServerSettings
 from evervalue.api.snapshots import SnapshotReader
 from evervalue.api.stream import Streams
+from evervalue.api.workers import Told, Workers
 from evervalue.core.clock import Clock, SystemClock
 from evervalue.core.errors import EvervalueError
+from evervalue.state.store import Store
 
 PROFILES_AT_ONCE = 4
 """Whole profiles of the API that a process makes side by side: threads that wait for one another's turn make none the
@@ -70,7 +75,9 @@ def create_app(
             await run_in_threadpool(warm)
         gc.collect()
         gc.freeze()  # what is there now stays: walking over it again and again would hold up requests
+        workers.begin()
         yield
+        workers.end()
         streams.close()
         reader.close()
 
@@ -84,13 +91,22 @@ def create_app(
         openapi_url="/v1/openapi.json",
         redirect_slashes=False,
     )
+    meters = Meters()
+
+    def told() -> Told:
+        count = {"streams": streams.count, "resident_bytes": resident_bytes()}
+        return {**meters.told(), **reader.told(), **count}
+
+    app.state.meters = meters
+    app.state.workers = workers = Workers(chosen.workers_folder, told)
+    app.state.health_store = Store(data_dir)
     app.state.reader = reader
     app.state.live = Live(data_dir, open_log)
     app.state.streams = streams = Streams(app.state.live, reader.publisher.current_id)
     app.state.profiles = asyncio.Semaphore(PROFILES_AT_ONCE)
     app.state.settings = chosen
     app.state.clock = clock or SystemClock()
-    for router in ROUTERS:
+    for router in (*ROUTERS, health.router):
         app.include_router(router)
     for kind in HANDLED:
         app.add_exception_handler(kind, answer)
@@ -99,6 +115,8 @@ def create_app(
     app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=5)
     app.add_middleware(KnownHosts, answer=answer, allowed=chosen.allowed_hosts)
     app.add_middleware(SecurityHeaders)
+    app.add_middleware(Metered, meters=meters)
+    app.add_middleware(Proxied, prefix=chosen.prefix, trusted=chosen.trusted_proxies)
     app.add_middleware(Heads)
     return app
 

@@ -17,6 +17,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from evervalue.api.metrics import route_of
+from evervalue.api.proxy import shown
 from evervalue.api.snapshots import QueryTimeout, SnapshotUnreadable
 from evervalue.core.errors import EvervalueError, NothingPublished, StorageError
 from evervalue.warehouse.duckdb import EngineError
@@ -134,7 +136,7 @@ def problem_of(error: Exception, request: Request) -> Problem:
             error.status_code, code, phrase.capitalize(), detail, headers=dict(error.headers or {})
         )
     incident = secrets.token_hex(4)
-    log.error("incident %s at %s", incident, request.url.path, exc_info=error)
+    log.error("incident %s at %s", incident, route_of(request.scope), exc_info=error)
     where = "The engine could not answer" if isinstance(error, EngineError) else "The server could not answer"
     return Problem(
         500,
@@ -147,7 +149,7 @@ def problem_of(error: Exception, request: Request) -> Problem:
 def respond(request: Request, problem: Problem) -> Response:
     """The problem as `application/problem+json`."""
     headers = {"Cache-Control": "no-store", **problem.headers}
-    body = problem.body(request.url.path)
+    body = problem.body(shown(request.scope["path"]))
     return JSONResponse(body, status_code=problem.status, headers=headers, media_type=MEDIA_TYPE)
 
 

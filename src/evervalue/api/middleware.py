@@ -32,6 +32,10 @@ HEADERS = {
 }
 
 
+SIGNS_OF_LIFE = ("/healthz", "/readyz")
+"""Asked for by an address that no list of names could know; they tell nothing of the data."""
+
+
 class SecurityHeaders:
     """Adds the headers that every answer carries."""
 
@@ -127,7 +131,7 @@ class KnownHosts:
             await self.app(scope, receive, send)
             return
         request = Request(scope)
-        if host_name(request.headers.get("host", "")) in self.allowed:
+        if scope["path"] in SIGNS_OF_LIFE or host_name(request.headers.get("host", "")) in self.allowed:
             await self.app(scope, receive, send)
             return
         log.warning("refused a request for a host that is not configured")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -32,3 +33,12 @@ class ServerSettings:
 
     stale_after_days: int = 7
     """A snapshot that was published longer ago is shown with a warning."""
+
+    prefix: str = ""
+    """Path under which a reverse proxy shows the server ('/value')."""
+
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses and ranges of reverse proxies whose X-Forwarded-* headers are believed."""
+
+    workers_folder: Path | None = None
+    """Where the processes of one server tell each other what they count; None where there is one."""

@@ -88,13 +88,24 @@ class RunSettings:
     what_if_max_orders: int
 
 
+@dataclass
+class Asked:
+    """How often a process found an answer among the kept ones; near enough, for nobody waits to count."""
+
+    hits: int = 0
+    misses: int = 0
+
+
 class OpenSnapshot:
     """A snapshot, opened, with the requests that are reading it counted."""
 
-    def __init__(self, snapshot: Snapshot, settings: ServerSettings, watchdog: Watchdog) -> None:
+    def __init__(
+        self, snapshot: Snapshot, settings: ServerSettings, watchdog: Watchdog, asked: Asked | None = None
+    ) -> None:
         self.snapshot = snapshot
         self.settings = settings
         self.watchdog = watchdog
+        self.asked = asked or Asked()
         self.connection: Connection = connect(
             snapshot.path,
             read_only=True,
@@ -149,6 +160,15 @@ class OpenSnapshot:
         return RunSettings(**dict(zip(names, row, strict=True)))
 
 
+def _published_at(manifest: Mapping[str, Any]) -> datetime | None:
+    for name in ("published_at", "finished_at", "ended_at"):
+        try:
+            return datetime.fromisoformat(str(manifest[name]))
+        except (KeyError, ValueError):
+            continue
+    return None
+
+
 def _memory(file: Path) -> str:
     """Memory in which a snapshot stays, with room for questions."""
     megabytes = file.stat().st_size / 1e6
@@ -181,12 +201,7 @@ class Reading:
     @property
     def published_at(self) -> datetime | None:
         """When the run ended, where its manifest says so."""
-        for name in ("published_at", "finished_at", "ended_at"):
-            try:
-                return datetime.fromisoformat(str(self.manifest[name]))
-            except (KeyError, ValueError):
-                continue
-        return None
+        return _published_at(self.manifest)
 
     def beside(self, name: str) -> Path:
         """A file that travels with the snapshot."""
@@ -206,7 +221,9 @@ class Reading:
         """
         key = statement.key()
         if keep and (found := self._opened.cached(key)) is not None:
+            self._opened.asked.hits += 1
             return found
+        self._opened.asked.misses += 1
         begun = time.perf_counter()
         columns, rows = self._execute(statement)
         spent = time.perf_counter() - begun
@@ -278,8 +295,10 @@ class SnapshotReader:
         self.publisher = Publisher(data_dir)
         self.settings = settings or ServerSettings()
         self._watchdog = Watchdog()
+        self._asked = Asked()
         self._lock = threading.Lock()
         self._opened: OpenSnapshot | None = None
+        self._retired: set[OpenSnapshot] = set()
         self._seen: tuple[int, int, int] | None = None
         self._retry_at = 0.0
 
@@ -309,6 +328,18 @@ class SnapshotReader:
                 self._retire(self._opened)
             self._opened, self._seen = None, None
 
+    def told(self) -> dict[str, Any]:
+        """What is open, and how often kept answers served, as JSON knows it."""
+        opened = self._opened
+        at = _published_at(opened.snapshot.manifest) if opened else None
+        return {
+            "run_id": opened and opened.snapshot.run_id,
+            "published_at": at and at.timestamp(),
+            "snapshots": (opened is not None) + len(self._retired),
+            "hits": self._asked.hits,
+            "misses": self._asked.misses,
+        }
+
     def _take(self) -> OpenSnapshot:
         with self._lock:
             mark = self._mark()
@@ -324,7 +355,7 @@ class SnapshotReader:
         try:
             current = self.publisher.current()
             if old is None or old.snapshot.run_id != current.run_id:
-                self._opened = OpenSnapshot(current, self.settings, self._watchdog)
+                self._opened = OpenSnapshot(current, self.settings, self._watchdog, self._asked)
                 if old is not None:
                     self._retire(old)
             self._seen = mark
@@ -340,12 +371,15 @@ class SnapshotReader:
         with self._lock:
             opened.users -= 1
             if opened.retired and opened.users == 0:
+                self._retired.discard(opened)
                 opened.connection.close()
 
     def _retire(self, opened: OpenSnapshot) -> None:
         opened.retired = True
         if opened.users == 0:
             opened.connection.close()
+        else:
+            self._retired.add(opened)
 
     def _mark(self) -> tuple[int, int, int] | None:
         try:

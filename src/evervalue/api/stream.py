@@ -66,6 +66,11 @@ class Streams:
         self._turns = asyncio.Semaphore(AT_A_TIME)
 
     @property
+    def count(self) -> int:
+        """How many watch."""
+        return len(self._watchers)
+
+    @property
     def is_full(self) -> bool:
         """Whether no more may watch."""
         return len(self._watchers) >= MOST_WATCHERS

@@ -101,7 +101,7 @@ def render(
         stale_days=_stale_days(request, reading),
         alarms=alarms,
         attention=source_words.attention(alarms, formats) if alarms else "",
-        here=request.url.path + (f"?{request.url.query}" if request.url.query else ""),
+        here=to(request.url.path + (f"?{request.url.query}" if request.url.query else "")),
         **context,
     )  # fmt: skip
     return HTMLResponse(text, status_code=status, headers={**HEADERS, **(headers or {})})
