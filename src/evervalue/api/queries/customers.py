@@ -6,8 +6,9 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import BeforeValidator, Field, StringConstraints
 
+from evervalue.api.queries import cohorts
 from evervalue.api.queries.base import Condition, ListQuery, SortKey, chosen, joined, search, within
 
 TABLE = "insight.customer_list"
@@ -90,10 +91,8 @@ Money = Annotated[
 ]
 
 
-class CustomerFilters(BaseModel):
+class CustomerFilters(cohorts.CohortFilter):
     """Which customers are asked for. Empty values mean 'all', so that a plain HTML form can send them."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     q: Text = ""
     """Part of a name or of a key, in any case."""
@@ -122,14 +121,16 @@ class CustomerFilters(BaseModel):
             found.append(chosen("region", "region", self.region))
         if self.q:
             found.append(search(self.q, "customer", "customer_id"))
+        if self.cohort:
+            found.append(cohorts.condition(cohorts.cohort_of(self.cohort), self.age))
         found += within("p_alive", "p_alive", self.p_alive_from, self.p_alive_to)
         found += within("expected_clv", "clv", self.clv_from, self.clv_to)
         return tuple(found)
 
     def value_pairs(self) -> tuple[tuple[str, str], ...]:
-        """The filters of what is predicted that are set, as an address and a form carry them."""
-        names = ("p_alive_from", "p_alive_to", "clv_from", "clv_to")
-        return tuple((name, f"{value}") for name in names if (value := getattr(self, name)) is not None)
+        """The filters that other pages lead here with and that are set, as an address and a form carry them."""
+        names = ("p_alive_from", "p_alive_to", "clv_from", "clv_to", "cohort", "age")
+        return tuple((name, f"{value}") for name in names if (value := getattr(self, name)) not in (None, ""))
 
     def query(self) -> ListQuery:
         """The list that these filters leave."""
@@ -143,6 +144,8 @@ class CustomerFilters(BaseModel):
         words = [number, *([joined(tiers)] if tiers else []), noun if total == 1 else noun + "s"]
         if self.region:
             words.append(f"in {joined(list(self.region))}")
+        if self.cohort:
+            words.append(cohorts.says(cohorts.cohort_of(self.cohort), self.age))
         if self.q:
             words.append(f"matching “{self.q}”")
         if chance := _between(self.p_alive_from, self.p_alive_to, lambda share: f"{100 * share:g} %"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evervalue.api.routes import customers, insight, runs, sources, what_if
+from evervalue.api.routes import cohorts, customers, insight, runs, sources, what_if
 
-ROUTERS = (insight.router, customers.router, sources.router, runs.router, what_if.router)
+ROUTERS = (insight.router, customers.router, sources.router, runs.router, what_if.router, cohorts.router)
 """In the order of the description; each topic has a file of its own."""
