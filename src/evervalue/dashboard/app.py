@@ -18,10 +18,20 @@ from evervalue.api.settings import ServerSettings
 from evervalue.core.clock import Clock
 from evervalue.dashboard import assets
 from evervalue.dashboard.links import to
-from evervalue.dashboard.pages import customers, gems, overview, profile, runs, segments, sources, tables
+from evervalue.dashboard.pages import (
+    customers,
+    gems,
+    overview,
+    profile,
+    runs,
+    search,
+    segments,
+    sources,
+    tables,
+)
 from evervalue.dashboard.view import HEADERS, THEMES, bare, render, warm
 
-PAGES = (overview, gems, segments, customers, profile, sources, runs, tables)
+PAGES = (overview, gems, segments, customers, profile, sources, runs, search, tables)
 """Each module holds its routes in ROUTES."""
 YEAR_SECONDS = 365 * 24 * 3600
 

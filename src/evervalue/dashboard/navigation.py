@@ -13,24 +13,31 @@ class Place:
     name: str
     href: str
     """Without the path prefix of the server, which `links.to` adds."""
+    letter: str = ""
+    """Pressed after g, it goes there."""
 
 
 NAVIGATION: tuple[tuple[str, tuple[Place, ...]], ...] = (
     (
         "Value",
         (
-            Place("overview", "Overview", "/"),
-            Place("gems", "Hidden gems", "/gems"),
-            Place("segments", "Segments", "/segments"),
-            Place("customers", "Customers", "/customers"),
+            Place("overview", "Overview", "/", "o"),
+            Place("gems", "Hidden gems", "/gems", "h"),
+            Place("segments", "Segments", "/segments", "s"),
+            Place("customers", "Customers", "/customers", "c"),
         ),
     ),
     (
         "Trust",
         (
-            Place("sources", "Sources", "/sources"),
-            Place("runs", "Runs", "/runs"),
-            Place("tables", "How it is computed", "/tables"),
+            Place("sources", "Sources", "/sources", "d"),
+            Place("runs", "Runs", "/runs", "u"),
+            Place("tables", "How it is computed", "/tables", "t"),
         ),
     ),
 )
+
+
+def places() -> list[Place]:
+    """Every page that the navigation names."""
+    return [place for _, group in NAVIGATION for place in group]
