@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from evervalue.api.openapi_live import live_profile
+from evervalue.api.openapi_value import value_answers
 from evervalue.api.queries.customer import ATTRIBUTES
 from evervalue.api.queries.customers import COLUMNS as CUSTOMER
 from evervalue.api.queries.customers import TABLE as CUSTOMERS
@@ -80,6 +81,7 @@ def _answers() -> dict[str, Schema]:
         "/v1/customers": {"type": "array", "items": _object(customer)},
         "/v1/customers/{customer_id}": _object(whole),
         "/v1/gems": {"type": "array", "items": _object(gem)},
+        **value_answers(),
         "/v1/sources": {"type": "array", "items": _object(source)},
         "/v1/sources/{source}": _object(whole_source),
     }

@@ -2,7 +2,31 @@
 
 from __future__ import annotations
 
-from evervalue.api.routes import cohorts, customers, insight, runs, sources, what_if
+from evervalue.api.routes import (
+    actions,
+    audiences,
+    cohorts,
+    compare,
+    customers,
+    insight,
+    models,
+    runs,
+    sources,
+    value,
+    what_if,
+)
 
-ROUTERS = (insight.router, customers.router, sources.router, runs.router, what_if.router, cohorts.router)
+ROUTERS = (
+    insight.router,
+    customers.router,
+    sources.router,
+    runs.router,
+    compare.router,
+    what_if.router,
+    cohorts.router,
+    actions.router,
+    audiences.router,
+    value.router,
+    models.router,
+)
 """In the order of the description; each topic has a file of its own."""
