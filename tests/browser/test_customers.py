@@ -147,3 +147,23 @@ def test_a_server_that_is_gone_is_said(open_page: Open) -> None:
     expect(visit.page.locator("#says")).to_have_text("99 customers")
     assert all("ERR_FAILED" in said or "Failed to fetch" in said for said in visit.complaints)
     visit.complaints.clear()
+
+
+def test_a_cell_of_the_heat_map_leads_to_its_customers(open_page: Open) -> None:
+    visit = open_page("/segments?pair=R-F")
+    page = visit.page
+    cell = page.locator("table.heat td a").first
+    number = cell.inner_text().split()[0]
+    cell.click()
+    visit.ready()
+    expect(page.locator("#says")).to_contain_text(f"{number} customer")
+    expect(page.locator(".chip")).to_have_count(2)
+    page.get_by_role("combobox", name="Tier").select_option("Mid-Value")  # the further filters stay
+    expect(page.locator("#says")).to_contain_text("Mid-Value")
+    expect(page.locator("#says")).to_contain_text("with recency score")
+    page.locator(".chip").first.click()
+    visit.ready()
+    expect(page.locator(".chip")).to_have_count(1)
+    page.get_by_role("link", name="Clear the filters").click()
+    visit.ready()
+    expect(page.locator("#says")).to_have_text("99 customers")

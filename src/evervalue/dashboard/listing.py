@@ -78,6 +78,11 @@ class View:
         sort = "" if self.sort == self.default_sort else self.sort
         return self._address([("sort", sort), ("after", asked.after), ("before", asked.before)])
 
+    def without(self, names: Iterable[str]) -> str:
+        """The address of this view without some of its filters."""
+        left = [pair for pair in self.filters if pair[0] not in set(names)]
+        return url(self.path, [*left, ("sort", "" if self.sort == self.default_sort else self.sort)])
+
     def export(self, file_format: str) -> str:
         """The address of everything that the filters leave, as a file."""
         filters = [p for p in self.filters if p[0] != "columns"]

@@ -200,7 +200,7 @@ def search(text: str, *columns: str) -> Condition:
     return Condition(f"({each})", {"search": text})
 
 
-def chosen(column: str, name: str, values: tuple[str, ...]) -> Condition:
+def chosen(column: str, name: str, values: tuple[object, ...]) -> Condition:
     """Rows whose column is one of the values."""
     parameters = {f"{name}_{i}": value for i, value in enumerate(values)}
     holders = ", ".join(f"${p}" for p in parameters)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
@@ -91,6 +92,20 @@ Money = Annotated[
 ]
 
 
+Scores = Annotated[
+    tuple[Annotated[int, Field(ge=1, le=10)], ...], BeforeValidator(_given), Field(max_length=10)
+]
+SCORES = {"l_score": "length", "r_score": "recency", "f_score": "frequency", "m_score": "monetary value"}
+
+
+@dataclass(frozen=True)
+class Said:
+    """One filter in words, behind 'customers', with the parameters that make it."""
+
+    names: tuple[str, ...]
+    words: str
+
+
 class CustomerFilters(cohorts.CohortFilter):
     """Which customers are asked for. Empty values mean 'all', so that a plain HTML form can send them."""
 
@@ -110,6 +125,12 @@ class CustomerFilters(cohorts.CohortFilter):
     clv_to: Money = None
     """Expected value within the horizon: from here, and below there."""
 
+    l_score: Scores = ()
+    r_score: Scores = ()
+    f_score: Scores = ()
+    m_score: Scores = ()
+    """Scores: any of these."""
+
     def conditions(self) -> tuple[Condition, ...]:
         """The filters that are set, in SQL."""
         found: list[Condition] = []
@@ -125,12 +146,32 @@ class CustomerFilters(cohorts.CohortFilter):
             found.append(cohorts.condition(cohorts.cohort_of(self.cohort), self.age))
         found += within("p_alive", "p_alive", self.p_alive_from, self.p_alive_to)
         found += within("expected_clv", "clv", self.clv_from, self.clv_to)
+        found += [chosen(name, name, scores) for name in SCORES if (scores := getattr(self, name))]
         return tuple(found)
 
     def value_pairs(self) -> tuple[tuple[str, str], ...]:
         """The filters that other pages lead here with and that are set, as an address and a form carry them."""
-        names = ("p_alive_from", "p_alive_to", "clv_from", "clv_to", "cohort", "age")
-        return tuple((name, f"{value}") for name in names if (value := getattr(self, name)) not in (None, ""))
+        pairs = []
+        for one in self.led():
+            for name in one.names:
+                value = getattr(self, name)
+                values = value if isinstance(value, tuple) else (value,)
+                pairs += [(name, f"{each}") for each in values if each not in (None, "")]
+        return tuple(pairs)
+
+    def led(self) -> list[Said]:
+        """The filters that other pages lead here with and that are set, each in words."""
+        found = []
+        if self.cohort:
+            found.append(Said(("cohort", "age"), cohorts.says(cohorts.cohort_of(self.cohort), self.age)))
+        if chance := _between(self.p_alive_from, self.p_alive_to, lambda share: f"{100 * share:g} %"):
+            found.append(Said(("p_alive_from", "p_alive_to"), f"still active with a chance {chance}"))
+        if money := _between(self.clv_from, self.clv_to, lambda amount: f"{amount:,f}"):
+            found.append(Said(("clv_from", "clv_to"), f"expected to bring {money}"))
+        for name, dimension in SCORES.items():
+            if scores := getattr(self, name):
+                found.append(Said((name,), f"with {dimension} score {joined([str(s) for s in scores])}"))
+        return found
 
     def query(self) -> ListQuery:
         """The list that these filters leave."""
@@ -144,14 +185,9 @@ class CustomerFilters(cohorts.CohortFilter):
         words = [number, *([joined(tiers)] if tiers else []), noun if total == 1 else noun + "s"]
         if self.region:
             words.append(f"in {joined(list(self.region))}")
-        if self.cohort:
-            words.append(cohorts.says(cohorts.cohort_of(self.cohort), self.age))
         if self.q:
             words.append(f"matching “{self.q}”")
-        if chance := _between(self.p_alive_from, self.p_alive_to, lambda share: f"{100 * share:g} %"):
-            words.append(f"still active with a chance {chance}")
-        if money := _between(self.clv_from, self.clv_to, lambda amount: f"{amount:,f}"):
-            words.append(f"expected to bring {money}")
+        words += [one.words for one in self.led()]
         return " ".join(words)
 
 
