@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from evervalue.api.answers import Format
 from evervalue.api.cursor import LONGEST
-from evervalue.api.queries import customers, gems
+from evervalue.api.queries import actions, customers, gems, targeting
 from evervalue.api.queries.base import Page
 
 MAX_LIMIT = 1000
@@ -43,3 +43,13 @@ class CustomersRequest(customers.CustomerFilters, ListRequest):
 
 class GemsRequest(gems.GemFilters, ListRequest):
     """Hidden gems: filters, order, place and format."""
+
+
+class ActionsRequest(actions.ActionFilters, ListRequest):
+    """The queue of actions: filters, order, place and format."""
+
+
+class TargetingRequest(targeting.TargetingTerms, ListRequest):
+    """Targeting: the terms, and for the list of those chosen its order, place and format."""
+
+    part: targeting.Part = "summary"

@@ -12,7 +12,7 @@ from evervalue.pipeline.settings import Settings
 from evervalue.warehouse.duckdb import Connection, insert
 from evervalue.warehouse.sql_model import SqlModel, models_in, upstream
 
-STAGES = ("sources", "pipeline", "identity", "curated", "customers", "models", "insight")
+STAGES = ("sources", "pipeline", "identity", "curated", "customers", "models", "insight", "actions")
 PACKAGES = tuple(f"evervalue.{stage}" for stage in STAGES)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import Response
@@ -58,19 +60,27 @@ def list_answer(
     default_sort: str,
     says: object,
     prediction: Statement | None = None,
+    *,
+    tagged: tuple[str, ...] = (),
+    told: Callable[[Statement], Statement] | None = None,
 ) -> Response:
-    """One page of a list with the way to its neighbours, or all of it as a file."""
-    tag = etag(reading, request)
+    """One page of a list with the way to its neighbours, or all of it as a file.
+
+    `tagged` is what shapes the answer beside the snapshot; `told` gives the statement as the answer may show it.
+    """
+    tag = etag(reading, request, *tagged)
     if (same := unchanged(request, tag)) is not None:
         return same
     page = asked.page(default_sort)
     if asked.format in ("csv", "xlsx"):
-        return file_answer(request, reader_of(request), name, query.everything(page.sort), asked.format)
+        return file_answer(
+            request, reader_of(request), name, query.everything(page.sort), asked.format, tagged=tagged
+        )
     found = query.page(reading, page)
     total = query.total(reading)
     about = meta(
         reading,
-        found.statement,
+        told(found.statement) if told else found.statement,
         found.seconds,
         total=total,
         says=says(total) if callable(says) else "",
