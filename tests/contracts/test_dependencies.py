@@ -11,8 +11,10 @@ from pathlib import Path
 
 # Where the import is called otherwise than the distribution.
 IMPORTED_AS = {
+    "argon2-cffi": "argon2",
     "mysql-replication": "pymysqlreplication",
     "nats-py": "nats",
+    "pyjwt": "jwt",
     "python-calamine": "python_calamine",
     "prometheus-client": "prometheus_client",
     "pyyaml": "yaml",

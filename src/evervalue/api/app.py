@@ -16,6 +16,7 @@ from starlette.responses import Response
 
 import evervalue
 from evervalue.api import health
+from evervalue.api.door import SignInDoor
 from evervalue.api.errors import HANDLED, handle
 from evervalue.api.guard import Guard
 from evervalue.api.live import Live, OpenLog
@@ -30,6 +31,8 @@ from evervalue.api.stream import Streams
 from evervalue.api.workers import Told, Workers
 from evervalue.core.clock import Clock, SystemClock
 from evervalue.core.errors import EvervalueError
+from evervalue.governance.people import People
+from evervalue.governance.settings import Access
 from evervalue.state.store import Store
 
 PROFILES_AT_ONCE = 4
@@ -46,6 +49,7 @@ def create_app(
     warm: Callable[[], None] | None = None,
     clock: Clock | None = None,
     open_log: OpenLog | None = None,
+    access: Access | None = None,
 ) -> FastAPI:
     """The application for one data directory; it serves whatever is published there, now and later.
 
@@ -63,6 +67,8 @@ def create_app(
         Tells how old the snapshot and its sources are; the machine's own unless a test gives another.
     open_log
         Opens the event log for a thread, or gives None where there is none; default: the file in `data_dir`.
+    access
+        How people are let in; without it the door is open, and everybody the local admin.
     """
     chosen = settings or ServerSettings()
     reader = SnapshotReader(data_dir, chosen)
@@ -80,6 +86,7 @@ def create_app(
         workers.end()
         streams.close()
         reader.close()
+        people.store.close()
 
     app = Described(
         title="Evervalue",
@@ -110,7 +117,8 @@ def create_app(
         app.include_router(router)
     for kind in HANDLED:
         app.add_exception_handler(kind, answer)
-    app.add_middleware(Guard, answer=answer)
+    app.state.people = people = People(data_dir, app.state.clock, access)
+    app.add_middleware(Guard, answer=answer, door=SignInDoor(people) if access else None)
     app.add_middleware(Incidents, answer=answer)
     app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=5)
     app.add_middleware(KnownHosts, answer=answer, allowed=chosen.allowed_hosts)

@@ -63,7 +63,7 @@ def leaves(routes: Iterable[BaseRoute]) -> list[Leaf]:
 class Door(Protocol):
     """Knows who is who. Where there is none, everybody is the local admin."""
 
-    async def enter(self, guard: Guard, asked: Asked) -> Response | None:
+    async def enter(self, asked: Asked) -> Response | None:
         """An answer instead of the route's, or None once `asked` says who asks.
 
         Raises
@@ -85,8 +85,6 @@ class Asked:
         self.method: str = scope["method"]
         self.is_safe = self.method in SAFE
         self.form: FormData | None = None
-        self.then: Callable[[Message], None] | None = None
-        """What else the head of the answer gets."""
 
     def lets_in(self, who: Who, **more: object) -> None:
         """Notes who asks, for the route and its page."""
@@ -136,13 +134,13 @@ class Guard:
                 from_here(asked.request)
             if self.door is None:
                 asked.lets_in(LOCAL)
-            elif (instead := await self.door.enter(self, asked)) is not None:
+            elif (instead := await self.door.enter(asked)) is not None:
                 await instead(scope, receive, send)
                 return
         except Exception as error:
             await self.answer(asked.request, error)(scope, receive, send)
             return
-        await self.app(scope, receive, with_head(send, asked.then) if asked.then else send)
+        await self.app(scope, receive, send)
 
     def _leaf(self, scope: Scope) -> Leaf | None:
         """The route that will answer: the first whose path and method fit."""
@@ -197,17 +195,6 @@ def from_here(request: Request) -> None:
         is_ours = origin is None or urlsplit(origin).netloc.lower() == headers.get("host", "").lower()
     if not is_ours:
         raise Forbidden("A page of another site may change nothing here.")
-
-
-def with_head(send: Send, then: Callable[[Message], None]) -> Send:
-    """As `send`, where the head of the answer gets more."""
-
-    async def completed(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            then(message)
-        await send(message)
-
-    return completed
 
 
 def _once(body: bytes, receive: Receive) -> Receive:

@@ -35,6 +35,9 @@ HEADERS = {
 SIGNS_OF_LIFE = ("/healthz", "/readyz")
 """Asked for by an address that no list of names could know; they tell nothing of the data."""
 
+HSTS = "max-age=31536000"
+"""From now on a browser that came by https asks this host by nothing else."""
+
 
 class SecurityHeaders:
     """Adds the headers that every answer carries."""
@@ -53,6 +56,8 @@ class SecurityHeaders:
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
+                if scope.get("scheme") == "https":
+                    headers.setdefault("Strict-Transport-Security", HSTS)
             await send(message)
 
         await self.app(scope, receive, completed)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from fastapi import FastAPI
 from starlette.requests import Request
@@ -12,13 +11,14 @@ from starlette.routing import Route
 
 from evervalue.api.access import anybody
 from evervalue.api.app import create_app as create_api
-from evervalue.api.errors import UnknownHost, problem_of, respond
+from evervalue.api.errors import NotSignedIn, UnknownHost, problem_of, respond
 from evervalue.api.live import OpenLog
 from evervalue.api.settings import ServerSettings
 from evervalue.core.clock import Clock
 from evervalue.dashboard import assets
 from evervalue.dashboard.links import to
 from evervalue.dashboard.pages import (
+    admin,
     customers,
     gems,
     overview,
@@ -26,12 +26,15 @@ from evervalue.dashboard.pages import (
     runs,
     search,
     segments,
+    signin,
     sources,
     tables,
 )
+from evervalue.dashboard.pages.signin import local_path, refused
 from evervalue.dashboard.view import HEADERS, THEMES, bare, render, warm
+from evervalue.governance.settings import Access
 
-PAGES = (overview, gems, segments, customers, profile, sources, runs, search, tables)
+PAGES = (overview, gems, segments, customers, profile, sources, runs, search, tables, admin, signin)
 """Each module holds its routes in ROUTES."""
 YEAR_SECONDS = 365 * 24 * 3600
 
@@ -42,6 +45,7 @@ def create_app(
     *,
     clock: Clock | None = None,
     open_log: OpenLog | None = None,
+    access: Access | None = None,
 ) -> FastAPI:
     """What `evervalue serve` runs for one data directory.
 
@@ -55,8 +59,10 @@ def create_app(
         Tells how old the snapshot and its sources are; the machine's own unless a test gives another.
     open_log
         Opens the event log for a thread, or gives None where there is none; default: the file in `data_dir`.
+    access
+        How people are let in; without it the door is open, and everybody the local admin.
     """
-    app = create_api(data_dir, settings, answer=handle, warm=warm, clock=clock, open_log=open_log)
+    app = create_api(data_dir, settings, answer=handle, warm=warm, clock=clock, open_log=open_log, access=access)
     for page in PAGES:
         app.router.routes.extend(page.ROUTES)
     app.router.routes.extend(
@@ -71,12 +77,7 @@ def theme(request: Request) -> Response:
     wanted = request.query_params.get("to", "")
     if wanted not in THEMES:
         wanted = "light" if request.cookies.get("theme") == "dark" else "dark"
-    back = request.query_params.get("back", "/")
-    parts = urlsplit(back)
-    local = (
-        back.startswith("/") and not back.startswith(("//", "/\\")) and not parts.netloc and not parts.scheme
-    )
-    response = RedirectResponse(back if local else to("/"), status_code=303)
+    response = RedirectResponse(local_path(request.query_params.get("back", "")), status_code=303)
     response.set_cookie("theme", wanted, max_age=YEAR_SECONDS, path=to("/"), samesite="lax")
     return response
 
@@ -88,6 +89,8 @@ def handle(request: Request, error: Exception) -> Response:
     reader = "text/html" in request.headers.get("accept", "")
     if path.startswith("/v1") or (path.startswith("/static") and not reader):
         return respond(request, problem)
+    if isinstance(error, NotSignedIn) and "authorization" not in request.headers:
+        return refused(request, error)
     if isinstance(error, UnknownHost):
         return HTMLResponse(bare(problem), status_code=problem.status, headers=HEADERS)
     if request.headers.get("hx-request") == "true":

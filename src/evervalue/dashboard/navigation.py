@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from evervalue.governance.roles import Right
+
 
 @dataclass(frozen=True)
 class Place:
@@ -15,6 +17,8 @@ class Place:
     """Without the path prefix of the server, which `links.to` adds."""
     letter: str = ""
     """Pressed after g, it goes there."""
+    needs: Right = Right.READ
+    """Shown to who has the right."""
 
 
 NAVIGATION: tuple[tuple[str, tuple[Place, ...]], ...] = (
@@ -33,6 +37,7 @@ NAVIGATION: tuple[tuple[str, tuple[Place, ...]], ...] = (
             Place("sources", "Sources", "/sources", "d"),
             Place("runs", "Runs", "/runs", "u"),
             Place("tables", "How it is computed", "/tables", "t"),
+            Place("admin", "Admin", "/admin", "a", Right.MANAGE),
         ),
     ),
 )
