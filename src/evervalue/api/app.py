@@ -17,6 +17,7 @@ from starlette.responses import Response
 import evervalue
 from evervalue.api import health
 from evervalue.api.door import SignInDoor
+from evervalue.api.compare import Comparisons
 from evervalue.api.errors import HANDLED, handle
 from evervalue.api.guard import Guard
 from evervalue.api.live import Live, OpenLog
@@ -85,6 +86,7 @@ def create_app(
         yield
         workers.end()
         streams.close()
+        app.state.comparisons.close()
         reader.close()
         people.store.close()
 
@@ -108,6 +110,7 @@ def create_app(
     app.state.workers = workers = Workers(chosen.workers_folder, told)
     app.state.health_store = Store(data_dir)
     app.state.reader = reader
+    app.state.comparisons = Comparisons(reader.publisher, chosen)
     app.state.live = Live(data_dir, open_log)
     app.state.streams = streams = Streams(app.state.live, reader.publisher.current_id)
     app.state.profiles = asyncio.Semaphore(PROFILES_AT_ONCE)

@@ -23,6 +23,7 @@ from typing import Any, TypeVar
 from evervalue.api.settings import ServerSettings
 from evervalue.api.watchdog import Watchdog
 from evervalue.core.errors import EvervalueError, NothingPublished
+from evervalue.warehouse.attached import Focused
 from evervalue.warehouse.duckdb import Connection, EngineError, connect, first_line
 from evervalue.warehouse.publish import Publisher, Snapshot
 
@@ -106,12 +107,7 @@ class OpenSnapshot:
         self.settings = settings
         self.watchdog = watchdog
         self.asked = asked or Asked()
-        self.connection: Connection = connect(
-            snapshot.path,
-            read_only=True,
-            memory_limit=settings.memory_limit or _memory(snapshot.path),
-            threads=settings.threads,
-        )
+        self.connection: Connection | Focused = self._connect()
         self.users = 0
         self.retired = False
         self._cache: OrderedDict[tuple[object, ...], Result] = OrderedDict()
@@ -149,12 +145,20 @@ class OpenSnapshot:
             found: T = self._made[make]
         return found
 
+    def _connect(self) -> Connection | Focused:
+        return connect(
+            self.snapshot.path,
+            read_only=True,
+            memory_limit=self.settings.memory_limit or _memory(self.snapshot.path),
+            threads=self.settings.threads,
+        )
+
     def _run_settings(self) -> RunSettings:
         names = list(RunSettings.__dataclass_fields__)
         columns = ["(select as_of from customers.cutoff)" if n == "as_of" else n for n in names]
         # bound on purpose: the engine's client loads its parameter types on first use, better now than later
         sql = f"select {', '.join(columns)} from run.settings where $ready"
-        row = self.connection.execute(sql, {"ready": True}).fetchone()
+        row = self.connection.cursor().execute(sql, {"ready": True}).fetchone()
         if row is None:
             raise EvervalueError(f"Snapshot {self.snapshot.run_id} has no settings. Run again.")
         return RunSettings(**dict(zip(names, row, strict=True)))

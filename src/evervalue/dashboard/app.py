@@ -19,6 +19,7 @@ from evervalue.dashboard import assets
 from evervalue.dashboard.links import to
 from evervalue.dashboard.pages import (
     admin,
+    changes,
     customers,
     gems,
     overview,
@@ -34,7 +35,7 @@ from evervalue.dashboard.pages.signin import local_path, refused
 from evervalue.dashboard.view import HEADERS, THEMES, bare, render, warm
 from evervalue.governance.settings import Access
 
-PAGES = (overview, gems, segments, customers, profile, sources, runs, search, tables, admin, signin)
+PAGES = (overview, gems, segments, customers, profile, sources, runs, changes, search, tables, admin, signin)
 """Each module holds its routes in ROUTES."""
 YEAR_SECONDS = 365 * 24 * 3600
 

@@ -12,6 +12,8 @@ from evervalue.api.queries import value as of_value
 from evervalue.dashboard import prospect, words
 from evervalue.dashboard.charts.months import months
 from evervalue.dashboard.charts.top_customers import top_customers
+from evervalue.dashboard.listing import asked_for
+from evervalue.dashboard.pages.changes import PairRequest
 from evervalue.dashboard.view import formats_of, reader_of, render
 
 TOP = 10
@@ -30,6 +32,7 @@ def page(request: Request) -> Response:
             request,
             "overview.html",
             reading,
+            asked=asked_for(PairRequest, request),
             page="overview",
             headline=headline,
             value=reading.row(of_value.headline()),

@@ -14,6 +14,8 @@ from evervalue.api.snapshots import Row
 from evervalue.core.text import did_you_mean
 from evervalue.dashboard import words
 from evervalue.dashboard.charts.lorenz import lorenz
+from evervalue.dashboard.listing import asked_for
+from evervalue.dashboard.pages.changes import PairRequest
 from evervalue.dashboard.view import formats_of, reader_of, render
 
 DEFAULT_PAIR = "R-F"
@@ -38,6 +40,7 @@ def page(request: Request) -> Response:
             request,
             "segments.html",
             reading,
+            asked=asked_for(PairRequest, request),
             page="segments",
             headline=headline,
             tiers=tiers,
