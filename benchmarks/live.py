@@ -84,7 +84,7 @@ class Serving:
 
     def __init__(self, folder: Path) -> None:
         self.process = subprocess.Popen(
-            [*EVERVALUE, "serve", ".", "--workers", "2", "--port", "0", "--collect-port", "0"],
+            [*EVERVALUE, "serve", ".", "--workers", "2", "--port", "0", "--collect-port", "0", "--open"],
             cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
         )  # fmt: skip
         assert self.process.stdout is not None

@@ -33,6 +33,7 @@ def main() -> None:
         event_keeping,
         file_commands,
         identity_commands,
+        people_commands,
         project_commands,
         source_commands,
         table_commands,

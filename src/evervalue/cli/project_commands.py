@@ -12,6 +12,7 @@ import typer
 from evervalue.cli import app
 
 if TYPE_CHECKING:
+    from evervalue.governance.settings import Access
     from evervalue.pipeline.settings import Project
 
 Folder = Annotated[Path, typer.Argument(help="Folder with evervalue.toml.", show_default="here")]
@@ -47,7 +48,9 @@ def demo(
         )
     _run(folder)
     if not no_serve:
-        _serve(folder, "127.0.0.1", port, 1)
+        from evervalue.governance.settings import access_for
+
+        _serve(folder, "127.0.0.1", port, 1, access_for(_project(folder).settings.server, "127.0.0.1"))
 
 
 @app.command()
@@ -117,9 +120,27 @@ def serve(
     collect_port: Annotated[
         int, typer.Option(help="Port that events are taken at; 0 takes a free one.")
     ] = 8766,
+    sign_in: Annotated[
+        bool,
+        typer.Option(
+            "--sign-in",
+            help="People sign in with accounts. [default: where other machines can reach the server; else whoever "
+            "opens the link that is printed is let in]",
+        ),
+    ] = False,
+    open_: Annotated[
+        bool,
+        typer.Option(
+            "--open",
+            help="Nobody signs in: whoever uses this machine may do everything. For tests and benchmarks.",
+        ),
+    ] = False,
 ) -> None:
     """Serve the dashboard and the API over the published snapshot, and take events beside them."""
+    from evervalue.governance.settings import access_for
+
     found = _project(project)
+    access = access_for(found.settings.server, host, is_open=open_, sign_in=sign_in)
     with ExitStack() as beside:
         if watch is not None:
             from evervalue.pipeline.watching import followed_beside
@@ -130,7 +151,7 @@ def serve(
             from evervalue.pipeline.collector_beside import collected_beside
 
             address = beside.enter_context(collected_beside(found, host=host, port=collect_port))
-        _serve(project, host, port, workers, address)
+        _serve(project, host, port, workers, access, address)
 
 
 @app.command()
@@ -208,13 +229,17 @@ def _run(
         )
 
 
-def _serve(folder: Path, host: str, port: int, workers: int, events: str | None = None) -> None:
+def _serve(
+    folder: Path, host: str, port: int, workers: int, access: Access | None, events: str | None = None
+) -> None:
     from evervalue.cli import show
+    from evervalue.cli.people_commands import tell_door
     from evervalue.dashboard.serve import serve as serve_project
     from evervalue.pipeline.event_log import found_log_of
 
     def ready(address: str) -> None:
         show.heading(f"Dashboard: {address}")
+        tell_door(folder, data_dir, access, address)
         if events is not None:
             show.say(
                 "  Events are taken at "
@@ -223,11 +248,13 @@ def _serve(folder: Path, host: str, port: int, workers: int, events: str | None 
             )
         show.say("  Hidden gems: " + address + "gems    Ctrl-C stops it.")
 
+    data_dir = _project(folder).data_dir
     serve_project(
-        _project(folder).data_dir,
+        data_dir,
         host=host,
         port=port,
         workers=workers,
         ready=ready,
         open_log=partial(found_log_of, folder),
+        access=access,
     )

@@ -19,10 +19,14 @@ from evervalue.api.live import OpenLog
 from evervalue.api.middleware import HEADERS
 from evervalue.api.settings import ServerSettings
 from evervalue.core.announced import Announced
+from evervalue.core.clock import SystemClock
+from evervalue.core.errors import SettingsError
 from evervalue.core.listening import listen, own_names, shown_address
 from evervalue.core.sharing import CAN_SHARE, share
 from evervalue.dashboard.app import create_app
 from evervalue.dashboard.view import bare
+from evervalue.governance.people import People
+from evervalue.governance.settings import Access, is_loopback
 
 STARTUP_SECONDS = 60
 LINE_BYTES = 8192
@@ -104,6 +108,7 @@ def serve(
     ready: Callable[[str], None] | None = None,
     allowed_hosts: tuple[str, ...] = (),
     open_log: OpenLog | None = None,
+    access: Access | None = None,
 ) -> None:
     """Serves dashboard and API until it is stopped.
 
@@ -121,12 +126,20 @@ def serve(
         Further names under which the server may be asked for.
     open_log
         As for `create_app`; with several processes it is sent to each of them.
+    access
+        How people are let in; without it the door is open, which this machine's own address alone may have.
 
     Raises
     ------
     AddressTaken
         The address cannot be listened on.
+    SettingsError
+        The door would be open to other machines.
     """
+    if access is None and (allowed_hosts or not is_loopback(host)):
+        raise SettingsError(f"Nobody would have to sign in, and other machines reach {host}: give an access.")
+    if access is not None:
+        People(data_dir, SystemClock(), access).begin()
     listening = listen(host, port)
     found = int(listening.getsockname()[1])
     is_shared = workers > 1 and CAN_SHARE
@@ -135,7 +148,7 @@ def serve(
         threads=max(1, min(ServerSettings.threads, (os.cpu_count() or 1) // workers)),
     )
     config = uvicorn.Config(
-        functools.partial(create_app, data_dir, settings, open_log=open_log),
+        functools.partial(create_app, data_dir, settings, open_log=open_log, access=access),
         factory=True,
         http=_Protocol,
         loop="evervalue.core.sharing:SharingLoop" if is_shared else "asyncio",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from evervalue.core.clock import Clock
@@ -17,6 +18,7 @@ from evervalue.governance.secret import server_secret
 from evervalue.governance.sessions import Sessions
 from evervalue.governance.settings import VARIABLE, Access, SignInSettings
 from evervalue.governance.throttle import Throttle
+from evervalue.state.store import NAME as STATE
 from evervalue.state.store import Store
 
 
@@ -31,7 +33,10 @@ class People:
         *,
         passwords: Passwords | None = None,
     ) -> None:
-        """Nothing is opened before it is first needed."""
+        """Nothing is opened before it is first needed; where people sign in, the file is made for its owner alone."""
+        if access is not None:
+            data_dir.mkdir(parents=True, exist_ok=True)
+            os.close(os.open(data_dir / STATE, os.O_CREAT | os.O_RDWR, 0o600))
         self.access = access
         self.clock = clock
         self._data_dir = data_dir
@@ -62,6 +67,18 @@ class People:
         if self._secret is None:
             self._secret = server_secret(self._data_dir, given(self.settings.secret, "server.secret"))
         return self._secret
+
+    def begin(self) -> None:
+        """What a server does once at its start: makes its secret, and forgets events that are too old.
+
+        Raises
+        ------
+        SettingsError, StorageError
+            As `secret`.
+        """
+        assert self.secret
+        self.audit.forget()
+        self.store.close()
 
     def sign_in(self, name: str, password: str, address: str) -> tuple[Account | None, int]:
         """Who has this name and password; else None, and how many seconds to wait before the next attempt.

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from evervalue.core.errors import SettingsError
 from evervalue.governance.roles import Role
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -100,6 +101,30 @@ class Access:
     settings: SignInSettings = field(default_factory=SignInSettings)
     by_account: bool = True
     """People sign in with accounts; else whoever opens the machine's own link is let in."""
+
+
+def access_for(
+    settings: SignInSettings,
+    host: str,
+    *,
+    is_open: bool = False,
+    sign_in: bool = False,
+    is_proxied: bool = False,
+) -> Access | None:
+    """How a server on that address lets people in; None where the door is left open.
+
+    Raises
+    ------
+    SettingsError
+        It would be open to other machines.
+    """
+    is_far = is_proxied or settings.public_url is not None or not is_loopback(host)
+    if is_open:
+        if is_far or sign_in or settings.accounts:
+            why = "other machines reach this server" if is_far else "people are to sign in here"
+            raise SettingsError(f"--open leaves the door open to everybody, but {why}. Take --open away.")
+        return None
+    return Access(settings, by_account=is_far or sign_in or settings.accounts or settings.oidc is not None)
 
 
 def is_loopback(host: str) -> bool:

@@ -19,6 +19,7 @@ from evervalue.collector.streams.settings import StreamSettings, stream_settings
 from evervalue.core.duration import Duration, duration
 from evervalue.core.errors import SettingsError
 from evervalue.core.text import did_you_mean
+from evervalue.governance.settings import SignInSettings
 from evervalue.identity.settings import IdentitySettings
 from evervalue.pipeline.collector_settings import CollectorSettings
 from evervalue.pipeline.event_settings import SessionSettings, of_events, silence_of
@@ -260,6 +261,8 @@ class Settings:
     sessions: SessionSettings = field(default_factory=SessionSettings)
     visits_alone: frozenset[str] = frozenset()
     """Sources of events that tell of visits and never of orders (trust = "browser")."""
+    server: SignInSettings = field(default_factory=SignInSettings)
+    """No run depends on it."""
 
     @property
     def rules(self) -> tuple[ActionRule, ...]:
@@ -304,6 +307,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "identity": IdentitySettings,
     "collector": CollectorSettings,
     "sessions": SessionSettings,
+    "server": SignInSettings,
 }
 
 
@@ -405,4 +409,5 @@ def settings_from(values: dict[str, Any], options: Mapping[str, str] | None = No
         silences,
         parts["sessions"],
         frozenset(visits_alone),
+        parts["server"],
     )

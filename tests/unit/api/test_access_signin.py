@@ -326,7 +326,7 @@ def test_open_redirect_nobody_is_led_away(site: Site, back: str) -> None:
 
 
 def test_metabase_cve_2023_38646_nothing_that_sets_up_is_to_be_had_from_outside(tmp_path: Path) -> None:
-    """There a token of the set-up stayed readable, and its address usable. Here the first admin is made by a command."""
+    """There a token of the set-up stayed readable, and its address usable. Here a command makes the first admin."""
     site = Site(tmp_path)
     browser = site.browser()
     page = browser.get("/signin")

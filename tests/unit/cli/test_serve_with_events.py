@@ -33,7 +33,7 @@ class Served:
     def __init__(self, shop: LiveShop) -> None:
         command = [sys.executable, "-u", "-c", "from evervalue.cli import main; main()", "serve", "."]
         self.process = subprocess.Popen(
-            [*command, "--port", "0", "--collect-port", "0"],
+            [*command, "--port", "0", "--collect-port", "0", "--open"],
             cwd=shop.folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
         )  # fmt: skip
         assert self.process.stdout is not None
