@@ -96,7 +96,7 @@ def test_columns_are_chosen_and_shared_by_address(open_page: Open) -> None:
     expect(page.locator("thead")).not_to_contain_text("Region")
     assert "columns=" in visit.path()
     page.keyboard.press("Escape")
-    expect(page.locator("details.chooser")).not_to_have_attribute("open", "")
+    expect(page.locator(".filters details.chooser")).not_to_have_attribute("open", "")
     again = open_page(visit.path())
     assert again.page.locator("thead").inner_text() == page.locator("thead").inner_text()
 

@@ -20,7 +20,7 @@ from starlette.responses import JSONResponse, Response
 from evervalue.api.metrics import route_of
 from evervalue.api.proxy import shown
 from evervalue.api.snapshots import QueryTimeout, SnapshotUnreadable
-from evervalue.core.errors import EvervalueError, NothingPublished, StorageError
+from evervalue.core.errors import EvervalueError, InputError, NothingPublished, StorageError
 from evervalue.warehouse.duckdb import EngineError
 
 log = logging.getLogger("evervalue.api")
@@ -122,6 +122,8 @@ def problem_of(error: Exception, request: Request) -> Problem:
         return Problem(413, "too-large", "That is too large", str(error))
     if isinstance(error, NotFound):
         return Problem(404, "not-found", "Not found", str(error))
+    if isinstance(error, InputError):
+        return Problem(422, "invalid-input", "That cannot be kept", str(error))
     if isinstance(error, BadRequest):
         return Problem(400, "bad-request", "That cannot be asked", str(error))
     if isinstance(error, RequestValidationError):

@@ -18,10 +18,16 @@ from evervalue.core.clock import Clock
 from evervalue.dashboard import assets
 from evervalue.dashboard.links import to
 from evervalue.dashboard.pages import (
+    act,
+    act_audiences,
+    act_targeting,
     admin,
     changes,
+    cohorts,
     customers,
     gems,
+    keeping,
+    models,
     overview,
     profile,
     runs,
@@ -30,12 +36,33 @@ from evervalue.dashboard.pages import (
     signin,
     sources,
     tables,
+    value,
 )
 from evervalue.dashboard.pages.signin import local_path, refused
 from evervalue.dashboard.view import HEADERS, THEMES, bare, render, warm
 from evervalue.governance.settings import Access
 
-PAGES = (overview, gems, segments, customers, profile, sources, runs, changes, search, tables, admin, signin)
+PAGES = (
+    overview,
+    act,
+    act_targeting,
+    act_audiences,
+    gems,
+    segments,
+    value,
+    customers,
+    cohorts,
+    profile,
+    models,
+    sources,
+    runs,
+    changes,
+    search,
+    keeping,
+    tables,
+    admin,
+    signin,
+)
 """Each module holds its routes in ROUTES."""
 YEAR_SECONDS = 365 * 24 * 3600
 
@@ -63,7 +90,9 @@ def create_app(
     access
         How people are let in; without it the door is open, and everybody the local admin.
     """
-    app = create_api(data_dir, settings, answer=handle, warm=warm, clock=clock, open_log=open_log, access=access)
+    app = create_api(
+        data_dir, settings, answer=handle, warm=warm, clock=clock, open_log=open_log, access=access
+    )
     for page in PAGES:
         app.router.routes.extend(page.ROUTES)
     app.router.routes.extend(

@@ -97,6 +97,11 @@ class Formats:
             return f"{day} {hour}"
         return format_datetime(value, format="medium", locale=_locale(self.locale)) + " UTC"
 
+    def moment_of(self, stamp: str) -> str:
+        """An instant as the state keeps it ('2024-01-02T03:04:05Z'), to the minute, in UTC."""
+        value = dt.datetime.fromisoformat(stamp).replace(tzinfo=None)
+        return format_datetime(value, format="short", locale=_locale(self.locale)) + " UTC"
+
 
 # A page writes hundreds of numbers, and a snapshot's numbers come again and again: they are written once.
 

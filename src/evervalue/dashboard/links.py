@@ -55,6 +55,15 @@ def what_if_url(customer_id: str) -> str:
     return "" if customer_id in (".", "..") else to("/what-if/") + quote(customer_id, safe="")
 
 
+def notes_url(customer_id: str) -> str:
+    """Where notes on a customer are sent. Empty for a key that no path can say.
+
+    >>> notes_url("A/B"), notes_url("..")
+    ('/notes/A%2FB', '')
+    """
+    return "" if customer_id in (".", "..") else to("/notes/") + quote(customer_id, safe="")
+
+
 def source_url(source: str) -> str:
     """The page of a source.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from datetime import date, timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -16,18 +17,22 @@ from starlette.responses import HTMLResponse, Response
 import evervalue
 from evervalue.api.access import who_of
 from evervalue.api.errors import Problem
+from evervalue.api.kept import views_of
 from evervalue.api.queries import events as of_events
 from evervalue.api.queries import sources as of_sources
 from evervalue.api.settings import ServerSettings
 from evervalue.api.snapshots import Reading, Row, SnapshotReader
 from evervalue.core.clock import Clock
+from evervalue.core.errors import StorageError
 from evervalue.dashboard import source_words, words
 from evervalue.dashboard.assets import bundle
 from evervalue.dashboard.formats import DEFAULT_LOCALE, Formats, locale_of
 from evervalue.dashboard.links import api, customer_url, live_url, source_url, to, url
 from evervalue.dashboard.navigation import NAVIGATION
 from evervalue.pipeline.collecting import Collecting
+from evervalue.state.views import View
 
+log = logging.getLogger("evervalue.dashboard")
 HEADERS = {"Cache-Control": "no-store", "Vary": "HX-Request, HX-Target, Accept-Language, Cookie"}
 THEMES = ("light", "dark")
 
@@ -97,6 +102,7 @@ def render(
         f=formats,
         theme=theme_of(request),
         who=who_of(request),
+        saved_views=lambda: _saved_views(request),
         csrf=getattr(request.state, "csrf", ""),
         stale_days=_stale_days(request, reading),
         alarms=alarms,
@@ -120,6 +126,15 @@ def warm() -> None:
     formats = Formats(DEFAULT_LOCALE, "USD")
     formats.short_money(12_345)
     formats.month(date(2024, 1, 1))
+
+
+def _saved_views(request: Request) -> list[View]:
+    """What the menu of views lists; nothing where the state cannot be read, for numbers are shown all the same."""
+    try:
+        return views_of(request).of(who_of(request).name)
+    except StorageError as error:
+        log.error("no saved views: %s", error)
+        return []
 
 
 def _stale_days(request: Request, reading: Reading | None) -> int:

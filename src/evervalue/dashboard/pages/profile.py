@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from evervalue.api.errors import NotFound
+from evervalue.api.kept import notes_of
 from evervalue.api.profile import profile as written
 from evervalue.api.queries import customer as one
 from evervalue.api.queries import value as of_value
@@ -19,7 +20,7 @@ from evervalue.api.what_if import WhatIfRequest, what_if
 from evervalue.core.money import divided
 from evervalue.dashboard import live_words, prospect, what_if_words, words
 from evervalue.dashboard.charts.months import months
-from evervalue.dashboard.links import asked_of, customer_url, what_if_url
+from evervalue.dashboard.links import asked_of, customer_url, notes_url, what_if_url
 from evervalue.dashboard.listing import asked_for
 from evervalue.dashboard.view import formats_of, reader_of, render
 
@@ -88,6 +89,10 @@ def profile(request: Request, customer_id: str) -> Response:
             try_url=what_if_url(customer_id),
             try_words=what_if_words,
             **_reach(customer),
+            notes=notes_of(request).of(customer_id),
+            notes_url=notes_url(customer_id),
+            fault="",
+            says="",
         )
 
 

@@ -136,6 +136,12 @@
     setTimeout(() => URL.revokeObjectURL(link.href), 1000);
   }
 
+  // a view is kept as it is seen: parts of the page may have been swapped since it was sent
+  document.addEventListener("submit", (event) => {
+    const kept = event.target.matches(".views form") && event.target.elements.address;
+    if (kept) kept.value = location.pathname + location.search;
+  });
+
   // ---- theme ----
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const shown = () => root.dataset.theme || (dark.matches ? "dark" : "light");
@@ -209,6 +215,14 @@
       menu.setAttribute("aria-expanded", String(open));
     }
     if (event.target.closest("[data-reload]")) location.reload();
+    if (event.target.closest("[data-print]")) print();
+    const copy = event.target.closest("[data-copy]");
+    if (copy) {
+      navigator.clipboard.writeText(location.href).then(
+        () => (copy.textContent = "Copied"),
+        () => (copy.textContent = "The browser allows no copying here"),
+      );
+    }
     const picture = event.target.closest("[data-picture]");
     if (picture) savePicture(picture.closest("figure"));
     document.querySelectorAll("details.chooser[open]").forEach((box) => {
