@@ -28,12 +28,14 @@ NAVIGATION: tuple[tuple[str, tuple[Place, ...]], ...] = (
             Place("overview", "Overview", "/", "o"),
             Place("gems", "Hidden gems", "/gems", "h"),
             Place("segments", "Segments", "/segments", "s"),
+            Place("value", "Lifetime value", "/value", "l"),
             Place("customers", "Customers", "/customers", "c"),
         ),
     ),
     (
         "Trust",
         (
+            Place("models", "Models", "/models", "m"),
             Place("sources", "Sources", "/sources", "d"),
             Place("runs", "Runs", "/runs", "u"),
             Place("tables", "How it is computed", "/tables", "t"),

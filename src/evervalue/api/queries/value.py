@@ -151,7 +151,8 @@ def at_stake(filters: ValueFilters = EVERYBODY) -> Statement:
     """One row a band of the chance of being active, the least likely first: who they are, past and expected money."""
     where, parameters = _also(filters, "s", "\nwhere ")
     sql = f"""select s.alive_band, s.alive_from, s.alive_to, cast(sum(s.customers) as bigint) as customers,
-  cast(sum(cast(s.expected_alive as decimal(28,12))) as double) as expected_alive, cast(sum(s.past_monetary) as decimal(18,4)) as past_monetary,
+  cast(sum(cast(s.expected_alive as decimal(28,12))) as double) as expected_alive,
+  cast(sum(s.past_monetary) as decimal(18,4)) as past_monetary,
   cast(sum(s.expected_clv) as decimal(18,4)) as expected_clv, cast(sum(s.falling) as bigint) as falling
 from insight.value_at_stake as s{where}
 group by s.alive_band, s.alive_from, s.alive_to
