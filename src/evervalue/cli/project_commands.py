@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -135,12 +135,27 @@ def serve(
             help="Nobody signs in: whoever uses this machine may do everything. For tests and benchmarks.",
         ),
     ] = False,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(help="A further name under which the server may be asked for; may be repeated."),
+    ] = None,
+    prefix: Annotated[
+        str, typer.Option(help="Path under which a reverse proxy shows the server (/value).")
+    ] = "",
+    trust_proxy: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Address or range of a reverse proxy whose X-Forwarded-* headers are believed (127.0.0.1, "
+            "10.0.0.0/8); may be repeated."
+        ),
+    ] = None,
 ) -> None:
     """Serve the dashboard and the API over the published snapshot, and take events beside them."""
     from evervalue.governance.settings import access_for
 
     found = _project(project)
-    access = access_for(found.settings.server, host, is_open=open_, sign_in=sign_in)
+    is_shown = bool(allow_host or trust_proxy)  # by a proxy, to others than this machine
+    access = access_for(found.settings.server, host, is_open=open_, sign_in=sign_in or is_shown)
     with ExitStack() as beside:
         if watch is not None:
             from evervalue.pipeline.watching import followed_beside
@@ -151,7 +166,10 @@ def serve(
             from evervalue.pipeline.collector_beside import collected_beside
 
             address = beside.enter_context(collected_beside(found, host=host, port=collect_port))
-        _serve(project, host, port, workers, access, address)
+        front = {
+            "allowed_hosts": tuple(allow_host or ()), "prefix": prefix, "trusted_proxies": tuple(trust_proxy or ()),
+        }  # fmt: skip
+        _serve(project, host, port, workers, access, address, **front)
 
 
 @app.command()
@@ -230,7 +248,13 @@ def _run(
 
 
 def _serve(
-    folder: Path, host: str, port: int, workers: int, access: Access | None, events: str | None = None
+    folder: Path,
+    host: str,
+    port: int,
+    workers: int,
+    access: Access | None,
+    events: str | None = None,
+    **front: Any,
 ) -> None:
     from evervalue.cli import show
     from evervalue.cli.people_commands import tell_door
@@ -257,4 +281,5 @@ def _serve(
         ready=ready,
         open_log=partial(found_log_of, folder),
         access=access,
+        **front,
     )
