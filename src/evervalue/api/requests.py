@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from evervalue.api.answers import Format
 from evervalue.api.cursor import LONGEST
-from evervalue.api.queries import actions, customers, gems, targeting
+from evervalue.api.queries import actions, customers, gems, revenue, targeting
 from evervalue.api.queries.base import Page
 
 MAX_LIMIT = 1000
@@ -53,3 +53,13 @@ class TargetingRequest(targeting.TargetingTerms, ListRequest):
     """Targeting: the terms, and for the list of those chosen its order, place and format."""
 
     part: targeting.Part = "summary"
+
+
+class RevenueRequest(revenue.BehindFilter, ListRequest):
+    """Revenue: by month, or by the values of a dimension, with order, place and format."""
+
+    part: revenue.Part | Literal[""] = ""
+    """With `by`: values (the default), concentration, or months and lines of the `value`; alone: dimensions."""
+
+    q: customers.Text = ""
+    """Part of a value's name, in any case."""

@@ -30,7 +30,12 @@ NAVIGATION: tuple[tuple[str, tuple[Place, ...]], ...] = (
             Place("segments", "Segments", "/segments", "s"),
             Place("value", "Lifetime value", "/value", "l"),
             Place("customers", "Customers", "/customers", "c"),
+            Place("cohorts", "Cohorts", "/cohorts", "k"),
         ),
+    ),
+    (
+        "Act",
+        (Place("act", "Act", "/act", "n"),),
     ),
     (
         "Trust",

@@ -50,21 +50,37 @@ monthly as (
     where o.order_date < $as_of
     group by 1, 2, 3
 ),
-of_customers as (
+-- Who is active is counted once a customer; sums are taken from the months.
+quarterly as (
+    select customer_id, first_number // 3 as cohort_number, age_months // 3 as age
+    from monthly
+    where orders > 0
+    group by 1, 2, 3
+),
+yearly as (
+    select customer_id, cohort_number // 4 as cohort_number, age // 4 as age from quarterly group by 1, 2, 3
+),
+of_months as (
     select
-        u.cohort_by, m.first_number // u.months as cohort_number, m.age_months // u.months as age, m.customer_id,
-        sum(m.orders) as orders, sum(m.revenue) as revenue, sum(m.margin) as margin
-    from monthly as m
-    cross join units as u
-    group by 1, 2, 3, 4
+        first_number, age_months, count(*) filter (where orders > 0) as active_customers,
+        sum(orders) as orders, sum(revenue) as revenue, sum(margin) as margin
+    from monthly
+    group by first_number, age_months
+),
+active as (
+    select 'month' as cohort_by, first_number as cohort_number, age_months as age, active_customers from of_months
+    union all
+    select 'quarter', cohort_number, age, count(*) from quarterly group by cohort_number, age
+    union all
+    select 'year', cohort_number, age, count(*) from yearly group by cohort_number, age
 ),
 done as (
     select
-        cohort_by, cohort_number, age,
-        count(*) filter (where orders > 0) as active_customers,
-        sum(orders) as orders, sum(revenue) as revenue, sum(margin) as margin
-    from of_customers
-    group by cohort_by, cohort_number, age
+        u.cohort_by, m.first_number // u.months as cohort_number, m.age_months // u.months as age,
+        sum(m.orders) as orders, sum(m.revenue) as revenue, sum(m.margin) as margin
+    from of_months as m
+    cross join units as u
+    group by 1, 2, 3
 ),
 -- A cell for every age that somebody of the cohort can have reached on the day before the cutoff.
 cells as (
@@ -76,7 +92,7 @@ cells as (
 summed as (
     select
         c.*,
-        coalesce(d.active_customers, 0) as active_customers,
+        coalesce(n.active_customers, 0) as active_customers,
         coalesce(d.orders, 0) as orders,
         coalesce(d.revenue, 0) as revenue,
         case when $has_margin then coalesce(d.margin, 0) end as margin,
@@ -84,6 +100,7 @@ summed as (
         case when $has_margin then sum(coalesce(d.margin, 0)) over (partition by c.cohort_by, c.cohort_number order by c.age) end as cumulative_margin
     from cells as c
     left join done as d on d.cohort_by = c.cohort_by and d.cohort_number = c.cohort_number and d.age = c.age
+    left join active as n on n.cohort_by = c.cohort_by and n.cohort_number = c.cohort_number and n.age = c.age
 )
 select
     cohort_by,

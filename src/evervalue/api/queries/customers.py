@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints
 
-from evervalue.api.queries import cohorts
+from evervalue.api.queries import cohorts, revenue
 from evervalue.api.queries.base import Condition, ListQuery, SortKey, chosen, joined, search, within
 
 TABLE = "insight.customer_list"
@@ -106,7 +106,7 @@ class Said:
     words: str
 
 
-class CustomerFilters(cohorts.CohortFilter):
+class CustomerFilters(cohorts.CohortFilter, revenue.BehindFilter):
     """Which customers are asked for. Empty values mean 'all', so that a plain HTML form can send them."""
 
     q: Text = ""
@@ -144,6 +144,8 @@ class CustomerFilters(cohorts.CohortFilter):
             found.append(search(self.q, "customer", "customer_id"))
         if self.cohort:
             found.append(cohorts.condition(cohorts.cohort_of(self.cohort), self.age))
+        if self.by:
+            found.append(revenue.condition(self.by, self.value))
         found += within("p_alive", "p_alive", self.p_alive_from, self.p_alive_to)
         found += within("expected_clv", "clv", self.clv_from, self.clv_to)
         found += [chosen(name, name, scores) for name in SCORES if (scores := getattr(self, name))]
@@ -163,7 +165,9 @@ class CustomerFilters(cohorts.CohortFilter):
         """The filters that other pages lead here with and that are set, each in words."""
         found = []
         if self.cohort:
-            found.append(Said(("cohort", "age"), cohorts.says(cohorts.cohort_of(self.cohort), self.age)))
+            found.append(
+                Said(("cohort", "age", "by", "value"), cohorts.says(cohorts.cohort_of(self.cohort), self.age))
+            )
         if chance := _between(self.p_alive_from, self.p_alive_to, lambda share: f"{100 * share:g} %"):
             found.append(Said(("p_alive_from", "p_alive_to"), f"still active with a chance {chance}"))
         if money := _between(self.clv_from, self.clv_to, lambda amount: f"{amount:,f}"):
@@ -187,7 +191,8 @@ class CustomerFilters(cohorts.CohortFilter):
             words.append(f"in {joined(list(self.region))}")
         if self.q:
             words.append(f"matching “{self.q}”")
-        words += [one.words for one in self.led()]
+        if led := self.led():
+            words.append(", ".join(one.words for one in led))
         return " ".join(words)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import Request
@@ -63,10 +63,12 @@ def list_answer(
     *,
     tagged: tuple[str, ...] = (),
     told: Callable[[Statement], Statement] | None = None,
+    more: Mapping[str, object] | None = None,
 ) -> Response:
     """One page of a list with the way to its neighbours, or all of it as a file.
 
-    `tagged` is what shapes the answer beside the snapshot; `told` gives the statement as the answer may show it.
+    `tagged` is what shapes the answer beside the snapshot; `told` gives the statement as the answer may show it; `more`
+    goes into its description.
     """
     tag = etag(reading, request, *tagged)
     if (same := unchanged(request, tag)) is not None:
@@ -88,5 +90,6 @@ def list_answer(
         next_cursor=found.next,
         previous_cursor=found.previous,
         **({"prediction": reading.row(prediction)} if prediction else {}),
+        **(more or {}),
     )
     return json_answer(found.rows, about, tag)

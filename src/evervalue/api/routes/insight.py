@@ -1,4 +1,4 @@
-"""The whole customer base: the story in one row, money by month, tiers and hidden gems."""
+"""The whole customer base: the story in one row, tiers and hidden gems."""
 
 from __future__ import annotations
 
@@ -22,14 +22,6 @@ def headline(request: Request, format: Format = "json") -> Response:
     reader = reader_of(request)
     with reader.lease() as reading:
         return table_answer(request, reader, reading, "headline", overview.headline(), format, one=True)
-
-
-@router.get("/revenue")
-def revenue(request: Request, format: Format = "json") -> Response:
-    """Revenue, margin, orders and customers by month, empty months as zeros."""
-    reader = reader_of(request)
-    with reader.lease() as reading:
-        return table_answer(request, reader, reading, "revenue", overview.revenue(), format)
 
 
 @router.get("/segments")
