@@ -29,6 +29,7 @@ from evervalue.dashboard.assets import bundle
 from evervalue.dashboard.formats import DEFAULT_LOCALE, Formats, locale_of
 from evervalue.dashboard.links import api, customer_url, live_url, source_url, to, url
 from evervalue.dashboard.navigation import NAVIGATION
+from evervalue.dashboard.under_way import here_of, under_way
 from evervalue.pipeline.collecting import Collecting
 from evervalue.state.views import View
 
@@ -175,6 +176,8 @@ def _environment() -> Environment:
         to=to,
         url=url,
         tier_class=words.TIER_CLASS,
+        under_way=under_way,
+        here_of=here_of,
         version=evervalue.__version__,
     )
     return environment

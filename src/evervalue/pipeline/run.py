@@ -38,6 +38,7 @@ from evervalue.pipeline.event_files import write_event_files
 from evervalue.pipeline.event_log import found_log
 from evervalue.pipeline.event_places import last_read
 from evervalue.pipeline.event_view import show_events
+from evervalue.pipeline.progress_file import under_way
 from evervalue.pipeline.settings import Project, Settings
 from evervalue.pipeline.tables import all_models, definitions_sha256, fill_run_tables
 from evervalue.sources import conflicts, raw_zone
@@ -104,6 +105,34 @@ def run(
     with told_plainly("The run"):
         (data_dir / "tmp").mkdir(parents=True, exist_ok=True)
         con = _open(data_dir, known_at)
+    tables = [model.name for model in all_models()]
+    with under_way(data_dir, progress, clock, run_id=run_id, tables=tables) as told:
+        return _run(
+            con,
+            project,
+            publisher,
+            run_id,
+            clock=clock,
+            progress=told,
+            as_of=as_of,
+            known_at=known_at,
+            full_refresh=full_refresh,
+        )
+
+
+def _run(
+    con: Connection,
+    project: Project,
+    publisher: Publisher,
+    run_id: str,
+    *,
+    clock: Clock,
+    progress: Progress,
+    as_of: dt.date | None,
+    known_at: dt.datetime | None,
+    full_refresh: bool,
+) -> RunResult:
+    data_dir, begun = project.data_dir, clock.now()
     identity = IdentityStage(
         project.settings.identity, run_id=run_id, warehouse="warehouse" if known_at is None else KEPT
     )
@@ -137,7 +166,7 @@ def run(
                 full_refresh=full_refresh,
                 progress=progress,
             )
-            manifest = _manifest(con, project, built, clock)
+            manifest = _manifest(con, project, built, begun, clock)
             con.execute("use warehouse")
             con.execute("detach snapshot")
             if known_at is not None:
@@ -241,11 +270,15 @@ def _remember(con: Connection, snapshot: Snapshot, identity: IdentityStage) -> N
         raw_zone.note_built(con, snapshot.run_id)
 
 
-def _manifest(con: Connection, project: Project, built: list[Built], clock: Clock) -> dict[str, Any]:
+def _manifest(
+    con: Connection, project: Project, built: list[Built], begun: dt.datetime, clock: Clock
+) -> dict[str, Any]:
+    now = clock.now()
     (as_of,) = con.execute("select as_of from customers.cutoff").fetchone() or (None,)
     return {
         "project": project.settings.project.name,
-        "finished_at": clock.now().isoformat(),
+        "finished_at": now.isoformat(),
+        "seconds": round((now - begun).total_seconds(), 3),
         "as_of": str(as_of),
         **_made_of(project.settings),
         "inputs": _inputs(con),

@@ -177,7 +177,12 @@ def test_lists_are_read_page_by_page(client: TestClient) -> None:
     seen: list[str] = []
     after = ""
     while True:
-        asked = {"part": "customers", "limit": 4, "sort": "score_change", "after": after}
+        asked: dict[str, str | int] = {
+            "part": "customers",
+            "limit": 4,
+            "sort": "score_change",
+            "after": after,
+        }
         body = client.get("/v1/compare", params=asked).json()
         seen += [r["customer_id"] for r in body["data"]]
         if not (after := body["meta"]["next_cursor"]):

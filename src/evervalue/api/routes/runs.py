@@ -21,7 +21,7 @@ from evervalue.api.answers import (
     table_answer,
     unchanged,
 )
-from evervalue.api.cells import csv_text
+from evervalue.api.cells import csv_text, to_json
 from evervalue.api.queries import run, runs
 from evervalue.api.routes.common import reader_of
 from evervalue.api.snapshots import Row
@@ -29,6 +29,7 @@ from evervalue.api.xlsx import workbook
 from evervalue.core.errors import NothingPublished
 from evervalue.governance.roles import Right
 from evervalue.pipeline.failed_runs import FIELDS, failed_runs
+from evervalue.pipeline.progress_file import read_progress
 from evervalue.warehouse.publish import Publisher
 
 router = APIRouter(prefix="/v1")
@@ -66,6 +67,15 @@ def current_run(request: Request, part: run.Part = "run", format: Format = "json
         return table_answer(
             request, reader, reading, f"run-{part}", run.PARTS[part](), format, one=part == "run"
         )
+
+
+@router.get("/runs/progress")
+def run_progress(request: Request) -> Response:
+    """What the run that is under way is doing, or how the last one ended; null where nothing is known."""
+    publisher = publisher_of(request)
+    found = read_progress(publisher.data_dir, request.app.state.clock)
+    body = to_json({"data": found, "meta": {"run_id": publisher.current_id()}})
+    return Response(body, media_type="application/json", headers={"Cache-Control": "no-store"})
 
 
 @router.get("/runs/{run_id}")

@@ -45,6 +45,19 @@ def index(request: Request) -> Response:
         )
 
 
+def progress(request: Request) -> Response:
+    """The banner of a run that is under way, for a page that shows the run `seen`."""
+    then = request.query_params.get("then", "")
+    return render(
+        request,
+        "runs_progress.html",
+        None,
+        page=PAGE,
+        seen=request.query_params.get("seen", "")[:60],
+        then=then if then == to("/") else "",
+    )
+
+
 def page(request: Request) -> Response:
     """The page at /runs/<id>.
 
@@ -101,6 +114,7 @@ def _formats(request: Request, rows: list[Row]) -> Formats:
 
 ROUTES = [
     Route("/runs", index),
+    Route("/runs/progress", progress),
     Route("/runs/{run_id}", page),
     Route("/runs/{run_id}/publish", ask),
     Route("/runs/{run_id}/publish", publish, methods=["POST"]),
