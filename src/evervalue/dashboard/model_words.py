@@ -101,7 +101,9 @@ def written(measure: str, value: float | None, target: str, formats: Formats) ->
 
 def headline(measured: Sequence[Mapping[str, Any]], fits: Sequence[Mapping[str, Any]]) -> str:
     """The finding of the page: whether the models are worth having."""
-    if not fits or not any(fit["is_fitted"] for fit in fits):
+    if not fits or all(fit["model_key"] == "none" for fit in fits):
+        return "No model predicts value in this run"
+    if not any(fit["is_fitted"] for fit in fits):
         return "No model fits these customers; a rule stands in"
     row = next((r for r in measured if r["is_chosen"] and r["measure"] == DEFAULT_MEASURE), None)
     if row is None:
