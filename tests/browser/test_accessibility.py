@@ -22,6 +22,11 @@ PAGES = [
     "/sources/sales",
     "/tables",
     "/tables/insight.hidden_gems",
+    "/act",
+    "/act?q=nothing-has-this",
+    "/act/targeting?budget=500",
+    "/act/targeting?contact_cost=1000000",
+    "/act/audiences?tier=mid",
 ]
 OPEN_ALL = "document.querySelectorAll('details').forEach(d => { d.open = true })"
 

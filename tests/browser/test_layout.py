@@ -17,6 +17,9 @@ PAGES = [
     "/sources/sales",
     "/tables",
     "/tables/insight.hidden_gems",
+    "/act",
+    "/act/targeting?budget=500",
+    "/act/audiences",
 ]
 
 

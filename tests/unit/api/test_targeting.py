@@ -81,6 +81,7 @@ def test_sums_and_choice_agree_with_a_second_way(client: TestClient, terms: dict
         some = sum((Decimal(row[column]) for row in ranked[: point["contacts"]]), Decimal(0))
         assert point["expected_gain"] == money(some * factor)
         assert point["expected_net"] == money(some * factor - cost * point["contacts"])
+        assert point["net_low"] == money(some * factor / 2 - cost * point["contacts"])
     assert [p["contacts"] for p in points if p["is_chosen"]] == [len(chosen)]
 
 

@@ -28,6 +28,8 @@ Channel = Literal["email", "sms", "phone", "letter", "catalogue", "visit"]
 Part = Literal["summary", "curve", "customers", "factors"]
 BASE: dict[str, str] = {"value": "expected_clv", "order": "expected_order_value"}
 """What a contact may add to: the value within the horizon, or one more order."""
+CHOSEN_SORT = "-expected_clv"
+"""The order of those chosen, unless another is asked for."""
 USUAL_RATE = Decimal("2")
 MONEY = "decimal(18,4)"
 FACTOR = "decimal(13,12)"
@@ -286,8 +288,10 @@ select
   (p.base * s.factor)::{MONEY} as expected_gain,
   (p.contacts * s.cost)::{MONEY} as spent,
   (p.base * s.factor - p.contacts * s.cost)::{MONEY} as expected_net,
+  (p.base * s.factor_low - p.contacts * s.cost)::{MONEY} as net_low,
+  (p.base * s.factor_high - p.contacts * s.cost)::{MONEY} as net_high,
   p.contacts = $contacts as is_chosen
-from summed as p, (select cost, factor from terms) as s
+from summed as p, terms as s
 order by p.contacts"""
     more = {"predicted": predicted, "contacts": contacts, "step": max(predicted // POINTS, 1)}
     return Statement(sql, {**terms.parameters(), **more})

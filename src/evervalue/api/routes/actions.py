@@ -17,7 +17,6 @@ from evervalue.api.answers import etag, json_answer, table_answer, unchanged
 from evervalue.api.desks import decisions_of
 from evervalue.api.errors import NotFound
 from evervalue.api.queries import actions, targeting
-from evervalue.api.queries.customers import DEFAULT_SORT
 from evervalue.api.requests import ActionsRequest, TargetingRequest
 from evervalue.api.routes.common import list_answer, reader_of
 from evervalue.api.snapshots import Reading, Row
@@ -128,7 +127,7 @@ def target(request: Request, asked: Annotated[TargetingRequest, Query()]) -> Res
         found = reading.rows(statement)[0]
         if part == "customers":
             chosen = targeting.chosen_customers(reading, terms, found)
-            return list_answer(request, reading, "targeting", chosen, asked, DEFAULT_SORT, _says_chosen)
+            return list_answer(request, reading, "targeting", chosen, asked, targeting.CHOSEN_SORT, _says_chosen)
         more: dict[str, Any] = {"terms": in_force(terms)}
         if part == "curve":
             statement = targeting.curve(terms, int(found["contacts"]), int(found["predicted"]))
