@@ -12,6 +12,7 @@ from evervalue.governance.accounts import Account, Accounts
 from evervalue.governance.api_keys import ApiKeys
 from evervalue.governance.audit import Audit
 from evervalue.governance.links import LocalLinks
+from evervalue.governance.oidc import Provider, checked_library
 from evervalue.governance.passwords import Passwords
 from evervalue.governance.schema import SCHEMA
 from evervalue.governance.secret import server_secret
@@ -52,6 +53,7 @@ class People:
         self.keys = ApiKeys(self.store, clock, self.audit)
         self.links = LocalLinks(self.store, clock, self.audit)
         self.throttle = Throttle(self.store, clock)
+        self._provider: Provider | None = None
 
     @property
     def secret(self) -> bytes:
@@ -68,15 +70,31 @@ class People:
             self._secret = server_secret(self._data_dir, given(self.settings.secret, "server.secret"))
         return self._secret
 
+    @property
+    def provider(self) -> Provider | None:
+        """Where people sign in besides; None where the settings name no provider.
+
+        Raises
+        ------
+        SettingsError
+            The client's secret is not set.
+        """
+        if self._provider is None and self.settings.oidc is not None:
+            secret = given(self.settings.oidc.client_secret, "server.oidc.client_secret")
+            self._provider = Provider(self.settings.oidc, secret, lambda: self.secret, self.clock)
+        return self._provider
+
     def begin(self) -> None:
         """What a server does once at its start: makes its secret, and forgets events that are too old.
 
         Raises
         ------
-        SettingsError, StorageError
-            As `secret`.
+        SettingsError, StorageError, MissingExtra
+            What the settings name is not there.
         """
         assert self.secret
+        if self.provider is not None:
+            checked_library()
         self.audit.forget()
         self.store.close()
 

@@ -10,13 +10,14 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from evervalue.api.access import anybody, form_of, needs, who_of
-from evervalue.api.cookies import FORM, SESSION, cookie_name, cookie_of, setting
+from evervalue.api.cookies import FORM, SESSION, SINGLE, cookie_name, cookie_of, setting
 from evervalue.api.door import address, begun
 from evervalue.api.errors import Forbidden
 from evervalue.core.errors import EvervalueError, InputError
 from evervalue.dashboard import people_words
 from evervalue.dashboard.links import to, url
 from evervalue.dashboard.view import render
+from evervalue.governance.oidc import SECONDS, NotLetIn
 from evervalue.governance.people import People
 from evervalue.governance.roles import Right
 from evervalue.governance.sessions import Session
@@ -145,6 +146,58 @@ def come_in(request: Request) -> Response:
     return answer
 
 
+@anybody
+def go_to_provider(request: Request) -> Response:
+    """Sends the browser to the identity provider."""
+    people = people_of(request)
+    back = local_path(request.query_params.get("back", ""))
+    if people.access is None or people.provider is None or session_of(request) is not None:
+        return RedirectResponse(back, status_code=303)
+    try:
+        begin = people.provider.begin(_callback(request), back)
+    except NotLetIn as error:
+        return _not_let_in(request, error)
+    answer = RedirectResponse(begin.address, status_code=303, headers={"Cache-Control": "no-store"})
+    answer.headers.append(*setting(request.scope, SINGLE, begin.cookie, SECONDS))
+    return answer
+
+
+@anybody
+def come_from_provider(request: Request) -> Response:
+    """Signs in whom the identity provider recognised."""
+    people = people_of(request)
+    if people.access is None or people.provider is None:
+        return RedirectResponse(to("/"), status_code=303)
+    try:
+        found = people.provider.finish(dict(request.query_params), cookie_of(request, SINGLE))
+        account = people.accounts.from_elsewhere(found.subject, found.name, found.role)
+        if account.disabled_at is not None:
+            raise NotLetIn("role", f"{account.name} is disabled")
+    except NotLetIn as error:
+        return _not_let_in(request, error)
+    answer = RedirectResponse(local_path(found.back), status_code=303, headers={"Cache-Control": "no-store"})
+    answer.headers.append(*begun(people, request, account.id, account.name))
+    answer.headers.append(*setting(request.scope, SINGLE, "", 0))
+    return answer
+
+
+def _not_let_in(request: Request, error: NotLetIn) -> Response:
+    log.warning("single sign-on: %s", error)
+    about = f"identity provider: {error}"
+    people_of(request).audit.note("sign-in-failed", about=about, address=address(request))
+    answer = RedirectResponse(url("/signin", [("why", error.why)]), status_code=303)
+    answer.headers.append(*setting(request.scope, SINGLE, "", 0))
+    return answer
+
+
+def _callback(request: Request) -> str:
+    """The address that the provider sends the browser back to, which must be known there to the letter."""
+    base = people_of(request).settings.public_url
+    if base is None:
+        base = f"{request.url.scheme}://{request.headers['host']}{to('')}"
+    return base + "/signin/oidc/back"
+
+
 @needs(Right.READ)
 def go_out(request: Request) -> Response:
     """Ends the session, or all sessions of the person."""
@@ -259,6 +312,8 @@ def _span(seconds: int) -> str:
 ROUTES = [
     Route("/signin", page),
     Route("/signin", come_in, methods=["POST"]),
+    Route("/signin/oidc", go_to_provider),
+    Route("/signin/oidc/back", come_from_provider),
     Route("/signout", go_out, methods=["POST"]),
     Route("/account", account),
     Route("/account/password", change_password, methods=["POST"]),
