@@ -11,6 +11,8 @@ PAGES = [
     "/",
     "/gems",
     "/segments",
+    "/value",
+    "/models",
     "/customers",
     "/customers/1093",
     "/sources",
