@@ -20,7 +20,7 @@ from evervalue.dashboard.pages.act import PAGE
 from evervalue.dashboard.view import formats_of, is_fragment, reader_of, render
 
 PATH = "/act/targeting"
-FOUND = "div#found"
+FOUND = "div#targeted"
 GRID = "div#grid"
 TERMS = (
     "budget",
