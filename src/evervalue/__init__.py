@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from evervalue.library.backtest import backtest as backtest
+    from evervalue.library.client import connect as connect
     from evervalue.library.gems import Gems as Gems
     from evervalue.library.gems import hidden_gems as hidden_gems
     from evervalue.library.history import purchase_history as purchase_history
@@ -55,6 +56,7 @@ _HOMES = {
     "ScoresSayLittle": "library.scores",
     "ShiftedBetaGeo": "models.contract",
     "backtest": "library.backtest",
+    "connect": "library.client",
     "hidden_gems": "library.gems",
     "load_model": "models.registry",
     "lrfm": "library.scores",
@@ -80,6 +82,7 @@ __all__ = [
     "ScoresSayLittle",
     "ShiftedBetaGeo",
     "backtest",
+    "connect",
     "hidden_gems",
     "load_model",
     "lrfm",

@@ -13,7 +13,7 @@ from starlette.responses import Response, StreamingResponse
 
 import evervalue
 from evervalue.api.access import who_of
-from evervalue.api.cells import csv_text, to_json
+from evervalue.api.cells import csv_text, to_json, types_of
 from evervalue.api.snapshots import Reading, SnapshotReader, Statement
 from evervalue.api.xlsx import workbook
 
@@ -54,8 +54,8 @@ def meta(reading: Reading, statement: Statement, seconds: float, **more: object)
 
 
 def json_answer(data: object, about: dict[str, object], tag: str) -> Response:
-    """`{data, meta}`."""
-    body = to_json({"data": data, "meta": about})
+    """`{data, meta}`; `meta.types` says which texts are decimals, dates and instants."""
+    body = to_json({"data": data, "meta": {**about, "types": types_of(data)}})
     return Response(body, media_type="application/json", headers={"ETag": tag, **PRIVATE})
 
 

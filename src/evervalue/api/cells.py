@@ -33,6 +33,36 @@ def plain(value: object) -> Any:
     raise TypeError(f"{type(value).__name__} has no JSON form here")
 
 
+def types_of(data: object) -> dict[str, Any]:
+    """What JSON cannot say of the values of an answer: field -> decimal, date or datetime; nested as the data is.
+
+    >>> types_of([{"a": None, "b": "x"}, {"a": Decimal(1), "orders": [{"day": date(2024, 1, 2)}]}])
+    {'a': 'decimal', 'orders': {'day': 'date'}}
+    """
+    found: dict[str, Any] = {}
+    rows = data if isinstance(data, list | tuple) else [data]
+    names = dict.fromkeys(name for row in rows if isinstance(row, dict) for name in row)
+    for name in names:
+        kind = next((k for row in rows if isinstance(row, dict) and (k := _kind(row.get(name)))), None)
+        if kind:
+            found[name] = kind
+    return found
+
+
+def _kind(value: object) -> str | dict[str, Any] | None:
+    if value is None or isinstance(value, str | int | float):
+        return None
+    if isinstance(value, Decimal):
+        return "decimal"
+    if isinstance(value, datetime):
+        return "datetime"
+    if isinstance(value, date):
+        return "date"
+    if isinstance(value, list | tuple) and value and not isinstance(value[0], dict):
+        return next((kind for each in value if (kind := _kind(each))), None)
+    return types_of(value) if isinstance(value, dict | list | tuple) else None
+
+
 def safe_cell(value: object) -> str:
     """One CSV cell. Text that a spreadsheet would run gets an apostrophe before it; numbers stay numbers.
 

@@ -1,0 +1,1 @@
+"""What `ev.connect` stands on: connections, errors, values and rows of a server's answers. Standard library alone."""
