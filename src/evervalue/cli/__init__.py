@@ -35,6 +35,7 @@ def main() -> None:
         identity_commands,
         people_commands,
         project_commands,
+        report_commands,
         source_commands,
         table_commands,
         value_commands,

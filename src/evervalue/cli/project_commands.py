@@ -157,6 +157,11 @@ def serve(
     is_shown = bool(allow_host or trust_proxy)  # by a proxy, to others than this machine
     access = access_for(found.settings.server, host, is_open=open_, sign_in=sign_in or is_shown)
     with ExitStack() as beside:
+        if found.settings.reports:
+            from evervalue.core.clock import SystemClock
+            from evervalue.dashboard.reports.schedule import sent_beside
+
+            beside.enter_context(sent_beside(found, SystemClock()))
         if watch is not None:
             from evervalue.pipeline.watching import followed_beside
 

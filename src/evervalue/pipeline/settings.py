@@ -23,6 +23,7 @@ from evervalue.governance.settings import SignInSettings
 from evervalue.identity.settings import IdentitySettings
 from evervalue.pipeline.collector_settings import CollectorSettings
 from evervalue.pipeline.event_settings import SessionSettings, of_events, silence_of
+from evervalue.pipeline.report_settings import MailSettings, ReportSettings, ReportsSettings
 from evervalue.sources.settings import told
 from evervalue.sources.systems import System, system
 
@@ -263,6 +264,9 @@ class Settings:
     """Sources of events that tell of visits and never of orders (trust = "browser")."""
     server: SignInSettings = field(default_factory=SignInSettings)
     """No run depends on it."""
+    mail: MailSettings = field(default_factory=MailSettings)
+    reports: Mapping[str, ReportSettings] = field(default_factory=dict)
+    """What is sent by mail, by its name; no run depends on it."""
 
     @property
     def rules(self) -> tuple[ActionRule, ...]:
@@ -308,6 +312,8 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "collector": CollectorSettings,
     "sessions": SessionSettings,
     "server": SignInSettings,
+    "mail": MailSettings,
+    "reports": ReportsSettings,
 }
 
 
@@ -393,6 +399,8 @@ def settings_from(values: dict[str, Any], options: Mapping[str, str] | None = No
         faults.append(
             f"gems.min_m_score is above the highest score, {parts['lrfm'].bins} (lrfm.bins). Lower it."
         )
+    if not faults and parts["reports"].root and not parts["mail"].host:
+        faults.append("[reports] wants a mail server: add [mail] with host and sender.")
     if faults:
         raise SettingsError(" ".join(faults))
     return Settings(
@@ -410,4 +418,6 @@ def settings_from(values: dict[str, Any], options: Mapping[str, str] | None = No
         parts["sessions"],
         frozenset(visits_alone),
         parts["server"],
+        parts["mail"],
+        parts["reports"].root,
     )
