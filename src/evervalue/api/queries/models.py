@@ -108,6 +108,11 @@ from run.settings"""
     return Statement(sql, {})
 
 
+def contracts() -> Statement:
+    """One row: how many customers have a contract, for whom other models are made."""
+    return Statement("select count(distinct customer_id) as customers from curated.subscriptions", {})
+
+
 def total() -> Statement:
     """One row: how the interval of all customers together came about."""
     return Statement("select customers, expected_clv, clv_low, clv_high, total_says from models.total", {})

@@ -12,7 +12,7 @@ from starlette.routing import Route
 from evervalue.api.model_card import LIMITS, PURPOSE
 from evervalue.api.queries import models as of_models
 from evervalue.api.queries import value as of_value
-from evervalue.api.snapshots import Row
+from evervalue.api.snapshots import Reading, Row
 from evervalue.dashboard import model_words, prospect
 from evervalue.dashboard.charts import models as charts
 from evervalue.dashboard.listing import asked_for
@@ -78,6 +78,7 @@ def page(request: Request) -> Response:
             tenths_chart=charts.calibration(tenths, target, formats),
             held_title=model_words.covered(whole, formats),
             held_chart=charts.coverage(tenths, formats),
+            contracts=_contracts(reading),
             purpose=PURPOSE,
             limits=LIMITS,
         )
@@ -96,6 +97,12 @@ def _table(measured: list[Row]) -> list[Row]:
         )
         line["values"][row["measure"]] = row
     return list(found.values())
+
+
+def _contracts(reading: Reading) -> int:
+    """How many customers have a contract; none where the run knows of no contracts."""
+    found = reading.row(of_models.contracts()) if reading.has("curated.subscriptions") else None
+    return int(found["customers"]) if found else 0
 
 
 def _reached(measured: list[Row], measure: str) -> float | None:
