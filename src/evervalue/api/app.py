@@ -16,10 +16,11 @@ from starlette.responses import Response
 
 import evervalue
 from evervalue.api import health
-from evervalue.api.door import SignInDoor
 from evervalue.api.compare import Comparisons
+from evervalue.api.door import SignInDoor
 from evervalue.api.errors import HANDLED, handle
 from evervalue.api.guard import Guard
+from evervalue.api.limits import Limited
 from evervalue.api.live import Live, OpenLog
 from evervalue.api.metrics import Metered, Meters, resident_bytes
 from evervalue.api.middleware import Heads, Incidents, KnownHosts, SecurityHeaders
@@ -125,6 +126,7 @@ def create_app(
     app.add_middleware(Incidents, answer=answer)
     app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=5)
     app.add_middleware(KnownHosts, answer=answer, allowed=chosen.allowed_hosts)
+    app.add_middleware(Limited, answer=answer, limits=chosen.limits, turned_away=meters.limited)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(Metered, meters=meters)
     app.add_middleware(Proxied, prefix=chosen.prefix, trusted=chosen.trusted_proxies)

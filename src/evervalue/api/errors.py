@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from evervalue.api.limits import TooManyRequests
 from evervalue.api.metrics import route_of
 from evervalue.api.proxy import shown
 from evervalue.api.snapshots import QueryTimeout, SnapshotUnreadable
@@ -118,6 +119,8 @@ def problem_of(error: Exception, request: Request) -> Problem:
         )
     if isinstance(error, Forbidden):
         return Problem(403, "forbidden", "That is not yours to do", str(error))
+    if isinstance(error, TooManyRequests):
+        return Problem(429, "too-many-requests", "Too many requests", str(error), headers=error.headers)
     if isinstance(error, TooLarge):
         return Problem(413, "too-large", "That is too large", str(error))
     if isinstance(error, NotFound):

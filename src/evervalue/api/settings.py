@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from evervalue.api.limits import Limits
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -39,6 +41,9 @@ class ServerSettings:
 
     trusted_proxies: tuple[str, ...] = ()
     """Addresses and ranges of reverse proxies whose X-Forwarded-* headers are believed."""
+
+    limits: Limits | None = field(default_factory=Limits)
+    """How much one client may ask; None for as much as it likes."""
 
     workers_folder: Path | None = None
     """Where the processes of one server tell each other what they count; None where there is one."""
