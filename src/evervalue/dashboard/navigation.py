@@ -31,6 +31,7 @@ NAVIGATION: tuple[tuple[str, tuple[Place, ...]], ...] = (
             Place("value", "Lifetime value", "/value", "l"),
             Place("customers", "Customers", "/customers", "c"),
             Place("cohorts", "Cohorts", "/cohorts", "k"),
+            Place("revenue", "Revenue", "/revenue", "r"),
         ),
     ),
     (

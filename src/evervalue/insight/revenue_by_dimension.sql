@@ -9,12 +9,12 @@ constants:
   has_region: select coalesce(max(region), '') <> '' from curated.order_lines
   has_country: select coalesce(max(country), '') <> '' from curated.order_lines
   has_channel: select coalesce(max(channel), '') <> '' from curated.order_lines
-  discounts: select count(distinct discount) from curated.order_lines where discount is not null
+  has_discount: select count(discount) > 0 from curated.order_lines
 columns:
   dimension: {type: text, says: "product, category, region, country, channel, discount, or the name of an attribute of customers that the lines do not have and that is shared by many"}
   is_attribute: {type: boolean, says: "whether the dimension is a fact about customers and not about lines"}
   place: {type: bigint, check: ">= 1", says: place by revenue within the dimension}
-  value: {type: text, says: "the value, of a product its key; empty where the source says nothing. A discount is as the source writes it, of more than 50 different ones only with or without; an attribute is the customer's latest"}
+  value: {type: text, says: "the value, of a product its key; empty where the source says nothing. Region, country and channel are those of the order, as in curated.orders. A discount is as the source writes it, of more than 50 different ones only with or without; an attribute is the customer's latest"}
   name: {type: text, nullable: true, says: "value as shown, of a product its latest name; null where the source says nothing"}
   revenue: {type: "decimal(18,4)", unit: currency, says: "net revenue, what was taken back taken off"}
   revenue_share: {type: double, nullable: true, says: "share of all revenue; null where that is not positive"}
@@ -30,59 +30,74 @@ columns:
   revenue_before: {type: "decimal(18,4)", nullable: true, unit: currency, says: net revenue of the period before it}
   change: {type: double, nullable: true, says: "by which share revenue grew from the one to the other; null where the earlier is not positive"}
 --- */
-with lines as (
+with discounts as (
+    select discount, case
+        when discount is null then ''
+        when count(discount) over () <= 50 then rtrim(rtrim(cast(discount as text), '0'), '.')
+        when discount = 0 then 'without'
+        else 'with' end as value
+    from (select distinct discount from curated.order_lines where $has_discount) as s
+),
+lines as (
     select
         'product' as dimension, coalesce(l.product_id, l.product_name, '') as value, l.product_name as name,
-        l.customer_id, l.order_key, l.order_date, l.kind, l.amount, l.margin
+        l.order_date, l.kind, l.amount, l.margin
     from curated.order_lines as l
     where $has_product
     union all
-    select 'category', coalesce(l.category, ''), l.category,
-        l.customer_id, l.order_key, l.order_date, l.kind, l.amount, l.margin
+    select 'category', coalesce(l.category, ''), l.category, l.order_date, l.kind, l.amount, l.margin
     from curated.order_lines as l
     where $has_category
     union all
-    select 'region', coalesce(l.region, ''), l.region,
-        l.customer_id, l.order_key, l.order_date, l.kind, l.amount, l.margin
+    select 'discount', d.value, d.value, l.order_date, l.kind, l.amount, l.margin
     from curated.order_lines as l
-    where $has_region
-    union all
-    select 'country', coalesce(l.country, ''), l.country,
-        l.customer_id, l.order_key, l.order_date, l.kind, l.amount, l.margin
-    from curated.order_lines as l
-    where $has_country
-    union all
-    select 'channel', coalesce(l.channel, ''), l.channel,
-        l.customer_id, l.order_key, l.order_date, l.kind, l.amount, l.margin
-    from curated.order_lines as l
-    where $has_channel
-    union all
-    select 'discount', d.value, d.value,
-        l.customer_id, l.order_key, l.order_date, l.kind, l.amount, l.margin
-    from curated.order_lines as l
-    join (
-        select discount, case
-            when discount is null then ''
-            when $discounts <= 50 then rtrim(rtrim(cast(discount as text), '0'), '.')
-            when discount = 0 then 'without'
-            else 'with' end as value
-        from (select distinct discount from curated.order_lines) as s
-    ) as d on d.discount is not distinct from l.discount
-    where $discounts > 0
+    join discounts as d on d.discount is not distinct from l.discount
+    where $has_discount
 ),
--- Counted in two steps, which the engine can do with little memory: each order and customer once, then how many.
-of_orders as (
-    select l.dimension, l.value, l.customer_id, l.order_key
-    from lines as l
-    cross join insight.revenue_periods as p
-    where l.order_date < p.as_of and l.kind = 'sale'
-    group by l.dimension, l.value, l.customer_id, l.order_key
-),
-of_buyers as (
-    select dimension, value, customer_id, count(*) as orders from of_orders group by dimension, value, customer_id
-),
+-- Orders and customers are counted in steps, each dimension for itself, which the engine does with little memory.
 counted as (
-    select dimension, value, sum(orders) as orders, count(*) as customers from of_buyers group by dimension, value
+    select 'product' as dimension, value, sum(orders) as orders, count(*) as customers
+    from (
+        select value, customer_id, count(*) as orders
+        from (
+            select coalesce(l.product_id, l.product_name, '') as value, l.customer_id, l.order_key
+            from curated.order_lines as l
+            cross join insight.revenue_periods as p
+            where $has_product and l.order_date < p.as_of and l.kind = 'sale'
+            group by coalesce(l.product_id, l.product_name, ''), l.customer_id, l.order_key
+        ) as o
+        group by value, customer_id
+    ) as c
+    group by value
+    union all
+    select 'category' as dimension, value, sum(orders) as orders, count(*) as customers
+    from (
+        select value, customer_id, count(*) as orders
+        from (
+            select coalesce(l.category, '') as value, l.customer_id, l.order_key
+            from curated.order_lines as l
+            cross join insight.revenue_periods as p
+            where $has_category and l.order_date < p.as_of and l.kind = 'sale'
+            group by coalesce(l.category, ''), l.customer_id, l.order_key
+        ) as o
+        group by value, customer_id
+    ) as c
+    group by value
+    union all
+    select 'discount' as dimension, value, sum(orders) as orders, count(*) as customers
+    from (
+        select value, customer_id, count(*) as orders
+        from (
+            select d.value as value, l.customer_id, l.order_key
+            from curated.order_lines as l
+            join discounts as d on d.discount is not distinct from l.discount
+            cross join insight.revenue_periods as p
+            where $has_discount and l.order_date < p.as_of and l.kind = 'sale'
+            group by d.value, l.customer_id, l.order_key
+        ) as o
+        group by value, customer_id
+    ) as c
+    group by value
 ),
 summed as (
     select
@@ -107,6 +122,40 @@ of_lines as (
         coalesce(c.orders, 0) as orders, coalesce(c.customers, 0) as customers, s.revenue_now, s.revenue_before
     from summed as s
     left join counted as c on c.dimension = s.dimension and c.value = s.value
+),
+orders as (
+    select 'region' as dimension, coalesce(region, '') as value, * from curated.orders where $has_region
+    union all
+    select 'country', coalesce(country, ''), * from curated.orders where $has_country
+    union all
+    select 'channel', coalesce(channel, ''), * from curated.orders where $has_channel
+),
+of_buyers as (
+    select
+        o.dimension,
+        o.value,
+        o.customer_id,
+        sum(o.revenue) as revenue,
+        sum(o.margin) as margin,
+        coalesce(sum(o.revenue) filter (where o.kind = 'sale'), 0) as sold,
+        coalesce(sum(o.revenue) filter (where o.kind <> 'sale'), 0) as returned,
+        sum(o.line_count) as lines,
+        count(*) filter (where o.kind = 'sale') as orders,
+        coalesce(sum(o.revenue) filter (where o.order_date >= p.now_from), 0) as revenue_now,
+        coalesce(sum(o.revenue) filter (where o.order_date >= p.before_from and o.order_date < p.now_from), 0) as revenue_before
+    from orders as o
+    cross join insight.revenue_periods as p
+    where o.order_date < p.as_of
+    group by o.dimension, o.value, o.customer_id
+),
+of_orders as (
+    select
+        dimension, false as is_attribute, value, value as name, sum(revenue) as revenue, sum(margin) as margin,
+        sum(sold) as sold, sum(returned) as returned, sum(lines) as lines, sum(orders) as orders,
+        count(*) filter (where orders > 0) as customers,
+        sum(revenue_now) as revenue_now, sum(revenue_before) as revenue_before
+    from of_buyers
+    group by dimension, value
 ),
 of_customers as (
     select
@@ -133,7 +182,7 @@ attributes as (
     having count(*) >= 2 * count(distinct value) and count(distinct value) <= 500 and max(value) <> ''
         and not (attribute = 'product' and $has_product) and not (attribute = 'category' and $has_category)
         and not (attribute = 'region' and $has_region) and not (attribute = 'country' and $has_country)
-        and not (attribute = 'channel' and $has_channel) and not (attribute = 'discount' and $discounts > 0)
+        and not (attribute = 'channel' and $has_channel) and not (attribute = 'discount' and $has_discount)
 ),
 of_attributes as (
     select
@@ -152,6 +201,8 @@ of_attributes as (
 ),
 every as (
     select * from of_lines
+    union all
+    select * from of_orders
     union all
     select * from of_attributes
 )

@@ -43,15 +43,18 @@ SORTS = {
 }
 DEFAULT_SORT = "-revenue"
 Part = Literal["values", "months", "lines", "concentration", "dimensions"]
+FEW_DISCOUNTS = 50
 OF_LINES: dict[str, str] = {
     "product": "coalesce(l.product_id, l.product_name, '')",
     "category": "coalesce(l.category, '')",
-    "region": "coalesce(l.region, '')",
-    "country": "coalesce(l.country, '')",
-    "channel": "coalesce(l.channel, '')",
+    "discount": f"""case when l.discount is null then ''
+      when (select count(distinct discount) from curated.order_lines) <= {FEW_DISCOUNTS}
+        then rtrim(rtrim(cast(l.discount as varchar), '0'), '.')
+      when l.discount = 0 then 'without' else 'with' end""",
 }
-"""What the table calls the value of a line, dimension by dimension; attributes are looked up by customer."""
-FEW_DISCOUNTS = 50
+"""What the table calls the value of a line, dimension by dimension."""
+OF_ORDERS = ("region", "country", "channel")
+"""Columns of an order, which all of its lines share."""
 NAMES = ("product", "category", "region", "country", "channel", "discount")
 ROWS_SHOWN = 1000
 """Lines that JSON gives; csv and xlsx give all."""
@@ -155,7 +158,8 @@ def totals(by: str) -> Statement:
     """One row: what all values of a dimension add up to."""
     sql = f"""select count(*) as value_count, cast(sum(revenue) as decimal(18,4)) as revenue,
   cast(sum(margin) as decimal(18,4)) as margin, cast(sum(sold) as decimal(18,4)) as sold,
-  cast(sum(returned) as decimal(18,4)) as returned, cast(sum(lines) as bigint) as lines
+  cast(sum(returned) as decimal(18,4)) as returned, cast(sum(lines) as bigint) as lines,
+  count(*) filter (where margin < 0) as losing_count
 from {TABLE}
 where dimension = $dimension"""
     return Statement(sql, {"dimension": by})
@@ -212,25 +216,16 @@ def condition(by: str, value: str) -> Condition:
       or $behind_value = '' and customer_id not in ({latest})))"""
     if by not in NAMES:
         return Condition(by_attribute, parameters)
-    bought = f"""select l.customer_id from curated.order_lines as l
+    rows, of_value = ("orders", f"coalesce(l.{by}, '')") if by in OF_ORDERS else ("order_lines", OF_LINES[by])
+    bought = f"""select l.customer_id from curated.{rows} as l
     where l.kind = 'sale' and l.order_date < (select as_of from customers.cutoff)
-      and {_expression(by)} = $behind_value"""
+      and {of_value} = $behind_value"""
     return Condition(f"(not {is_attribute} and customer_id in ({bought}) or {by_attribute})", parameters)
 
 
 def says(by: str, value: str) -> str:
     """Behind 'customers': 'with product FinanceHub', 'without a said region'."""
     return f"with {by} {value}" if value else f"without a said {by}"
-
-
-def _expression(by: str) -> str:
-    if by != "discount":
-        return OF_LINES[by]
-    discounts = "(select count(distinct discount) from curated.order_lines where discount is not null)"
-    few = f"{discounts} <= {FEW_DISCOUNTS}"
-    return f"""case when l.discount is null then ''
-      when {few} then rtrim(rtrim(cast(l.discount as varchar), '0'), '.')
-      when l.discount = 0 then 'without' else 'with' end"""
 
 
 def _behind(dimension: Row, value: str) -> tuple[str, dict[str, Any]]:
@@ -242,8 +237,11 @@ join curated.customers as c on c.customer_id = l.customer_id"""
         parameters["attribute"] = dimension["dimension"]
         which = """coalesce((select max(a.value) from curated.customer_attributes as a
     where a.customer_id = l.customer_id and a.attribute = $attribute and a.is_latest), '')"""
+    elif dimension["dimension"] in OF_ORDERS:
+        source += "\njoin curated.orders as o on o.order_key = l.order_key"
+        which = f"coalesce(o.{dimension['dimension']}, '')"
     else:
-        which = _expression(str(dimension["dimension"]))
+        which = OF_LINES[dimension["dimension"]]
     return (
         f"{source}\nwhere l.order_date < (select as_of from customers.cutoff)\n  and {which} = $value",
         parameters,
