@@ -36,6 +36,9 @@ class ServerSettings:
     stale_after_days: int = 7
     """A snapshot that was published longer ago is shown with a warning."""
 
+    project: Path | None = None
+    """The project's folder, where the first-run page may connect a file; None where the server knows none."""
+
     prefix: str = ""
     """Path under which a reverse proxy shows the server ('/value')."""
 

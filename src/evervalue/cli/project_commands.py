@@ -153,7 +153,7 @@ def serve(
     """Serve the dashboard and the API over the published snapshot, and take events beside them."""
     from evervalue.governance.settings import access_for
 
-    found = _project(project)
+    found = _project_or_empty(project)
     is_shown = bool(allow_host or trust_proxy)  # by a proxy, to others than this machine
     access = access_for(found.settings.server, host, is_open=open_, sign_in=sign_in or is_shown)
     with ExitStack() as beside:
@@ -217,6 +217,17 @@ def _project(folder: Path) -> Project:
     return read_project(folder)
 
 
+def _project_or_empty(folder: Path) -> Project:
+    """The project; a folder without settings is one that begins on its first page."""
+    from evervalue.pipeline.settings import FILE, read_project
+
+    if folder.is_dir() and not (folder / FILE).exists():
+        from evervalue.pipeline.connect import empty_project
+
+        return empty_project(folder)
+    return read_project(folder)
+
+
 def _run(
     folder: Path, *, as_of: str | None = None, known_at: str | None = None, full_refresh: bool = False
 ) -> None:
@@ -265,6 +276,7 @@ def _serve(
     from evervalue.cli.people_commands import tell_door
     from evervalue.dashboard.serve import serve as serve_project
     from evervalue.pipeline.event_log import found_log_of
+    from evervalue.pipeline.settings import FILE
 
     def ready(address: str) -> None:
         show.heading(f"Dashboard: {address}")
@@ -275,9 +287,12 @@ def _serve(
                 + events
                 + "v1/batch    evervalue keys create NAME makes a write key."
             )
-        show.say("  Hidden gems: " + address + "gems    Ctrl-C stops it.")
+        if (folder / FILE).exists():
+            show.say("  Hidden gems: " + address + "gems    Ctrl-C stops it.")
+        else:
+            show.say(f"  There is no {FILE} in {folder} yet: the page leads through connecting a file. Ctrl-C stops it.")
 
-    data_dir = _project(folder).data_dir
+    data_dir = _project_or_empty(folder).data_dir
     serve_project(
         data_dir,
         host=host,
@@ -285,6 +300,7 @@ def _serve(
         workers=workers,
         ready=ready,
         open_log=partial(found_log_of, folder),
+        project=folder,
         access=access,
         **front,
     )

@@ -38,6 +38,7 @@ from evervalue.dashboard.pages import (
     sources,
     tables,
     value,
+    welcome,
 )
 from evervalue.dashboard.pages.signin import local_path, refused
 from evervalue.dashboard.view import HEADERS, THEMES, bare, render, warm
@@ -58,6 +59,7 @@ PAGES = (
     models,
     sources,
     runs,
+    welcome,
     changes,
     search,
     keeping,

@@ -160,6 +160,7 @@ def serve(
     prefix: str = "",
     trusted_proxies: tuple[str, ...] = (),
     open_log: OpenLog | None = None,
+    project: Path | None = None,
     access: Access | None = None,
 ) -> None:
     """Serves dashboard and API until it is stopped.
@@ -182,6 +183,8 @@ def serve(
         Addresses and ranges of reverse proxies whose X-Forwarded-* headers are believed.
     open_log
         As for `create_app`; with several processes it is sent to each of them.
+    project
+        The project's folder, in which the first-run page may connect a file.
     access
         How people are let in; without it the door is open, which this machine's own address alone may have.
 
@@ -210,6 +213,7 @@ def serve(
         prefix=prefix,
         trusted_proxies=trusted_proxies,
         workers_folder=folder,
+        project=project,
     )
     config = uvicorn.Config(
         functools.partial(create_app, data_dir, settings, open_log=open_log, access=access),

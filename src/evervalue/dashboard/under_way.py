@@ -81,7 +81,9 @@ def _running(found: dict[str, Any]) -> UnderWay:
 
 def _is_news(found: dict[str, Any], current: str, clock: Clock) -> bool:
     ended = dt.datetime.fromisoformat(found["ended_at"])
-    return str(found["run_id"]) > current and (clock.now() - ended).total_seconds() < TOLD_SECONDS
+    return (not found["run_id"] or str(found["run_id"]) > current) and (
+        clock.now() - ended
+    ).total_seconds() < TOLD_SECONDS
 
 
 def here_of(request: Request) -> str:

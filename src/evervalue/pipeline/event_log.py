@@ -11,7 +11,7 @@ from evervalue.collector.postgres_log import PostgresLog
 from evervalue.collector.records import Log
 from evervalue.core.clock import Clock
 from evervalue.core.errors import SettingsError
-from evervalue.pipeline.settings import Project, read_project
+from evervalue.pipeline.settings import FILE, Project, read_project
 from evervalue.sources.databases.connection import Address, address
 
 SCHEMES = ("postgresql", "postgres", "")
@@ -49,7 +49,7 @@ def found_log(project: Project) -> Log | None:
 
 def found_log_of(folder: Path) -> Log | None:
     """The event log of the project in a folder, as `found_log` finds it; a server's processes open it by this."""
-    return found_log(read_project(folder))
+    return found_log(read_project(folder)) if (folder / FILE).exists() else None
 
 
 def open_keys(project: Project, clock: Clock) -> Keys:

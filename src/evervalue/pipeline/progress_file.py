@@ -50,7 +50,7 @@ class WrittenProgress:
             "done": 0,
             "of": len(self._tables),
             "warnings": 0,
-            **_process(),
+            **_process(os.getpid()),
         }
         self._writer = threading.Thread(target=self._keep_writing, daemon=True, name="progress")
         self._write()
@@ -130,6 +130,34 @@ def under_way(
     written.end("published")
 
 
+def announce(data_dir: Path, clock: Clock, *, pid: int) -> None:
+    """Writes that a process was started which is about to run; it says the rest itself."""
+    now = clock.now().isoformat()
+    state = {
+        "run_id": "",
+        "state": "running",
+        "begun_at": now,
+        "beat_at": now,
+        "step": "Starting",
+        "done": 0,
+        "of": 0,
+        "warnings": 0,
+        **_process(pid),
+    }
+    data_dir.mkdir(parents=True, exist_ok=True)
+    (data_dir / NAME).write_text(json.dumps(state), "utf-8")
+
+
+def not_begun(data_dir: Path, clock: Clock, error: BaseException) -> None:
+    """Writes why a run that was announced did not even begin; one that began has said so itself."""
+    path = data_dir / NAME
+    with suppress(OSError, ValueError):
+        found = json.loads(path.read_text("utf-8"))
+        if found.get("pid") == os.getpid() and found.get("state") == "running":
+            end = {"state": "failed", "ended_at": clock.now().isoformat(), "says": told(error)}
+            path.write_text(json.dumps({**found, **end, "kind": type(error).__name__}), "utf-8")
+
+
 def read_progress(data_dir: Path, clock: Clock) -> dict[str, Any] | None:
     """What the last run of a data directory is doing, or how it ended; None where nothing is known.
 
@@ -163,8 +191,8 @@ def read_progress(data_dir: Path, clock: Clock) -> dict[str, Any] | None:
     return {**shown, "seconds": round(max((end - begun).total_seconds(), 0.0), 1)}
 
 
-def _process() -> dict[str, object]:
-    return {"pid": os.getpid(), "host": platform.node(), "boot": _boot(), "born": _born(os.getpid())}
+def _process(pid: int) -> dict[str, object]:
+    return {"pid": pid, "host": platform.node(), "boot": _boot(), "born": _born(pid)}
 
 
 def _is_alive(found: dict[str, Any], silent_seconds: float) -> bool:

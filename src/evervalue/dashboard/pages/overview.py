@@ -9,10 +9,12 @@ from starlette.routing import Route
 from evervalue.api.queries import gems, overview, segments
 from evervalue.api.queries import run as of_run
 from evervalue.api.queries import value as of_value
+from evervalue.core.errors import NothingPublished
 from evervalue.dashboard import prospect, words
 from evervalue.dashboard.charts.months import months
 from evervalue.dashboard.charts.top_customers import top_customers
 from evervalue.dashboard.listing import asked_for
+from evervalue.dashboard.pages import welcome
 from evervalue.dashboard.pages.changes import PairRequest
 from evervalue.dashboard.view import formats_of, reader_of, render
 
@@ -20,7 +22,14 @@ TOP = 10
 
 
 def page(request: Request) -> Response:
-    """The page at /."""
+    """The page at /; before the first run, the page that leads to it."""
+    try:
+        return _page(request)
+    except NothingPublished:
+        return welcome.first(request)
+
+
+def _page(request: Request) -> Response:
     with reader_of(request).lease() as reading:
         formats = formats_of(request, reading)
         headline = reading.rows(overview.headline())[0]
