@@ -57,6 +57,7 @@ def distribution(rows: Sequence[Row], href: Href, formats: Formats) -> Option:
                 "name": "Customers",
                 "data": bars,
                 "barCategoryGap": "10%",
+                "barMaxWidth": 72,
                 "itemStyle": {"color": "@high", "borderRadius": [3, 3, 0, 0]},
                 "cursor": "pointer",
             }
