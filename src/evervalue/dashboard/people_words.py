@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterable, Sequence
 
 from evervalue.collector.keys import WriteKey
@@ -42,7 +41,7 @@ def moment(stamp: str | None, formats: Formats) -> str:
     """An instant of the store, in UTC."""
     if not stamp:
         return "never"
-    return formats.moment(dt.datetime.fromisoformat(stamp).replace(tzinfo=None))
+    return formats.moment_of(stamp)
 
 
 def browser(agent: str) -> str:
