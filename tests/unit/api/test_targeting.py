@@ -39,6 +39,7 @@ CASES: list[dict[str, str]] = [
     {"contact_cost": "1000000"},
     {"uplift": "0", "contact_cost": "1"},
     {"budget": "9", "contact_cost": "10"},
+    {"uplift": "100", "contact_cost": "900.0001"},
 ]
 
 
@@ -65,7 +66,8 @@ def test_sums_and_choice_agree_with_a_second_way(client: TestClient, terms: dict
     assert found["expected_gain"] == money(base * factor)
     assert found["expected_net"] == money(base * factor - cost * len(chosen))
     assert found["net_low"] == money(base * factor / 2 - cost * len(chosen))
-    assert found["net_high"] == money(base * factor * 2 - cost * len(chosen))
+    highest = factor * min(Decimal(2), 100 / Decimal(terms.get("uplift", "2")) if factor else Decimal(1))
+    assert found["net_high"] == money(base * highest - cost * len(chosen))
     assert found["foregone"] == money((all_base - base) * factor - cost * (len(pays) - len(chosen)))
     if chosen:
         share = Decimal(str(found["break_even_uplift"])) / Decimal(terms.get("uplift", "2"))

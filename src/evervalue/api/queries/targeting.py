@@ -32,7 +32,8 @@ CHOSEN_SORT = "-expected_clv"
 """The order of those chosen, unless another is asked for."""
 USUAL_RATE = Decimal("2")
 MONEY = "decimal(18,4)"
-FACTOR = "decimal(13,12)"
+FACTOR = "decimal(19,12)"
+"""Wider than it need be: of two decimals of at most 18 digits the engine multiplies no product that has more."""
 SUM = "decimal(22,4)"
 """Sums of money times a factor have 35 digits: exact within what a decimal holds."""
 

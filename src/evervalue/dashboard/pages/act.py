@@ -28,6 +28,7 @@ from evervalue.state.decisions import Decisions
 PATH = "/act"
 PAGE = "act"
 GRID = "div#grid"
+LISTED = 25
 LOGGED = 10
 SNOOZE = dt.timedelta(days=14)
 """For how long an action is snoozed unless somebody says otherwise."""
@@ -44,6 +45,8 @@ class PageRequest(ActionsRequest):
 def page(request: Request) -> Response:
     """The page at /act, or its table alone where htmx asks for it."""
     asked = asked_for(PageRequest, request)
+    if "limit" not in request.query_params:
+        asked = asked.model_copy(update={"limit": LISTED})
     with reader_of(request).lease() as reading:
         if not reading.has(actions.TABLE):
             return render(request, "act_earlier.html", reading, page=PAGE, place="queue")
@@ -64,7 +67,7 @@ def decide(request: Request) -> Response:
         keep(request, reading, decision)
         if not is_fragment(request, GRID):
             return RedirectResponse(url(PATH, [*back, ("decided", decision.customer_id)]) + "#queue", 303)
-        asked = PageRequest.model_validate({**dict(back), "decided": decision.customer_id})
+        asked = PageRequest.model_validate({**dict(back), "decided": decision.customer_id, "limit": LISTED})
         return _queue(request, reading, asked)
 
 
