@@ -94,7 +94,8 @@ def list_reports(project: Folder = Path()) -> None:
         ["name", "pages", "sent", "to", "latest due (UTC)", "became"],
         [
             [
-                name, " ".join(one.pages), one.every, str(len(one.to)), latest[name]["due_at"] if name in latest else "",
+                name, " ".join(one.pages), one.every, str(len(one.to)),
+                latest[name]["due_at"] if name in latest else "",
                 f"{latest[name]['state']} {latest[name]['says']}".strip() if name in latest else "not due yet",
             ]
             for name, one in found.settings.reports.items()
