@@ -90,7 +90,7 @@ def _all(
         dimension=dimension,
         best=list(zip(best, names, strict=True)),
         title=revenue_words.finding(best, totals, by, formats),
-        best_chart=top_values(best, names, lambda value: value_url(by, value), formats),
+        best_chart=top_values(*_drawn(best, names), lambda value: value_url(by, value), formats),
         curve=curve,
         curve_title=revenue_words.concentrated(curve, by, formats),
         curve_chart=concentration(curve, revenue_words.plural(by), formats) if curve else {},
@@ -100,6 +100,13 @@ def _all(
 
 def _name(row: Row, by: str, number: str) -> str:
     return f"all {number} others" if row["place"] is None else revenue_words.shown(row, by)
+
+
+def _drawn(best: list[Row], names: list[str]) -> tuple[list[Row], list[str]]:
+    """What the chart shows: all others too, unless their bar would dwarf every other one; the table has them."""
+    if len(best) > 1 and best[-1]["place"] is None and best[-1]["revenue"] > 2 * best[0]["revenue"]:
+        return best[:-1], names[:-1]
+    return best, names
 
 
 def _one(request: Request, reading: Reading, dimension: Row, value: str) -> Response:
