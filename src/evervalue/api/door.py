@@ -74,6 +74,15 @@ class SignInDoor:
             await run_in_threadpool(self.people.sessions.seen, session)
         return None
 
+    def still(self, asked: Asked) -> bool:
+        """Whether who was let in would be let in now; being listened to for hours is no use of a session."""
+        key = _bearer(asked.request)
+        if key:
+            found = self.people.keys.find(key)
+            return found is not None and found.who.may(Right.READ)
+        session = self.people.sessions.find(cookie_of(asked.request, SESSION))
+        return session is not None and self._goes_on(session)
+
     def _goes_on(self, session: Session) -> bool:
         if session.account is None and self.by_account:  # came by the link, before accounts were asked for
             return False

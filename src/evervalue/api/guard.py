@@ -7,6 +7,7 @@ by a session must carry its token (`csrf`), and no browser may send one from the
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Protocol
@@ -30,6 +31,10 @@ SAFE = frozenset({"GET", "HEAD"})
 FORM = "application/x-www-form-urlencoded"
 FORM_BYTES = 1_000_000
 FIELD = "csrf"
+STREAMS = "/v1/live/"
+"""Where answers go on for as long as somebody listens."""
+LOOK_SECONDS = 20.0
+"""How often it is looked whether who listens to a stream is still let in."""
 FILES = frozenset({"csv", "xlsx"})
 ErrorAnswer = Callable[[Request, Exception], Response]
 
@@ -73,6 +78,10 @@ class Door(Protocol):
         """
         ...
 
+    def still(self, asked: Asked) -> bool:
+        """Whether who was let in would be let in now; asked while a stream goes on."""
+        ...
+
 
 class Asked:
     """One request on its way in."""
@@ -114,6 +123,7 @@ class Guard:
         self.door = door
         self._leaves: list[Leaf] = []
         self._known = -1
+        self.look_seconds = LOOK_SECONDS
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes the request on where whoever asks may ask it."""
@@ -140,7 +150,31 @@ class Guard:
         except Exception as error:
             await self.answer(asked.request, error)(scope, receive, send)
             return
+        if self.door is not None and asked.leaf is not None and asked.leaf.path.startswith(STREAMS):
+            await self._stream(self.door, asked, receive, send)
+            return
         await self.app(scope, receive, send)
+
+    async def _stream(self, door: Door, asked: Asked, receive: Receive, send: Send) -> None:
+        """An answer that goes on for hours ends soon after the session by which it was asked for."""
+        begun = asyncio.Event()
+
+        async def watched(message: Message) -> None:
+            begun.set()
+            await send(message)
+
+        task = asyncio.ensure_future(self.app(asked.scope, receive, watched))
+        try:
+            while not (await asyncio.wait({task}, timeout=self.look_seconds))[0]:
+                if not door.still(asked):
+                    task.cancel()
+                    await asyncio.wait({task})
+                    if begun.is_set():
+                        await send({"type": "http.response.body", "body": b"", "more_body": False})
+                    return
+            await task
+        finally:
+            task.cancel()
 
     def _leaf(self, scope: Scope) -> Leaf | None:
         """The route that will answer: the first whose path and method fit."""

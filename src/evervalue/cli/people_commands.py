@@ -232,9 +232,11 @@ def _people(project: Path) -> People:
     from evervalue.core.clock import SystemClock
     from evervalue.governance.people import People
     from evervalue.governance.settings import Access
-    from evervalue.pipeline.settings import read_project
+    from evervalue.pipeline.connect import empty_project
+    from evervalue.pipeline.settings import FILE, read_project
 
-    found = read_project(project)
+    is_begun = not (project / FILE).exists() and empty_project(project).data_dir.is_dir()
+    found = empty_project(project) if is_begun else read_project(project)
     return People(found.data_dir, SystemClock(), Access(found.settings.server))
 
 

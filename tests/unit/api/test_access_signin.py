@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from httpx2 import Response
+from starlette.requests import Request
+from starlette.responses import StreamingResponse
+from starlette.routing import Route
 
+from evervalue.api.access import needs
+from evervalue.api.guard import Guard
 from evervalue.core.clock import FixedClock
 from evervalue.dashboard.app import create_app
 from evervalue.governance.passwords import Passwords
@@ -452,6 +458,34 @@ def test_the_local_link_lets_in_once_and_for_a_while(tmp_path: Path) -> None:
     late = site.people.links.make()
     site.later(minutes=16)
     assert "set-cookie" not in site.browser().get(f"/?once={late}").headers
+
+
+def test_a_stream_ends_soon_after_its_session(site: Site) -> None:
+    """What was asked for once would else be told on for hours to who has signed out."""
+
+    @needs(Right.READ)
+    async def endless(request: Request) -> StreamingResponse:
+        async def told() -> AsyncIterator[bytes]:
+            yield b"begun"
+            ann = site.people.accounts.named("ann")
+            assert ann is not None
+            site.people.sessions.end_all(ann.id, by="test", about="ann")
+            while True:
+                await asyncio.sleep(0.01)
+                yield b"."
+
+        return StreamingResponse(told(), media_type="text/event-stream")
+
+    site.app.router.routes.insert(0, Route("/v1/live/endless", endless))
+    browser = site.signed_in("ann")
+    layer = site.app.build_middleware_stack()
+    site.app.middleware_stack = layer
+    while not isinstance(layer, Guard):
+        layer = layer.app  # type: ignore[attr-defined]
+    layer.look_seconds = 0.05
+    answer = browser.get("/v1/live/endless")
+    assert answer.status_code == 200
+    assert answer.text.startswith("begun")
 
 
 def test_a_session_of_the_local_link_opens_nothing_where_accounts_are_needed(tmp_path: Path) -> None:
