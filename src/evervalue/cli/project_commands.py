@@ -290,7 +290,7 @@ def _serve(
         if (folder / FILE).exists():
             show.say("  Hidden gems: " + address + "gems    Ctrl-C stops it.")
         else:
-            show.say(f"  There is no {FILE} in {folder} yet: the page leads through connecting a file. Ctrl-C stops it.")
+            show.say(f"  There is no {FILE} yet: the page leads through connecting a file. Ctrl-C stops it.")
 
     data_dir = _project_or_empty(folder).data_dir
     serve_project(

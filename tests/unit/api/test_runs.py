@@ -198,4 +198,7 @@ def test_why_a_run_failed_says_nothing_of_a_customer() -> None:
     assert "@" not in told(InputError("cell 'zoe@example.org' is no number"))
     assert "cust-7" not in told(CheckFailed("customers.lrfm does not keep its head. 1 row: cust-7."))
     assert "secret" not in told(RuntimeError("secret"))
+    cells = "2 cells of amount are no numbers, for example {}. Map another column."
+    assert "Zoe" not in told(InputError(cells.format("'Zoe O'Neil', 'Bo'")))
+    assert "'1.234,56'" in told(InputError(cells.format("'1.234,56', '7'")))
     assert json.dumps(told(KeyboardInterrupt()))

@@ -38,7 +38,7 @@
         now.append(...[...then.childNodes].slice(1));
       }
       const [bar, next] = [box.querySelector("progress"), found.querySelector("progress")];
-      if (bar && next) bar.value = next.value;
+      if (bar && next) Object.assign(bar, { max: next.max, value: next.value });
     } else if (box.innerHTML.trim() !== found.innerHTML.trim()) {
       box.replaceChildren(...found.childNodes);
     }
