@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from evervalue.core.text import joined
 from evervalue.dashboard.formats import Formats
 
 ROLES = {"orders": "When customers buy and leave", "spend": "What they spend"}
@@ -115,6 +116,17 @@ def headline(measured: Sequence[Mapping[str, Any]], fits: Sequence[Mapping[str, 
         row["verdict"] or "",
         "Tested on the past, the models forecast as well as the best rule without a model",
     )
+
+
+def beaten(tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+    """By which measures a rule without a model is better by more than chance; empty where by none."""
+    lost = [
+        f"{MEASURES[row['measure']].name.lower()} of {TARGETS[target].lower()} ({row['best_naive']})"
+        for target in TARGETS
+        for row in tables.get(target, ())
+        if row["is_chosen"] and row["verdict"] == "worse" and row["measure"] in MEASURES
+    ]
+    return f"A rule without a model is better by {joined(lost)}." if lost else ""
 
 
 def compared(rows: Sequence[Mapping[str, Any]], measure: str, target: str, formats: Formats) -> str:

@@ -57,6 +57,7 @@ def page(request: Request) -> Response:
             prospect=prospect,
             said=model_words,
             title=model_words.headline(tables["orders"], fits),
+            beaten=model_words.beaten(tables),
             fits=fits,
             papers=PAPERS,
             parameters=reading.rows(of_models.parameters()),
