@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from evervalue.api.openapi_examples import completed
 from evervalue.api.openapi_live import live_profile
 from evervalue.api.openapi_value import value_answers
 from evervalue.api.queries.customer import ATTRIBUTES
@@ -38,6 +39,7 @@ class Described(FastAPI):
             stream = super().openapi()["paths"]["/v1/live/{customer_id}"]["get"]["responses"]
             stream["200"]["content"] = {"text/event-stream": {"schema": {"type": "string"}}}
             stream["204"] = {"description": "nothing is live here"}
+            completed(super().openapi())
         return super().openapi()
 
 

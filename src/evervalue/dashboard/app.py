@@ -22,6 +22,7 @@ from evervalue.dashboard.pages import (
     act_audiences,
     act_targeting,
     admin,
+    api_docs,
     changes,
     cohorts,
     customers,
@@ -65,6 +66,7 @@ PAGES = (
     keeping,
     tables,
     admin,
+    api_docs,
     signin,
 )
 """Each module holds its routes in ROUTES."""

@@ -31,6 +31,9 @@ from evervalue.dashboard.view import bare
 from evervalue.governance.people import People
 from evervalue.governance.settings import Access, is_loopback
 
+KEEP_ALIVE_SECONDS = 75
+"""How long a connection is kept that asks nothing: longer than proxies keep theirs (60), or the server closes one just
+when something is asked on it."""
 GRACE_SECONDS = 10
 """How long requests in flight are waited for at the end."""
 LINE_BYTES = 8192
@@ -227,6 +230,7 @@ def serve(
         server_header=False,
         proxy_headers=False,  # api/proxy.py reads them, and of proxies that were named alone
         timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         h11_max_incomplete_event_size=LONGEST_HEAD,
     )
     announce = functools.partial(ready or (lambda _: None), shown_address(host, found))
