@@ -79,7 +79,7 @@ def _none_if_empty(value: Any) -> Any:
     return None if value == "" else value
 
 
-Age = Annotated[int | None, BeforeValidator(_none_if_empty), Field(ge=0, le=MOST_AGE)]
+Age = Annotated[Annotated[int, Field(ge=0, le=MOST_AGE)] | None, BeforeValidator(_none_if_empty)]
 
 
 class CohortFilter(BaseModel):
@@ -196,12 +196,20 @@ order by cohort, age_months"""
 def condition(cohort: Cohort, age: int | None, *, customer: str = "customer_id") -> Condition:
     """The customers of a cohort; with an age those who bought at it. `customer` is the column of the key."""
     bounds: dict[str, Any] = {"cohort_from": cohort.first, "cohort_until": cohort.until}
+    where = "first_order_date >= $cohort_from and first_order_date < $cohort_until"
     if age is None:
-        where = "first_order_date >= $cohort_from and first_order_date < $cohort_until"
         return Condition(f"({where})", bounds)
     source, more = _at_age(cohort, age)
-    sql = f"{customer} in (select o.customer_id {source} and o.kind = 'sale')"
-    return Condition(sql, more)
+    if cohort.by == "month":  # everybody's age is the same calendar month, so no order has to be joined
+        source = """from curated.orders as o
+where o.order_date < (select as_of from customers.cutoff)
+  and o.order_date >= $ordered_from and o.order_date < $ordered_until"""
+        more = {k: v for k, v in more.items() if k not in ("age", "unit_months")}
+        more["ordered_until"] = _moved(cohort.until, age)
+    else:
+        where = ""
+    inside = f"{customer} in (select o.customer_id {source} and o.kind = 'sale')"
+    return Condition(f"({where} and {inside})" if where else inside, more)
 
 
 def orders(cohort: Cohort, age: int | None) -> Statement:

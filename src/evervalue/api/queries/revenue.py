@@ -176,12 +176,16 @@ order by percentile"""
 
 def months(dimension: Row, value: str) -> Statement:
     """One row a month of a value, from the first month of the run to the last, months without a line as zeros."""
-    source, parameters = _behind(dimension, value)
+    where, parameters = _where(dimension, value)
+    of_orders = dimension["is_attribute"] or dimension["dimension"] in OF_ORDERS
+    table, amount = ("orders", "revenue") if of_orders else ("order_lines", "amount")
+    order = "order_key" if of_orders else "distinct l.order_key"
     sql = f"""with monthly as (
-  select cast(date_trunc('month', l.order_date) as date) as month, sum(l.amount) as revenue, sum(l.margin) as margin,
-    count(distinct l.order_key) filter (where l.kind = 'sale') as orders,
+  select cast(date_trunc('month', l.order_date) as date) as month, sum(l.{amount}) as revenue, sum(l.margin) as margin,
+    count({order}) filter (where l.kind = 'sale') as orders,
     count(distinct l.customer_id) filter (where l.kind = 'sale') as customers
-  {source}
+  from curated.{table} as l
+  {where}
   group by 1
 )
 select r.month, cast(coalesce(m.revenue, 0) as decimal(18,4)) as revenue,
@@ -195,11 +199,15 @@ order by r.month"""
 
 def lines(dimension: Row, value: str) -> Statement:
     """The lines behind a value, the newest first; their amounts add up to its revenue."""
-    source, parameters = _behind(dimension, value)
+    where, parameters = _where(dimension, value)
+    if not dimension["is_attribute"] and dimension["dimension"] in OF_ORDERS:
+        where = f"where l.order_key in (select l.order_key from curated.orders as l {where})"
     sql = f"""select l.order_date, l.kind, l.order_id, l.line_id, c.customer, l.customer_id, l.product_id,
   l.product_name, l.category, l.quantity, l.discount, l.amount, l.margin, l.channel, l.region, l.country,
   l.source, l.line
-{source}
+from curated.order_lines as l
+join curated.customers as c on c.customer_id = l.customer_id
+{where}
 order by l.order_date desc, l.source, l.file_id, l.line"""
     return Statement(sql, parameters)
 
@@ -228,21 +236,14 @@ def says(by: str, value: str) -> str:
     return f"with {by} {value}" if value else f"without a said {by}"
 
 
-def _behind(dimension: Row, value: str) -> tuple[str, dict[str, Any]]:
-    """The lines `l` before the cutoff that have the value."""
+def _where(dimension: Row, value: str) -> tuple[str, dict[str, Any]]:
+    """What picks the rows `l` before the cutoff that have the value: orders where it is an order's, else lines."""
     parameters: dict[str, Any] = {"value": value}
-    source = """from curated.order_lines as l
-join curated.customers as c on c.customer_id = l.customer_id"""
+    name = str(dimension["dimension"])
     if dimension["is_attribute"]:
-        parameters["attribute"] = dimension["dimension"]
+        parameters["attribute"] = name
         which = """coalesce((select max(a.value) from curated.customer_attributes as a
     where a.customer_id = l.customer_id and a.attribute = $attribute and a.is_latest), '')"""
-    elif dimension["dimension"] in OF_ORDERS:
-        source += "\njoin curated.orders as o on o.order_key = l.order_key"
-        which = f"coalesce(o.{dimension['dimension']}, '')"
     else:
-        which = OF_LINES[dimension["dimension"]]
-    return (
-        f"{source}\nwhere l.order_date < (select as_of from customers.cutoff)\n  and {which} = $value",
-        parameters,
-    )
+        which = f"coalesce(l.{name}, '')" if name in OF_ORDERS else OF_LINES[name]
+    return f"where l.order_date < (select as_of from customers.cutoff) and {which} = $value", parameters
