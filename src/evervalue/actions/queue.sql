@@ -127,4 +127,4 @@ select
     end || ' of all that is at stake.' as priority_says
 from shown as s
 join actions.reasons as r on r.reason = s.reason
-left join insight.hidden_gems as g on g.customer_id = s.customer_id and s.reason = 'gem'
+left join insight.hidden_gems as g on g.customer_id = s.customer_id -- by key alone: a gem is Mid-Value, so that is its reason
