@@ -10,6 +10,7 @@ from starlette.requests import Request
 
 from evervalue.core.clock import Clock
 from evervalue.core.text import span
+from evervalue.dashboard.links import to
 from evervalue.pipeline.progress_file import read_progress
 
 TOLD_SECONDS = 3600
@@ -90,4 +91,4 @@ def here_of(request: Request) -> str:
     """The address of the page, or of the page that a part of it was asked for by."""
     if request.url.path.endswith("/runs/progress"):
         return request.headers.get("referer", "") or "."
-    return request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    return to(request.url.path + (f"?{request.url.query}" if request.url.query else ""))
