@@ -21,6 +21,8 @@ from evervalue.state.notes import LONGEST
 from evervalue.state.views import LONGEST_ADDRESS, LONGEST_NAME
 
 router = APIRouter(prefix="/v1")
+Id = Annotated[int, Field(ge=1, le=2**63 - 1)]
+"""What the state can hold."""
 FRESH = {"Cache-Control": "private, no-store"}
 
 
@@ -74,7 +76,7 @@ def add_note(request: Request, customer_id: str, new: Annotated[NewNote, Body()]
 
 @router.delete("/notes/{customer_id:key}", status_code=204)
 @needs(Right.WORK)
-def remove_note(request: Request, customer_id: str, id: int) -> Response:
+def remove_note(request: Request, customer_id: str, id: Id) -> Response:
     """Takes away a note of one's own; who manages may take away any."""
     if not notes_of(request).remove(id, customer_id, owner_of(who_of(request))):
         raise NotFound(f"There is no note {id} of yours on this customer.")
@@ -97,7 +99,7 @@ def save_view(request: Request, new: Annotated[NewView, Body()]) -> Response:
 
 @router.delete("/views/{id}", status_code=204)
 @needs(Right.WORK)
-def remove_view(request: Request, id: int) -> Response:
+def remove_view(request: Request, id: Id) -> Response:
     """Takes away a view of one's own; who manages may take away any."""
     if not views_of(request).remove(id, owner_of(who_of(request))):
         raise NotFound(f"There is no view {id} of yours.")

@@ -36,8 +36,7 @@ def note(request: Request) -> Response:
             raise NotFound(f"No customer in run {reading.run_id} has the key “{customer_id[:200]}”.")
         says = str(form.get("says", ""))
         if remove := str(form.get("remove", "")):
-            if remove.isdecimal():
-                kept.remove(int(remove), customer_id, owner_of(who))
+            kept.remove(number_of(remove), customer_id, owner_of(who))
         else:
             try:
                 kept.add(customer_id, says, who.name)
@@ -54,14 +53,22 @@ def note(request: Request) -> Response:
         )  # fmt: skip
 
 
+def number_of(text: str) -> int:
+    """The number of a note or a view as a form sends it; 0, which none has, where it is no number.
+
+    >>> number_of("7"), number_of("9" * 30), number_of("x")
+    (7, 0, 0)
+    """
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else 0
+
+
 @needs(Right.WORK)
 def view(request: Request) -> Response:
     """Keeps the view that a page's form sends, or takes one away; then back to that page."""
     form, who = form_of(request), who_of(request)
     back = str(form.get("address", "/"))
     if remove := str(form.get("remove", "")):
-        if remove.isdecimal():
-            views_of(request).remove(int(remove), owner_of(who))
+        views_of(request).remove(number_of(remove), owner_of(who))
     else:
         address = back.removeprefix(PREFIX.get()) or "/"
         views_of(request).save(
