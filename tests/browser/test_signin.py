@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -44,6 +45,12 @@ def signs_in(page: Page, name: str) -> None:
     page.get_by_label("Name").fill(name)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
+    past_the_door(page)
+
+
+def past_the_door(page: Page) -> None:
+    """Waits until the browser is on the page that the door leads to."""
+    page.wait_for_url(re.compile(r"//[^/]+/(?!signin)"), wait_until="load")
 
 
 def test_an_admin_signs_in_manages_and_signs_out(open_page: Open, guarded: tuple[str, FastAPI]) -> None:
@@ -59,11 +66,12 @@ def test_an_admin_signs_in_manages_and_signs_out(open_page: Open, guarded: tuple
     assert violations(page) == []
     page.get_by_label("Password").fill(PASSWORD)
     page.keyboard.press("Enter")
+    past_the_door(page)
     visit.ready()
     assert visit.path() == "/gems?q=coca"
     expect(page.locator("#grid tbody tr")).to_have_count(1)
     page.get_by_role("link", name="Admin", exact=True).click()
-    visit.ready()
+    page.wait_for_url("**/admin")
     expect(page.get_by_role("heading", level=1)).to_have_text("2 people may sign in; 1 of them decides")
     page.get_by_label("Name", exact=True).fill("new.person")
     page.get_by_role("button", name="Add, with a password").click()

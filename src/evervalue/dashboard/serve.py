@@ -202,6 +202,7 @@ def serve(
     networks(trusted_proxies)
     if access is None and (allowed_hosts or trusted_proxies or not is_loopback(host)):
         raise SettingsError(f"Nobody would have to sign in, and other machines reach {host}: give an access.")
+    data_dir.mkdir(parents=True, exist_ok=True)  # what people keep is there before the first run
     if access is not None:
         People(data_dir, SystemClock(), access).begin()
     listening = listen(host, port)

@@ -124,7 +124,7 @@ def test_the_roles_are_these() -> None:
     }
 
 
-def test_an_answer_that_one_role_holds_is_not_taken_for_anothers() -> None:
+def test_an_answer_that_one_role_holds_is_not_another_roles() -> None:
     reading = cast("Reading", SimpleNamespace(run_id="r1"))
     tags = set()
     for role in Role:

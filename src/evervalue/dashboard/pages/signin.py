@@ -224,7 +224,7 @@ def account(request: Request) -> Response:
 def _account(request: Request, *, alarm: str = "", status: int = 200) -> Response:
     people, session, who = people_of(request), session_of(request), who_of(request)
     own = people.accounts.named(who.name) if session and session.account else None
-    sessions = [one for one in people.sessions.all() if session and one.account == session.account]
+    sessions = [one for one in people.sessions.all() if one.account == session.account] if session else []
     return render(
         request,
         "account.html",
