@@ -189,6 +189,8 @@ class CustomerFilters(cohorts.CohortFilter, revenue.BehindFilter):
         words = [number, *([joined(tiers)] if tiers else []), noun if total == 1 else noun + "s"]
         if self.region:
             words.append(f"in {joined(list(self.region))}")
+        if self.by:
+            words.append(revenue.says(self.by, self.value))
         if self.q:
             words.append(f"matching “{self.q}”")
         if led := self.led():
