@@ -30,6 +30,8 @@ PAGES = [
     "/sources",
     "/sources/sales",
     "/tables",
+    "/admin",
+    "/account",
     "/tables/insight.hidden_gems",
     "/act",
     "/act?q=nothing-has-this",

@@ -21,6 +21,8 @@ PAGES = [
     "/sources",
     "/sources/sales",
     "/tables",
+    "/admin",
+    "/account",
     "/tables/insight.hidden_gems",
     "/act",
     "/act/targeting?budget=500",

@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from http import HTTPStatus
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from urllib.parse import urlsplit
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -205,6 +206,8 @@ def serve(
     data_dir.mkdir(parents=True, exist_ok=True)  # what people keep is there before the first run
     if access is not None:
         People(data_dir, SystemClock(), access).begin()
+        if access.settings.public_url is not None:
+            allowed_hosts = (*allowed_hosts, urlsplit(access.settings.public_url).hostname or "")
     listening = listen(host, port)
     found = int(listening.getsockname()[1])
     is_shared = workers > 1 and CAN_SHARE

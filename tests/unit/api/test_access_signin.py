@@ -176,6 +176,20 @@ def test_many_failures_make_everybody_wait_even_after_a_restart(site: Site, tmp_
     assert sign_in(site.browser(), "ann").status_code == 303
 
 
+def test_too_many_at_the_same_moment_are_asked_to_come_again(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("evervalue.governance.passwords.WAIT_SECONDS", 0.01)
+    turns = site.people.accounts.passwords._turns
+    assert turns.acquire()
+    assert turns.acquire()
+    answer = sign_in(site.browser(), "ann")
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    assert "Too many people sign in at this moment" in answer.text
+    turns.release(2)
+    assert sign_in(site.browser(), "ann").status_code == 303
+
+
 def test_many_names_from_one_address_make_it_wait(site: Site) -> None:
     for n in range(30):
         assert sign_in(site.browser(), f"name{n}", "not the password at all").status_code == 401

@@ -13,7 +13,7 @@ from evervalue.api.access import anybody, form_of, needs, who_of
 from evervalue.api.cookies import FORM, SESSION, SINGLE, cookie_name, cookie_of, setting
 from evervalue.api.door import address, begun
 from evervalue.api.errors import Forbidden
-from evervalue.core.errors import EvervalueError, InputError
+from evervalue.core.errors import Busy, EvervalueError, InputError
 from evervalue.dashboard import people_words
 from evervalue.dashboard.links import to, url
 from evervalue.dashboard.view import render
@@ -132,7 +132,12 @@ def come_in(request: Request) -> Response:
     back = local_path(str(form.get("back", "")))
     if people.access is None or not people.access.by_account:
         return RedirectResponse(back, status_code=303)
-    found, wait = people.sign_in(name, password, address(request))
+    try:
+        found, wait = people.sign_in(name, password, address(request))
+    except Busy as error:
+        return door_page(
+            request, back=back, alarm=str(error), status=503, name=name, headers={"Retry-After": "5"}
+        )
     if wait:
         says = f"Too many attempts failed. Try again in {_span(wait)}."
         return door_page(
@@ -211,7 +216,6 @@ def go_out(request: Request) -> Response:
             people.sessions.end(session, "signed-out", by=session.who.name, address=address(request))
     answer = RedirectResponse(url("/signin", [("why", why)]), status_code=303)
     answer.headers.append(*setting(request.scope, SESSION, "", 0))
-    answer.headers["Clear-Site-Data"] = '"cache"'
     return answer
 
 
