@@ -265,10 +265,15 @@ def main() -> None:
     options.add_argument("--data", type=Path, required=True, help="a published data directory")
     options.add_argument("--people", type=int, default=50)
     options.add_argument("--seconds", type=float, default=30)
+    options.add_argument(
+        "--pause", type=float, default=5.0, help="mean seconds between two requests of a person"
+    )
     options.add_argument("--workers", type=int, default=2)
     asked = options.parse_args()
     place = urlsplit(asked.data.resolve().as_uri()).path
-    found = mixed(Path(place), people=asked.people, seconds=asked.seconds, workers=asked.workers)
+    found = mixed(
+        Path(place), people=asked.people, seconds=asked.seconds, pause=asked.pause, workers=asked.workers
+    )
     print(found.table())
     print(f"\nOne worker, four readers without a pause: {flat_out(Path(place)):.0f} requests a second.")
 

@@ -32,6 +32,7 @@ PAGES = [
     "/tables",
     "/admin",
     "/account",
+    "/v1/docs",
     "/tables/insight.hidden_gems",
     "/act",
     "/act?q=nothing-has-this",

@@ -23,6 +23,7 @@ PAGES = [
     "/tables",
     "/admin",
     "/account",
+    "/v1/docs",
     "/tables/insight.hidden_gems",
     "/act",
     "/act/targeting?budget=500",

@@ -17,7 +17,7 @@ MAX_LIMIT = 1000
 class ListRequest(BaseModel):
     """Order, place and format of a list. Empty values mean the default, so that a plain HTML form can send them."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     sort: str = Field("", max_length=40)
     """Column to sort by; a '-' before it sorts downwards."""

@@ -56,7 +56,7 @@ DEFAULT_SORT = "-monetary"
 class GemFilters(BaseModel):
     """Which gems are asked for."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     q: Text = ""
     action: Text = ""

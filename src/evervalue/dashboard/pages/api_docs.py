@@ -61,13 +61,18 @@ def _route(path: str, method: str, told: dict[str, Any], parts: dict[str, Any]) 
     contents = told.get("responses", {}).get("200", {}).get("content", {})
     example = next((c["example"] for c in contents.values() if "example" in c), None)
     return Described(
-        anchor=f"{method}-{path}".replace("/", "-").replace("{", "").replace("}", ""),
+        anchor=f"route-{method}{path}".replace("/", "-").replace("{", "").replace("}", ""),
         method=method.upper(),
         path=path,
-        title=title.strip(),
-        says=rest.strip(),
+        title=title.strip().replace("`", ""),
+        says=rest.strip().replace("`", ""),
         parameters=[
-            Parameter(p["name"], p["in"], kind_of(p.get("schema", {}), parts), p.get("description", ""))
+            Parameter(
+                p["name"],
+                p["in"],
+                kind_of(p.get("schema", {}), parts),
+                p.get("description", "").replace("`", ""),
+            )
             for p in told.get("parameters", [])
         ],
         asked=str(told.get("x-example-request", "")),
@@ -93,7 +98,9 @@ def kind_of(schema: dict[str, Any], parts: dict[str, Any]) -> str:
     elif either:
         kind = " | ".join(dict.fromkeys(text for each in either if (text := kind_of(each, parts))))
     elif schema.get("type") == "array":
-        kind = f"{kind_of(schema.get('items', {}), parts)}; may be repeated"
+        most = schema.get("maxItems", schema.get("maxLength"))
+        up_to = f", up to {most} times" if most else ""
+        return f"{kind_of(schema.get('items', {}), parts)}; may be repeated{up_to}"
     else:
         kind = str(schema.get("format") or schema.get("type", "text")).replace("string", "text")
     limits = [words.format(schema[name]) for name, words in LIMITS.items() if name in schema]
