@@ -13,9 +13,9 @@ import pytest
 from fastapi.testclient import TestClient
 
 from evervalue.api.app import create_app
+from evervalue.api.snapshots import SnapshotReader, Statement
 from evervalue.core.clock import FixedClock
 from evervalue.pipeline.settings import read_project
-from evervalue.warehouse.publish import Publisher
 from tests.support.own import own_saas
 from tests.support.projects import project, published, run_project
 from tests.support.site import LOOPBACK, saas_data
@@ -51,11 +51,8 @@ def decide(client: TestClient, **decision: object) -> Any:
 
 
 def sql(query: str) -> list[tuple[Any, ...]]:
-    con = Publisher(saas_data()).current().open()
-    try:
-        return con.execute(query).fetchall()
-    finally:
-        con.close()
+    with SnapshotReader(saas_data()).lease() as reading:
+        return list(reading.result(Statement(query, {})).rows)
 
 
 def test_the_answer_is_the_table_and_so_is_the_export(client: TestClient) -> None:
