@@ -246,3 +246,12 @@ def test_cohorts_of_hundreds_of_months_are_the_newest(tmp_path: Path) -> None:
         years = data(client, "/cohorts", by="year", part="sizes")
         assert (len(years), years[-1]["cohort"]) == (35, "1990-01-01")
         assert client.get("/cohorts").status_code == 200
+
+
+def test_a_filter_is_carried_on_by_the_page_it_leads_to(shop: TestClient) -> None:
+    page = shop.get("/customers?by=product&value=A").text
+    assert '<input type="hidden" name="by" value="product">' in page
+    assert '<input type="hidden" name="value" value="A">' in page
+    assert "/v1/customers?by=product&amp;value=A&amp;format=csv" in page
+    says = shop.get("/v1/customers?by=product&value=A&cohort=2022&age=0").json()["meta"]["says"]
+    assert says == "2 customers of 2022 who ordered in their first year, with product A"

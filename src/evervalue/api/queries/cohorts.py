@@ -140,18 +140,14 @@ class CohortsRequest(CohortFilter):
 def says(cohort: Cohort, age: int | None) -> str:
     """A cohort and an age, behind 'customers'.
 
-    >>> says(cohort_of("2021-03"), None), says(cohort_of("2021"), 0)
-    ('of 2021-03', 'of 2021 who ordered in their first year')
+    >>> says(cohort_of("2021-03"), None), says(cohort_of("2021"), 0), says(cohort_of("2021-Q2"), 4)
+    ('of 2021-03', 'of 2021 who ordered in their first year', 'of 2021-Q2 who ordered 4 quarters after their first')
     """
     if age is None:
         return f"of {cohort}"
-    when = "first" if age == 0 else f"{_ordinal(age + 1)}"
-    return f"of {cohort} who ordered in their {when} {cohort.by}"
-
-
-def _ordinal(number: int) -> str:
-    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
-    return f"{number}{ending}"
+    if age == 0:
+        return f"of {cohort} who ordered in their first {cohort.by}"
+    return f"of {cohort} who ordered {age} {cohort.by}{'' if age == 1 else 's'} after their first"
 
 
 def usual_by(reading: Reading) -> By:

@@ -165,9 +165,9 @@ class CustomerFilters(cohorts.CohortFilter, revenue.BehindFilter):
         """The filters that other pages lead here with and that are set, each in words."""
         found = []
         if self.cohort:
-            found.append(
-                Said(("cohort", "age", "by", "value"), cohorts.says(cohorts.cohort_of(self.cohort), self.age))
-            )
+            found.append(Said(("cohort", "age"), cohorts.says(cohorts.cohort_of(self.cohort), self.age)))
+        if self.by:
+            found.append(Said(("by", "value"), revenue.says(self.by, self.value)))
         if chance := _between(self.p_alive_from, self.p_alive_to, lambda share: f"{100 * share:g} %"):
             found.append(Said(("p_alive_from", "p_alive_to"), f"still active with a chance {chance}"))
         if money := _between(self.clv_from, self.clv_to, lambda amount: f"{amount:,f}"):
@@ -189,8 +189,6 @@ class CustomerFilters(cohorts.CohortFilter, revenue.BehindFilter):
         words = [number, *([joined(tiers)] if tiers else []), noun if total == 1 else noun + "s"]
         if self.region:
             words.append(f"in {joined(list(self.region))}")
-        if self.by:
-            words.append(revenue.says(self.by, self.value))
         if self.q:
             words.append(f"matching “{self.q}”")
         if led := self.led():
