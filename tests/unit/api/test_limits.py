@@ -83,8 +83,11 @@ def test_an_address_gets_as_much_as_its_bucket_holds_and_then_what_drips_in() ->
 
 
 def test_a_key_and_a_session_have_buckets_of_their_own() -> None:
-    told: dict[str, Any]
-    for told in ({"authorization": "Bearer a"}, {"cookie": "theme=dark; evervalue-session-8765=a; x=y"}):
+    sent: list[dict[str, Any]] = [
+        {"authorization": "Bearer a"},
+        {"cookie": "theme=dark; evervalue-session-8765=a; x=y"},
+    ]
+    for told in sent:
         asker = Asker()
         assert [asker.ask(**told)[0] for _ in range(4)] == [200, 200, 200, 429]
         other: dict[str, Any] = {
