@@ -57,7 +57,7 @@ def test_a_new_run_is_followed_and_the_old_one_closed_by_its_last_reader(data: P
         assert len(old.rows(Statement("select 1 from insight.customer_list", {}))) == 99, "still readable"
         held = old._opened.connection
     with pytest.raises(EngineError):
-        held.execute("select 1")
+        held.cursor()
     reader.close()
 
 
