@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
+from evervalue.api.snapshots import SnapshotReader, Statement
 from evervalue.dashboard import act_words
 from evervalue.dashboard.app import create_app
 from evervalue.dashboard.formats import Formats
