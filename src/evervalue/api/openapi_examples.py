@@ -79,7 +79,7 @@ def completed(schema: Schema) -> Schema:
                     },
                 }
             if method == "get" and path in kept:
-                for content in answers["200"].get("content", {}).values():
+                if (content := answers["200"].get("content", {}).get("application/json")) is not None:
                     content["example"] = kept[path]["answer"]
                 told["x-example-request"] = kept[path]["asked"]
     for name in ("HTTPValidationError", "ValidationError"):  # FastAPI's own shape, which nobody is answered
