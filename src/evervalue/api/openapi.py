@@ -25,6 +25,12 @@ TYPES = {"integer": "integer", "bigint": "integer", "double": "number", "boolean
 """All others are text: money too, so that no digit of it is lost."""
 META = {"type": "object", "description": "run, cutoff, currency, the SQL with its parameters, and seconds"}
 
+PART: Schema = {
+    "type": "array",
+    "items": {"type": "object"},
+    "description": "the rows of a `part`",
+}
+
 
 class Described(FastAPI):
     """The application, whose description names every field of customers, hidden gems and sources."""
@@ -33,12 +39,23 @@ class Described(FastAPI):
         """The description; made when it is first asked for."""
         if self.openapi_schema is None:
             for path, data in _answers().items():
+                told = super().openapi()["paths"][path]["get"]
+                if data.get("type") == "object" and any(one["name"] == "part" for one in told["parameters"]):
+                    data = {
+                        "anyOf": [
+                            data,
+                            PART,
+                            {"type": "null", "description": "a `part` that there is none of"},
+                        ]
+                    }
                 answer = {"type": "object", "properties": {"data": data, "meta": META}}
-                ok = super().openapi()["paths"][path]["get"]["responses"]["200"]
+                ok = told["responses"]["200"]
                 ok["content"] = {"application/json": {"schema": answer}}
             stream = super().openapi()["paths"]["/v1/live/{customer_id}"]["get"]["responses"]
             stream["200"]["content"] = {"text/event-stream": {"schema": {"type": "string"}}}
             stream["204"] = {"description": "nothing is live here"}
+            card = super().openapi()["paths"]["/v1/models/card"]["get"]["responses"]["200"]
+            card["content"]["text/markdown"] = {"schema": {"type": "string"}}
             completed(super().openapi())
         return super().openapi()
 

@@ -50,6 +50,13 @@ SECURITY: Schema = {
         "description": "The session of somebody who signed in with a browser; over http the name differs.",
     },
 }
+FILES: Schema = {
+    "text/csv": {"schema": {"type": "string"}},
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": {
+        "schema": {"type": "string", "format": "binary"}
+    },
+}
+"""What answers are besides JSON where a route has a `format`."""
 ERRORS = {
     "400": "A parameter is impossible together with others, or a cursor is none of this list.",
     "401": "No key, or one that is wrong or over.",
@@ -72,19 +79,31 @@ def completed(schema: Schema) -> Schema:
         for method, told in methods.items():
             answers = told.setdefault("responses", {})
             for status, says in ERRORS.items():
-                answers[status] = {
-                    "description": says,
-                    "content": {
-                        "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
-                    },
-                }
+                answers[status] = _problem(says)
             if method == "get" and path in kept:
                 if (content := answers["200"].get("content", {}).get("application/json")) is not None:
                     content["example"] = kept[path]["answer"]
                 told["x-example-request"] = kept[path]["asked"]
+            if _gives_files(told):
+                answers["200"]["content"].update(FILES)
+            if method == "post":
+                answers["409"] = _problem(
+                    "Something of that name is there already, or as things stand it cannot be."
+                )
     for name in ("HTTPValidationError", "ValidationError"):  # FastAPI's own shape, which nobody is answered
         parts["schemas"].pop(name, None)
     return schema
+
+
+def _problem(says: str) -> Schema:
+    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {"description": says, "content": content}
+
+
+def _gives_files(told: Schema) -> bool:
+    """Whether a route answers with csv and xlsx too."""
+    of_format = [one["schema"] for one in told.get("parameters", ()) if one["name"] == "format"]
+    return any("csv" in json.dumps(one) for one in of_format)
 
 
 @lru_cache(maxsize=1)

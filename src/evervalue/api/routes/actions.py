@@ -127,7 +127,9 @@ def target(request: Request, asked: Annotated[TargetingRequest, Query()]) -> Res
         found = reading.rows(statement)[0]
         if part == "customers":
             chosen = targeting.chosen_customers(reading, terms, found)
-            return list_answer(request, reading, "targeting", chosen, asked, targeting.CHOSEN_SORT, _says_chosen)
+            return list_answer(
+                request, reading, "targeting", chosen, asked, targeting.CHOSEN_SORT, _says_chosen
+            )
         more: dict[str, Any] = {"terms": in_force(terms)}
         if part == "curve":
             statement = targeting.curve(terms, int(found["contacts"]), int(found["predicted"]))
