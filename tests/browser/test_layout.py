@@ -20,6 +20,8 @@ PAGES = [
     "/customers/1093",
     "/sources",
     "/sources/sales",
+    "/runs",
+    "/changes",
     "/tables",
     "/admin",
     "/account",

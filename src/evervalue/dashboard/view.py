@@ -104,6 +104,7 @@ def render(
         theme=theme_of(request),
         who=who_of(request),
         saved_views=lambda: _saved_views(request),
+        published_now=lambda: reader_of(request).publisher.current_id() or "",
         csrf=getattr(request.state, "csrf", ""),
         stale_days=_stale_days(request, reading),
         alarms=alarms,
