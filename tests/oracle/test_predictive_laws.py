@@ -340,6 +340,7 @@ def test_points_taken_together_give_the_same_bits(kernel: Kernel, monkeypatch: p
     def asked() -> list[Array]:
         return [law.p_alive(some), law.expected(some), law.discounted(some, 2e-4), law.pmf(some, 24)]
 
+    assert law.p_alive(some.take(np.arange(0))).size == 0
     together = asked()
     monkeypatch.setattr(orders, "_TOGETHER", 0)
     for one, other in zip(together, asked(), strict=True):

@@ -55,6 +55,12 @@ class Sent:
                 return True
             return False
 
+    def is_open(self, report: str, due_at: str) -> bool:
+        """Whether there is something to claim; to be asked often."""
+        with self._store.read() as asked:
+            found = asked.row("select state, tries from sent where report = ? and due_at = ?", report, due_at)
+        return found is None or (found["state"] in ("begun", "failed") and found["tries"] < MOST_TRIES)
+
     def ended(self, report: str, due_at: str, *, fault: str = "") -> None:
         """Notes what became of one that was claimed."""
         state = "failed" if fault else "sent"

@@ -5,14 +5,16 @@ from __future__ import annotations
 import datetime as dt
 import re
 import shutil
+import time
 from pathlib import Path
 
 import pytest
 
 from evervalue.core.clock import FixedClock, SystemClock
 from evervalue.core.errors import InputError, NothingPublished, SettingsError, SourceUnavailable
+from evervalue.dashboard.reports import schedule
 from evervalue.dashboard.reports.compose import compose
-from evervalue.dashboard.reports.schedule import latest_due, send_due, send_now
+from evervalue.dashboard.reports.schedule import latest_due, send_due, send_now, sent_beside
 from evervalue.dashboard.reports.standalone import main_of
 from evervalue.pipeline.settings import Project, read_project, settings_from
 from evervalue.state.sent import MOST_TRIES, Sent
@@ -189,3 +191,20 @@ def test_settings_that_cannot_be_are_refused(
 ) -> None:
     with pytest.raises(SettingsError, match=says):
         settings_from({**TABLES, "mail": mail, "reports": {"weekly": report}})
+
+
+def test_a_server_sends_what_is_due_in_a_process_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schedule, "LOOK_SECONDS", 0.1)
+    with mail_sink() as sink:
+        hour = dt.datetime.now(dt.UTC).strftime("%H:00")  # was due within the hour
+        asked = project(tmp_path, sink.port, every=f"day {hour}")
+        send_due(asked, FixedClock(dt.datetime(2020, 1, 1, 12, tzinfo=dt.UTC)))  # so that today's is the next
+        with sent_beside(asked, SystemClock()):
+            end = time.monotonic() + 60
+            while not sink.mails:
+                assert time.monotonic() < end
+                time.sleep(0.1)
+        time.sleep(0.5)
+        assert len(sink.mails) == 1

@@ -65,7 +65,7 @@ def compose(
     from evervalue.api.settings import ServerSettings
     from evervalue.dashboard.app import create_app
 
-    app = create_app(data_dir, ServerSettings(threads=1), clock=clock)
+    app = create_app(data_dir, ServerSettings(), clock=clock)
     try:
         with app.state.reader.lease() as reading:
             run, run_id = reading.run, reading.run_id

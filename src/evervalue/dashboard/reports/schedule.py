@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from evervalue.core.clock import Clock
+from evervalue.core.clock import Clock, SystemClock
 from evervalue.core.errors import EvervalueError
 from evervalue.dashboard.reports.compose import Report, compose
 from evervalue.dashboard.reports.mail import message, send
 from evervalue.dashboard.reports.pdf import printed
 from evervalue.pipeline.report_settings import DAYS, EVERY, ReportSettings
-from evervalue.pipeline.settings import Project
+from evervalue.pipeline.settings import Project, read_project
 from evervalue.state.sent import Sent
 from evervalue.state.store import Store, stamp
 
@@ -118,19 +120,39 @@ def send_due(project: Project, clock: Clock) -> list[tuple[str, str]]:
     return found
 
 
+def is_due(project: Project, clock: Clock) -> bool:
+    """Whether a report may be waiting."""
+    sent, now = Sent(Store(project.data_dir, Sent.SCHEMA), clock), clock.now()
+    zone = project.settings.project.time_zone
+    dues = {name: latest_due(one.every, now, zone) for name, one in project.settings.reports.items()}
+    return any(now - due <= LATE and sent.is_open(name, stamp(due)) for name, due in dues.items())
+
+
 @contextmanager
 def sent_beside(project: Project, clock: Clock) -> Iterator[None]:
-    """Sends reports when they are due for as long as the block lasts; nothing where none is set."""
+    """Sends reports when they are due for as long as the block lasts; nothing where none is set.
+
+    Each time in a process of its own: making them holds up no page, and opens the run as it likes.
+    """
     if not project.settings.reports:
         yield
         return
     end = threading.Event()
+    # -P: a file of the project's folder is never taken for a module
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "evervalue.dashboard.reports.schedule",
+        str(project.folder.resolve()),
+    ]
 
     def look() -> None:
         while not end.wait(LOOK_SECONDS):
             try:
-                send_due(project, clock)
-            except EvervalueError as error:
+                if is_due(project, clock):
+                    subprocess.run(command, stdin=subprocess.DEVNULL, check=False)
+            except (EvervalueError, OSError) as error:
                 log.error("reports: %s", error)
 
     Path(project.data_dir).mkdir(parents=True, exist_ok=True)
@@ -140,3 +162,7 @@ def sent_beside(project: Project, clock: Clock) -> Iterator[None]:
         yield
     finally:
         end.set()
+
+
+if __name__ == "__main__":
+    send_due(read_project(Path(sys.argv[1])), SystemClock())

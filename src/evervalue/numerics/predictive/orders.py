@@ -75,7 +75,7 @@ class OrdersLaw:
         wide: int = 1,
     ) -> Array:
         """Mean over the posterior of a function of parameters and histories; the same bits with any neighbours."""
-        together = _TOGETHER // (len(histories) * wide)
+        together = _TOGETHER // max(1, len(histories) * wide)
         params = (self.params(point, histories.extra) for point in self.points.values)
         values: Iterator[Array] = (value(of_point, histories) for of_point in params)
         if len(self.points) > 1 and together > 1:  # a call a point would cost more than what it computes
