@@ -101,6 +101,13 @@ def _written(
             yield from workbook(name, head, chain.from_iterable(pieces))
 
 
+def first_rows(reading: Reading, statement: Statement, most: int) -> tuple[Statement, dict[str, object]]:
+    """The first rows of a statement alone, and how many it has in all, which the answer must say."""
+    counted = Statement(f"select count(*) as n from ({statement.sql})", statement.parameters)
+    total = int(reading.result(counted).rows[0][0])
+    return Statement(f"{statement.sql}\nlimit {most}", statement.parameters), {"total": total}
+
+
 def table_answer(
     request: Request,
     reader: SnapshotReader,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -135,7 +135,8 @@ class SignInDoor:
         """Goes on to the clean address, signed in where the link was good."""
         pairs = parse_qsl(request.url.query, keep_blank_values=True)
         rest = urlencode([(name, value) for name, value in pairs if name != ONCE])
-        clean = shown(request.url.path) + (f"?{rest}" if rest else "")
+        path = "/" + request.url.path.lstrip("/\\")  # two slashes would name another host
+        clean = shown(quote(path)) + (f"?{rest}" if rest else "")
         answer = RedirectResponse(clean, status_code=303, headers={"Cache-Control": "no-store"})
         is_looked_ahead = "prefetch" in request.headers.get("sec-purpose", "")
         if is_looked_ahead or not is_local(request):

@@ -11,7 +11,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Protocol
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from fastapi.routing import iter_route_contexts
 from starlette._utils import get_route_path
@@ -23,6 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from evervalue.api.access import ANYBODY, MARK
 from evervalue.api.errors import Forbidden, TooLarge
+from evervalue.core.addresses import split
 from evervalue.governance.roles import LOCAL, Right, Who
 
 log = logging.getLogger("evervalue.security")
@@ -104,7 +105,11 @@ class Asked:
         right = self.leaf.needs(self.method) if self.leaf else Right.READ
         if right is None:
             return None
-        return (right, Right.EXPORT) if right != ANYBODY and self._takes_file() else (right,)
+        if right == ANYBODY:
+            return (right,)
+        # whoever changes something is shown what it is among, so that reading belongs to every right
+        more = (Right.EXPORT,) if self._takes_file() else ()
+        return tuple(dict.fromkeys((Right.READ, right, *more)))
 
     def _takes_file(self) -> bool:
         query: bytes = self.scope["query_string"]
@@ -226,7 +231,7 @@ def from_here(request: Request) -> None:
     if site is not None:  # where a browser says it itself, no proxy that gives hosts other names matters
         is_ours = site in ("same-origin", "none")
     else:
-        is_ours = origin is None or urlsplit(origin).netloc.lower() == headers.get("host", "").lower()
+        is_ours = origin is None or split(origin).netloc.lower() == headers.get("host", "").lower()
     if not is_ours:
         raise Forbidden("A page of another site may change nothing here.")
 

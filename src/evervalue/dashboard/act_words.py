@@ -69,7 +69,8 @@ def effect(terms: Mapping[str, Any], value_word: str, formats: Formats) -> str:
 def break_even(found: Row, terms: Mapping[str, Any], formats: Formats) -> str:
     """From which customer on a contact pays, in a sentence."""
     if found["break_even_base"] is None:
-        return "With an uplift of nothing, no contact pays."
+        lacks = "an uplift of nothing" if not terms["uplift"] else "nothing left of what a contact brings"
+        return f"With {lacks}, no contact pays."
     worth = "an order of theirs is" if terms["effect"] == "order" else "they are"
     return (
         f"A contact pays for customers where {worth} expected to bring more than "

@@ -75,10 +75,11 @@ def findings(
     gems = f"{formats.number(totals['gems_now'])} hidden {'gem' if totals['gems_now'] == 1 else 'gems'}"
     if change:
         said.append(f"{gems}, {formats.number(abs(change))} {'more' if change > 0 else 'fewer'} than before.")
-    if not any((found["up"], found["down"], found["joined"], found["left"], change)) and (
-        not money or totals["monetary_change"] == 0
-    ):
-        return ["Nothing changed: the same customers, tiers and money."]
+    if not any((found["up"], found["down"], found["joined"], found["left"], change)):
+        if not money:  # of different currencies, say: nothing is known of it
+            return ["The same customers in the same tiers."]
+        if totals["monetary_change"] == 0 and totals["expected_before"] == totals["expected_now"]:
+            return ["Nothing changed: the same customers, tiers and money."]
     return said
 
 
@@ -127,7 +128,7 @@ def gains_title(rows: Sequence[Facts], word: str, column: str, formats: Formats)
         return f"Nobody gained {word}"
     best = rows[0]
     amount = (
-        f"{formats.number(best[column])} points"
+        f"{formats.number(best[column])} point{'' if best[column] == 1 else 's'}"
         if column == "score_change"
         else formats.short_money(best[column])
     )

@@ -104,8 +104,8 @@ def headline(measured: Sequence[Mapping[str, Any]], fits: Sequence[Mapping[str, 
     """The finding of the page: whether the models are worth having."""
     if not fits or all(fit["model_key"] == "none" for fit in fits):
         return "No model predicts value in this run"
-    if not any(fit["is_fitted"] for fit in fits):
-        return "No model fits these customers; a rule stands in"
+    if not any(fit["is_fitted"] for fit in fits if fit.get("role", "orders") == "orders"):
+        return "No model fits when these customers buy; a rule stands in"
     row = next((r for r in measured if r["is_chosen"] and r["measure"] == DEFAULT_MEASURE), None)
     if row is None:
         return "The models are fitted, and could not be tested on the past"
@@ -153,9 +153,10 @@ def calibrated(rows: Sequence[Mapping[str, Any]], formats: Formats) -> str:
     if not known:
         return "Expected against actual, by tenth of the customers"
     more = sum(r["actual"] > r["predicted"] for r in known)
+    less = sum(r["actual"] < r["predicted"] for r in known)
     if more == len(known):
         return "Every tenth of the customers brought more than was expected of it"
-    if more == 0:
+    if less == len(known):
         return "Every tenth of the customers brought less than was expected of it"
     some = f"{formats.number(more)} of {formats.number(len(known))}"
     return f"{some} tenths of the customers brought more than was expected"

@@ -36,6 +36,12 @@ def shown(row: Row, dimension: str) -> str:
     return "no discount" if row["value"] == "0" else f"discount {row['value']}"
 
 
+def _begun(said: str, row: Row, dimension: str) -> str:
+    """Words of ours at the beginning of a sentence; a name stays as the source writes it."""
+    is_name = bool(row["value"]) and dimension != "discount"
+    return said if is_name else said[:1].upper() + said[1:]
+
+
 def finding(top: Sequence[Row], totals: Row, dimension: str, formats: Formats) -> str:
     """What the best values bring of all revenue, and how many of all cost money."""
     best = [row for row in top if row["place"] is not None]
@@ -47,9 +53,11 @@ def finding(top: Sequence[Row], totals: Row, dimension: str, formats: Formats) -
         lose = "loses" if totals["losing_count"] == 1 else "lose"
         losing = f", and {formats.number(totals['losing_count'])} {lose} money"
     if number <= 5 or best[0]["revenue"] / totals["revenue"] >= 0.4:
-        said = shown(best[0], dimension)
+        said = _begun(shown(best[0], dimension), best[0], dimension)
+        if best[0]["revenue"] > totals["revenue"]:  # others cost money: no share says that
+            return f"{said} brings the most revenue of {formats.number(number)} {plural(dimension)}{losing}"
         share = formats.percent(best[0]["revenue"] / totals["revenue"])
-        return f"{said[:1].upper()}{said[1:]} brings {share} of the revenue{losing}"
+        return f"{said} brings {share} of the revenue{losing}"
     some = 3 if number < 30 else 10
     share = formats.percent(sum(row["revenue"] for row in best[:some]) / totals["revenue"])
     return f"{some} of {formats.number(number)} {plural(dimension)} bring {share} of the revenue{losing}"
@@ -80,7 +88,8 @@ def of_value(name: str, row: Row, formats: Formats) -> str:
     """The finding of one value's page."""
     share = row["revenue_share"]
     part = "" if share is None or row["revenue"] <= 0 else f", {_share(share, formats)} of all"
-    return f"{name[:1].upper()}{name[1:]}: {formats.short_money(row['revenue'])} revenue{part}"
+    said = name if name == row["name"] else name[:1].upper() + name[1:]
+    return f"{said}: {formats.short_money(row['revenue'])} revenue{part}"
 
 
 def _share(share: float, formats: Formats) -> str:

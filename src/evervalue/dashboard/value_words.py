@@ -54,6 +54,8 @@ def spread(rows: Sequence[Mapping[str, Any]], formats: Formats) -> str:
     running, people = Decimal(0), 0
     for row in reversed(rows):
         running, people = running + row["expected_clv"], people + row["customers"]
+        if running > total:  # others are expected to cost money: no share says that
+            break
         if total > 0 and 2 * running >= total and row["band_from"] is not None:
             few = f"{formats.number(people)} of {formats.number(customers)} customers"
             least = amount(row["band_from"], formats)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 import socket
 import threading
 import time
@@ -38,6 +39,9 @@ REREAD_SECONDS = 60.0
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 """Signatures by key pairs alone: never 'none', nor one by a secret that a public key could be taken for."""
 RANK = (Role.ADMIN, Role.ANALYST, Role.VIEWER)
+
+CODE = re.compile(r"[a-z_]{1,40}")
+"""Of an error, as RFC 6749 has them."""
 
 
 class NotLetIn(EvervalueError):
@@ -123,7 +127,9 @@ class Provider:
         if "iss" in query and query["iss"] != self.settings.issuer:
             raise NotLetIn("refused", "the answer names another issuer")
         if "error" in query or not query.get("code"):
-            raise NotLetIn("refused", f"the provider said {str(query.get('error', 'nothing'))[:80]}")
+            code = str(query.get("error", "nothing"))
+            said = code if CODE.fullmatch(code) else "something else than an error code"
+            raise NotLetIn("refused", f"the provider said {said}")
         claims = self._claims(self._token(query["code"], kept), str(kept["nonce"]))
         role = self._role(claims)
         subject = f"{self.settings.issuer} {claims['sub']}"

@@ -35,7 +35,7 @@ sizes as (
     select u.cohort_by, u.months, s.first_number // u.months as cohort_number, count(*) as customers
     from starts as s
     cross join units as u
-    where s.first_number // u.months > (12 * year($as_of) + month($as_of) - 1) // u.months - 240
+    where s.first_number // u.months > (12 * year($as_of - 1) + month($as_of - 1) - 1) // u.months - 240
     group by u.cohort_by, u.months, s.first_number // u.months
 ),
 monthly as (

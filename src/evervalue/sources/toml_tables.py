@@ -8,7 +8,7 @@ from pathlib import PurePath
 from evervalue.core.text import count, listing
 from evervalue.sources.guess import Guess, toml_text
 from evervalue.sources.guess_tables import Tables
-from evervalue.sources.toml_text import NEEDED, ending, formats, project_lines, said
+from evervalue.sources.toml_text import NEEDED, ending, formats, joined, project_lines, said
 
 
 def render_tables(tables: Tables, name: str) -> str:
@@ -30,7 +30,7 @@ def render_tables(tables: Tables, name: str) -> str:
     margin = (
         tables.preset.has_cost if tables.preset else tables.proposal and tables.proposal.monetary == "margin"
     )
-    return "\n".join([*lines, "", *ending("margin" if margin else "revenue")])
+    return joined([*lines, "", *ending("margin" if margin else "revenue")])
 
 
 def _of_preset(tables: Tables) -> list[str]:

@@ -61,7 +61,7 @@ def render_toml(proposal: Proposal, name: str, *, source: str = "sales", path: s
     if proposal.kinds:
         lines += ["", said(f"[sources.{source}.kinds]", "what makes a row something else than a sale")]
         lines += [said(f"{kind} = {rule}", says) for kind, (rule, says) in proposal.kinds.items()]
-    return "\n".join([*lines, "", *ending(proposal.monetary)])
+    return joined([*lines, "", *ending(proposal.monetary)])
 
 
 def project_lines(name: str, currency: str | None) -> list[str]:
@@ -114,6 +114,16 @@ def formats(proposal: Proposal) -> list[str]:
         elif setting in proposal.doubts:
             lines.append(said(f"# {setting} = {EXAMPLES[setting]}", f"DECIDE: {proposal.doubts[setting]}"))
     return lines
+
+
+def joined(lines: list[str]) -> str:
+    r"""The file of these lines. What a line quotes of the data (the name of a column, say) cannot begin another one.
+
+    >>> joined(["a = 1  # a\n[server]", "", "b = 2"])
+    'a = 1  # a [server]\n\nb = 2'
+    """
+    plain = ("".join(c if c.isprintable() else " " for c in line) for line in lines)
+    return "\n".join(plain)
 
 
 def said(written: str, says: str) -> str:

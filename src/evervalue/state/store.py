@@ -7,6 +7,7 @@ Times are texts in UTC (ISO 8601), so that they sort.
 from __future__ import annotations
 
 import datetime as dt
+import os
 import queue
 import sqlite3
 from collections.abc import Iterator
@@ -133,6 +134,10 @@ class Store:
             return self._free.get_nowait()
         except queue.Empty:
             pass
+        if not self._ready:
+            _for_its_owner_alone(self.path)
+        if not self._ready:
+            _for_its_owner_alone(self.path)
         con = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         try:
             con.execute("pragma foreign_keys = on")
@@ -172,6 +177,17 @@ class Store:
         finally:
             if con.in_transaction:
                 con.execute("rollback")
+
+
+def _for_its_owner_alone(path: Path) -> None:
+    """Makes the file where it is not there; nobody else may read it, nor what SQLite keeps beside it."""
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        for one in (path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")):
+            if one.exists() and one.stat().st_mode & 0o077:
+                one.chmod(0o600)
+    except OSError:
+        pass  # not ours to change, or no place to write: opening it says so
 
 
 def stamp(moment: dt.datetime) -> str:

@@ -512,3 +512,51 @@ def test_a_session_of_the_local_link_opens_nothing_where_accounts_are_needed(tmp
     assert strict.get("/account").status_code == 303
     once = local.people.links.make()
     assert "session" not in Site(tmp_path).browser().get(f"/?once={once}").headers.get("set-cookie", "")
+
+
+@pytest.mark.parametrize(
+    "path", ["//evil.example/x", "/%2fevil.example/", "/%5Cevil.example/", "///evil.example"]
+)
+def test_open_redirect_the_link_of_this_machine_leads_nowhere_else(tmp_path: Path, path: str) -> None:
+    link = Site(tmp_path, by_account=False)
+    answer = link.browser().request("GET", LOOPBACK + path + "?once=anything")
+    assert answer.status_code == 303
+    assert not answer.headers["location"].startswith(("//", "/\\"))
+    assert "://" not in answer.headers["location"]
+
+
+def test_a_key_makes_no_key_that_outlives_it(site: Site) -> None:
+    key = site.people.keys.make("robot", [Right.MANAGE, Right.READ], 30, account=None, by="ann")
+    asked = site.browser().post(
+        "/admin/keys",
+        data={"name": "child", "right": ["read", "export", "work", "manage"], "days": "300"},
+        headers={"Authorization": f"Bearer {key}"},
+    )
+    assert asked.status_code == 403
+    assert [one.name for one in site.people.keys.all()] == ["robot"]
+
+
+def test_a_key_that_may_not_read_is_shown_nothing_by_a_change(site: Site) -> None:
+    key = site.people.keys.make("writer", [Right.WORK], 30, account=None, by="ann")
+    head = {"Authorization": f"Bearer {key}", "HX-Request": "true"}
+    assert site.browser().post("/notes/1093", data={"says": "x"}, headers=head).status_code == 403
+    assert site.browser().post("/act/decide", data={}, headers=head).status_code in (403, 404)
+
+
+@pytest.mark.parametrize("name", ["Origin", "Referer", "HX-Current-URL"])
+def test_an_address_that_is_none_breaks_nothing(site: Site, name: str) -> None:
+    for method in ("GET", "POST"):
+        answer = site.browser().request(
+            method, "/customers", headers={name: "http://[bad", "HX-Request": "true"}
+        )
+        assert answer.status_code < 500
+        assert site.browser().request(method, "/account", headers={name: "http://[bad"}).status_code < 500
+
+
+def test_what_is_kept_is_for_its_owner_alone(tmp_path: Path) -> None:
+    (tmp_path / "state.db").touch(mode=0o644)
+    (tmp_path / "state.db").chmod(0o644)
+    site = Site(tmp_path)
+    site.people.accounts.add("ann", Role.ADMIN, PASSWORD, by="test")
+    for file in tmp_path.glob("state.db*"):
+        assert file.stat().st_mode & 0o077 == 0, file

@@ -15,7 +15,9 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from evervalue.dashboard import change_words
 from evervalue.dashboard.app import create_app
+from evervalue.dashboard.formats import Formats
 from evervalue.warehouse.attached import attached
 from evervalue.warehouse.publish import Publisher
 from tests.support.site import LOOPBACK, saas_data
@@ -243,3 +245,14 @@ def test_one_run_alone_has_nothing_to_compare() -> None:
     with TestClient(create_app(saas_data()), base_url=LOOPBACK) as client:
         assert client.get("/changes").status_code == 200
         assert client.get("/v1/compare").status_code == 404
+
+
+def test_what_is_expected_may_change_alone() -> None:
+    totals = {
+        "monetary_before": Decimal(5), "monetary_now": Decimal(5), "monetary_change": Decimal(0),
+        "expected_before": Decimal(111), "expected_now": Decimal(13), "gems_change": 0, "gems_now": 0,
+    }  # fmt: skip
+    said = change_words.findings(totals, [], "profit", Formats("en_US", "USD"), money=True)
+    assert any("Expected value fell by $98" in sentence for sentence in said)
+    unknown = change_words.findings(totals, [], "profit", Formats("en_US", "USD"), money=False)
+    assert not any("money" in sentence for sentence in unknown)

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from evervalue.api.queries.customers import CustomerFilters
+
 
 def asked(client: TestClient, address: str) -> Any:
     response = client.get(address)
@@ -40,3 +42,9 @@ def test_several_scores_are_any_of_them(client: TestClient) -> None:
 @pytest.mark.parametrize("wrong", ["r_score=0", "r_score=11", "f_score=high", "m_score=1.5"])
 def test_what_is_no_score_is_refused(client: TestClient, wrong: str) -> None:
     assert client.get(f"/v1/customers?{wrong}").status_code == 422
+
+
+def test_one_score_alone_is_a_filter_as_programs_send_it() -> None:
+    assert CustomerFilters.model_validate({"m_score": "4", "tier": "mid"}) == CustomerFilters(
+        m_score=(4,), tier=("mid",)
+    )

@@ -68,3 +68,11 @@ def test_the_forecast_is_said_as_a_miss() -> None:
     assert "15% more money" in value_words.forecast(whole(1.15), FORMATS)
     assert "would have met the money" in value_words.forecast(whole(1.001), FORMATS)
     assert value_words.forecast(whole(None), FORMATS) == "Forecast against actual"
+
+
+def test_spend_that_is_fitted_is_no_model_of_purchases() -> None:
+    fits = [
+        {"role": "orders", "is_fitted": False, "model_key": "pooled-rate"},
+        {"role": "spend", "is_fitted": True, "model_key": "gamma-gamma"},
+    ]
+    assert "a rule stands in" in model_words.headline([], fits)

@@ -35,7 +35,7 @@ from evervalue.library.remote.errors import (
     TooManyRequests,
     Unreachable,
 )
-from evervalue.library.remote.rows import RunChanged
+from evervalue.library.remote.rows import RunChanged, Truncated
 from evervalue.warehouse.duckdb import Connection, connect
 from evervalue.warehouse.publish import Publisher
 from tests.support.site import saas_data, serving
@@ -148,6 +148,15 @@ def test_frames_and_files_hold_all_rows_exactly(client: Client, tmp_path: Path) 
         rows.save(tmp_path / "mid.docx")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mid.csv"]
     assert "Mid-Value" in rows._repr_html_()
+
+
+def test_rows_that_are_not_all_there_are_never_taken_for_all(client: Client, tmp_path: Path) -> None:
+    rows = client.revenue("lines", by="region", value="EMEA")
+    assert len(rows) > 1000
+    with pytest.raises(Truncated, match="the first 1,000 of"):
+        list(rows)
+    rows.save(tmp_path / "lines.csv")
+    assert (tmp_path / "lines.csv").read_text("utf-8").count("\n") >= len(rows)
 
 
 def test_what_is_wrong_is_an_exception_with_the_fields_of_the_problem(client: Client) -> None:

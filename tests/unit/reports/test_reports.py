@@ -72,6 +72,12 @@ def test_names_that_look_like_code_stay_text() -> None:
     assert "\N{EURO SIGN}" in made.html
 
 
+def test_a_filter_of_any_letters_is_the_one_that_is_meant() -> None:
+    for page in ("/customers?q=Zo\u00eb", "/customers?q=Zo%C3%AB"):
+        made = compose(revenue_data(), (page,), clock=SystemClock())
+        assert made.findings == ("1 customer matching \u201cZo\u00eb\u201d",)
+
+
 @pytest.mark.parametrize("page", ["/nowhere", "/customers?tier=wrong", "/customers/nobody"])
 def test_a_page_that_cannot_be_shown_is_told(page: str) -> None:
     with pytest.raises(InputError, match=re.escape(page)):

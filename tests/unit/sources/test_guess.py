@@ -200,3 +200,16 @@ def test_a_guess_that_is_not_needed_does_not_stop_the_scores(tmp_path: Path) -> 
         "order,date,customer,amount,quantity,discount\n1,2022-01-05,a,5.5,1.234,1.234\n2,2022-01-05,b,5.5,2.345,1.234\n",
     )
     assert {"quantity", "discount"}.isdisjoint(source(path).source.columns)
+
+
+def test_the_name_of_a_column_adds_no_setting(tmp_path: Path) -> None:
+    """Whoever sends a file may not write into the settings that are made of it."""
+    evil = 'Name\n[server.oidc]\nissuer = "https://evil.example"\nclient_id = "x"\ndefault_role = "admin"\n#'
+    quoted_name = evil.replace('"', '""')
+    (tmp_path / "sales.csv").write_text(
+        f'Order ID,Order Date,"{quoted_name}",Amount\n1,2024-01-02,a,10.5\n2,2024-01-03,b,11.5\n'
+    )
+    con = connect(temp_directory=tmp_path)
+    text = render_toml(guess(con, "sales.csv", tmp_path), "Shop")
+    assert "[server" not in [line.strip()[:7] for line in text.splitlines()]
+    assert "server" not in tomllib.loads(text)

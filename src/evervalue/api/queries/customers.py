@@ -70,7 +70,9 @@ TIER_NAMES: dict[str, str] = {"high": "High-Value", "mid": "Mid-Value", "low": "
 
 
 def _given(values: Any) -> Any:
-    """The values without the empty ones, which a plain HTML form sends for 'all'."""
+    """The values without the empty ones, which a plain HTML form sends for 'all'; one alone is one of them."""
+    if isinstance(values, str | int) and not isinstance(values, bool):
+        values = (values,)
     return tuple(v for v in values if v != "") if isinstance(values, list | tuple) else values
 
 

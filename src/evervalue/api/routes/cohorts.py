@@ -8,11 +8,10 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from evervalue.api.answers import Format, table_answer
+from evervalue.api.answers import Format, first_rows, table_answer
 from evervalue.api.errors import NotFound
 from evervalue.api.queries import cohorts
 from evervalue.api.routes.common import reader_of
-from evervalue.api.snapshots import Statement
 
 router = APIRouter(prefix="/v1")
 
@@ -36,8 +35,10 @@ def cohort_cells(request: Request, asked: Annotated[cohorts.CohortsRequest, Quer
             )
         by = asked.by or cohorts.usual_by(reading)
         statement = asked.statement(by)
+        more: dict[str, object] = {"by": by}
         file_format: Format = asked.format or "json"
         if asked.part == "orders" and file_format == "json":
-            statement = Statement(f"{statement.sql}\nlimit {cohorts.ROWS_SHOWN}", statement.parameters)
+            statement, total = first_rows(reading, statement, cohorts.ROWS_SHOWN)
+            more |= total
         name = f"cohorts-{asked.part}"
-        return table_answer(request, reader, reading, name, statement, file_format, more={"by": by})
+        return table_answer(request, reader, reading, name, statement, file_format, more=more)

@@ -8,12 +8,12 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from evervalue.api.answers import Format, table_answer
+from evervalue.api.answers import Format, first_rows, table_answer
 from evervalue.api.errors import BadRequest, NotFound
 from evervalue.api.queries import overview, revenue
 from evervalue.api.requests import RevenueRequest
 from evervalue.api.routes.common import list_answer, reader_of
-from evervalue.api.snapshots import Reading, Statement
+from evervalue.api.snapshots import Reading
 
 router = APIRouter(prefix="/v1")
 
@@ -34,7 +34,7 @@ def revenue_parts(request: Request, asked: Annotated[RevenueRequest, Query()]) -
         if not asked.by and asked.part in ("", "months"):
             return table_answer(request, reader, reading, "revenue", overview.revenue(), file_format)
         _held(reading)
-        more = {"periods": reading.row(revenue.periods())}
+        more: dict[str, object] = {"periods": reading.row(revenue.periods())}
         if asked.part == "dimensions":
             found = revenue.dimensions()
             return table_answer(request, reader, reading, "revenue-dimensions", found, file_format, more=more)
@@ -56,7 +56,8 @@ def revenue_parts(request: Request, asked: Annotated[RevenueRequest, Query()]) -
                 )
             statement = {"months": revenue.months, "lines": revenue.lines}[asked.part](dimension, asked.value)
         if asked.part == "lines" and file_format == "json":
-            statement = Statement(f"{statement.sql}\nlimit {revenue.ROWS_SHOWN}", statement.parameters)
+            statement, total = first_rows(reading, statement, revenue.ROWS_SHOWN)
+            more = {**more, **total}
         name = f"revenue-{asked.part}"
         return table_answer(request, reader, reading, name, statement, file_format, more=more)
 

@@ -81,7 +81,7 @@ def page(request: Request) -> Response:
             "factors": factors(),
             "regions": [r["region"] for r in reading.rows(overview.regions())],
             "others": [(n, v) for n, v in pairs if n not in (*TERMS, "tier", "region")],
-            "audience": url("/act/audiences", [*_filters(asked), *_threshold(asked, found)]),
+            "audience": url("/act/audiences", _audience(asked, found)),
         }
         if is_fragment(request, FOUND):
             push = {"HX-Push-Url": view.here(asked)}
@@ -112,11 +112,13 @@ def _filters(asked: TargetingRequest) -> tuple[tuple[str, object], ...]:
     )
 
 
-def _threshold(asked: TargetingRequest, found: dict[str, Any]) -> tuple[tuple[str, object], ...]:
-    """The filter of the customers list that leaves those chosen, where it can say that."""
-    if asked.base != "expected_clv" or found["last_base"] is None or asked.clv_from is not None:
-        return ()
-    return (("clv_from", found["last_base"]),)
+def _audience(asked: TargetingRequest, found: dict[str, Any]) -> list[tuple[str, object]]:
+    """The filters of the customers list that leave those chosen, where they can say that."""
+    pairs, last = list(_filters(asked)), found["last_base"]
+    if asked.base != "expected_clv" or last is None:
+        return pairs
+    least = last if asked.clv_from is None else max(last, asked.clv_from)
+    return [*(pair for pair in pairs if pair[0] != "clv_from"), ("clv_from", least)]
 
 
 def _shown(value: object) -> object:

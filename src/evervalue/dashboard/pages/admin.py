@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from evervalue.api.access import form_of, needs, who_of
 from evervalue.api.door import address
+from evervalue.api.errors import Forbidden
 from evervalue.collector.keys import WriteKey, WriteKeys
 from evervalue.core.errors import EvervalueError, InputError
 from evervalue.dashboard import people_words
@@ -135,6 +136,8 @@ def _keys(request: Request, **more: Any) -> Response:
 def make_key(request: Request) -> Response:
     """A new API key; it is shown once."""
     form, session = form_of(request), session_of(request)
+    if who_of(request).only is not None:
+        raise Forbidden("A key makes no other keys, which would outlive it. Sign in to make one.")
     chosen = {str(right) for right in form.getlist("right")}
     try:
         days = str(form.get("days", ""))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -13,6 +12,7 @@ from evervalue.api.access import anybody, form_of, needs, who_of
 from evervalue.api.cookies import FORM, SESSION, SINGLE, cookie_name, cookie_of, setting
 from evervalue.api.door import address, begun
 from evervalue.api.errors import Forbidden
+from evervalue.core.addresses import split
 from evervalue.core.errors import Busy, EvervalueError, InputError
 from evervalue.dashboard import people_words
 from evervalue.dashboard.links import to, url
@@ -66,7 +66,7 @@ def local_path(back: str) -> str:
     is_plain = back.startswith("/") and back.isprintable() and "\\" not in back and len(back) <= 4000
     if not is_plain or back.startswith("//"):
         return to("/")
-    parts = urlsplit(back)
+    parts = split(back)
     is_door = parts.path.removeprefix(to("")).startswith(("/signin", "/signout"))
     return to("/") if parts.scheme or parts.netloc or is_door else back
 
@@ -279,7 +279,7 @@ def refused(request: Request, error: EvervalueError) -> Response:
     """What a reader sees who has not signed in, or not any more: the door, which leads back to where they were."""
     had_one = cookie_name(request.scope, SESSION) in request.cookies
     if request.headers.get("hx-request") == "true":
-        here = urlsplit(request.headers.get("hx-current-url", ""))
+        here = split(request.headers.get("hx-current-url", ""))
         back = here.path + (f"?{here.query}" if here.query else "")
         door = url("/signin", [("back", local_path(back)), ("why", "ended" if had_one else "")])
         return Response(status_code=401, headers={"HX-Redirect": door, "Cache-Control": "no-store"})
@@ -291,7 +291,7 @@ def refused(request: Request, error: EvervalueError) -> Response:
         if had_one:
             answer.headers.append(*setting(request.scope, SESSION, "", 0))
         return answer
-    came = urlsplit(request.headers.get("referer", ""))
+    came = split(request.headers.get("referer", ""))
     is_ours = came.netloc.lower() == request.headers.get("host", "").lower()
     back = local_path(came.path + (f"?{came.query}" if came.query else "")) if is_ours else to("/")
     sent = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from pathlib import Path
 from typing import Any
 
@@ -138,7 +139,7 @@ async def upload(request: Request) -> Response:
 
 async def _stored(request: Request, incoming: Path, name: str) -> Path:
     """The file, once all of the body is in it; nothing of one that broke off."""
-    part = incoming / f".{name}.part"
+    part = incoming / f".{secrets.token_hex(8)}.part"
     taken = 0
     try:
         with part.open("wb") as out:

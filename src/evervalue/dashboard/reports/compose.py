@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from html import unescape
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, unquote
 
 from starlette.types import ASGIApp, Message
 
@@ -122,10 +123,10 @@ async def _get(app: ASGIApp, page: str, language: str) -> tuple[int, bytes]:
         "http_version": "1.1",
         "method": "GET",
         "scheme": "http",
-        "path": path,
-        "raw_path": path.encode(),
+        "path": unquote(path),
+        "raw_path": quote(unquote(path)).encode("ascii"),
         "root_path": "",
-        "query_string": query.encode(),
+        "query_string": quote(query, safe="=&%+,;:@/?!$'()*~-._").encode("ascii"),
         "headers": [
             (b"host", b"localhost"),
             (b"accept", b"text/html"),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from evervalue.core.errors import MissingExtra
+from evervalue.core.errors import EvervalueError, MissingExtra
 from evervalue.core.show import Sample, html, text
 from evervalue.library.remote.errors import ApiError
 
@@ -17,6 +17,10 @@ SHOWN = 10
 
 class RunChanged(ApiError):
     """A new run was published while rows were read, so that they would be of two runs."""
+
+
+class Truncated(EvervalueError):
+    """The server gives the first rows alone as JSON."""
 
 
 class One(Row):
@@ -58,8 +62,13 @@ class Rows:
             rows, meta = self._at(place)
             yield from rows
             if not meta.get("next_cursor"):
-                return
+                break
             place += 1
+        if place == 0 and int(meta.get("total", 0)) > len(rows):
+            raise Truncated(
+                f"The server gives the first {len(rows):,} of {meta['total']:,} rows so; "
+                f".save('{self._name}.csv') has all."
+            )
 
     def __len__(self) -> int:
         rows, meta = self._at(0)
